@@ -1,0 +1,108 @@
+# One command for each habit. CI (.ci/run) calls the same ones.
+# uv is used where it is on PATH; otherwise venv and pip. The locked versions are the same either way.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+# The first interpreter that is new enough: `python3` is older than 3.11 on some machines.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+DEMO_ARGS ?=
+DCLINT := dclint@3.1.0
+CORE_TESTS := tests/models
+
+ifdef UV
+make_venv = [ -x $(BIN)/python ] || uv venv --quiet $(if $(PYTHON),--python $(PYTHON)) $(VENV)
+install = uv pip install --quiet --python $(BIN)/python
+else
+make_venv = [ -x $(BIN)/pip ] || $(PYTHON) -m venv $(VENV)
+# Unlike uv, pip compiles every module by default: half of its time, for modules that nobody imports.
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+endif
+
+# $(call install_locked,demo): the lock is complete, so no resolver runs and every file is checked by
+# hash. The project itself is then built by the locked backend.
+define install_locked
+	@$(make_venv)
+	@echo "Installing requirements/$(1).lock with $(if $(UV),uv,pip) ..."
+	@$(install) --require-hashes --no-deps -r requirements/$(1).lock
+	@$(install) --no-deps --no-build-isolation -e .
+endef
+
+.PHONY: help setup demo test check lint types coverage compose bench chaos docs lock clean python
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.dev-ok  ## .venv with everything a developer needs, from requirements/dev.lock
+
+demo: $(VENV)/.demo-ok  ## a year of real purchases through an embedded broker and store
+	@$(BIN)/segmenter demo $(DEMO_ARGS)
+
+test: $(VENV)/.dev-ok  ## the whole test suite (PYTEST_ARGS="-k lifecycle" narrows it)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: lint types coverage compose  ## style, types, coverage of models/, Dockerfile and compose linters
+
+lint: $(VENV)/.dev-ok
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/hadolint deploy/Dockerfile
+
+types: $(VENV)/.dev-ok
+	@$(BIN)/mypy
+
+# The core is covered by its own tests, without the shell's help.
+coverage: $(VENV)/.dev-ok
+	@$(BIN)/python -m pytest --quiet --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
+
+compose:
+	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }
+	@npx --yes $(DCLINT) --max-warnings 0 docker-compose.yml
+
+bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones
+	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
+
+chaos:  ## hours of faults against real processes (not built yet)
+	@echo >&2 "make chaos: not built yet. It will run the fault tests for hours; CHANGELOG.md says what exists today."
+	@exit 1
+
+docs: $(VENV)/.dev-ok  ## regenerate the generated parts of the documentation
+	@$(BIN)/python tools/render_docs.py
+
+# dev.lock first: the smaller locks are cut from it, so one version of a package serves everywhere.
+# Pins stay where they can; `make lock UPGRADE=1` moves them.
+UV_COMPILE = uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock:  ## regenerate requirements/*.lock from pyproject.toml (needs uv; UPGRADE=1 moves the pins)
+	@command -v uv >/dev/null || { echo >&2 "make lock needs uv: pip install uv"; exit 1; }
+	@$(UV_COMPILE) --group build --extra dev --output-file requirements/dev.lock
+	@$(UV_COMPILE) --group build --extra demo --constraints requirements/dev.lock --output-file requirements/demo.lock
+	@$(UV_COMPILE) --constraints requirements/dev.lock --output-file requirements/runtime.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
+		--constraints requirements/dev.lock --group build --output-file requirements/build.lock
+
+clean:  ## remove .venv and everything generated
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.demo-ok: requirements/demo.lock pyproject.toml | python
+	$(call install_locked,demo)
+	@touch $@
+
+$(VENV)/.dev-ok: requirements/dev.lock pyproject.toml | python
+	$(call install_locked,dev)
+	@touch $(VENV)/.demo-ok $@
+
+python:
+	@[ -n "$(PYTHON)$(UV)" ] || { echo >&2 "Python 3.11 or newer is needed; none found on PATH."; exit 1; }
