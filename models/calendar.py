@@ -1,0 +1,34 @@
+"""Customer-days: the shop's days, in the shop's time zone.
+
+A silence is counted in customer-days, so that a purchase at 23:59 and one at 00:01 are a day
+apart wherever the servers stand, and a deadline falls on a midnight of the shop.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+
+def day_of(at_ms: int, zone: ZoneInfo) -> int:
+    """The customer-day of a moment.
+
+    Args:
+        at_ms: event time, epoch milliseconds.
+        zone: the shop's time zone.
+
+    Returns:
+        The proleptic Gregorian ordinal of the date.
+
+    >>> day_of(0, ZoneInfo("UTC")) - day_of(0, ZoneInfo("America/New_York"))
+    1
+    """
+    return datetime.fromtimestamp(at_ms // 1000, zone).toordinal()
+
+
+@lru_cache(maxsize=16_384)
+def start_of_day_ms(day: int, zone: ZoneInfo) -> int:
+    """The first moment of a customer-day, epoch milliseconds."""
+    midnight = datetime.combine(date.fromordinal(day), time.min, zone)
+    return round(midnight.timestamp() * 1000)

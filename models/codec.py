@@ -1,0 +1,131 @@
+"""CustomerState ⇄ bytes: a MessagePack array that begins with its schema version.
+
+Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
+always gives the same bytes. A newer schema is refused; an older one would be migrated in
+`decode_state`, where the version is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from models.customer import Attribute, CustomerState, Remembered
+from models.ledger import Ledger, Standing
+from models.lifecycle import Limits, State, Trigger
+
+SCHEMA_VERSION = 1
+_STATES = tuple(State)  # the positions in these two tuples are part of the schema
+_TRIGGERS = tuple(Trigger)
+
+
+class NewerSchema(ValueError):
+    """The bytes were written by a newer version of this software."""
+
+
+class CorruptState(ValueError):
+    """The bytes are not a state."""
+
+
+def encode_state(state: CustomerState) -> bytes:
+    """Pack a state; deterministic."""
+    packed: bytes = msgpack.packb(
+        (
+            SCHEMA_VERSION,
+            state.known_since_ms,
+            state.sequence,
+            _ledger_fields(state.current),
+            _ledger_fields(state.settled) if state.settled_through_ms >= 0 else None,
+            state.settled_through_ms,
+            [
+                (e.at_ms, e.event_hash, e.order_hash, e.spent_minor, e.refunded_minor, e.is_purchase)
+                for e in state.remembered
+            ],
+            {name: (a.at_ms, a.event_hash, a.value) for name, a in state.attributes.items()},
+        )
+    )
+    return packed
+
+
+def decode_state(packed: bytes) -> CustomerState:
+    """Unpack a state.
+
+    Raises:
+        NewerSchema: written by a newer version; upgrade this worker.
+        CorruptState: not the bytes of a state.
+    """
+    try:
+        fields = msgpack.unpackb(packed, use_list=False)
+        version = fields[0]
+        if version < 1:
+            raise CorruptState(f"there is no schema {version}")
+        if version > SCHEMA_VERSION:
+            raise NewerSchema(
+                f"a state has schema {version}, this version reads up to {SCHEMA_VERSION}; "
+                "run a version at least as new as the one that wrote it"
+            )
+        _, known_since_ms, sequence, current, settled, through_ms, remembered, attributes = fields
+        return CustomerState(
+            known_since_ms=known_since_ms,
+            sequence=sequence,
+            current=_ledger(current),
+            settled=Ledger() if settled is None else _ledger(settled),
+            settled_through_ms=through_ms,
+            remembered=tuple(Remembered(*event) for event in remembered),
+            attributes={name: Attribute(*each) for name, each in attributes.items()},
+        )
+    except (NewerSchema, CorruptState):
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
+        raise CorruptState(f"{len(packed)} bytes are not a customer's state: {error}") from error
+
+
+def _ledger_fields(ledger: Ledger) -> tuple[Any, ...]:
+    limits = ledger.limits
+    days = ledger.recent_days
+    return (
+        ledger.purchases,
+        ledger.spent_minor,
+        ledger.refunded_minor,
+        ledger.first_purchase_ms,
+        ledger.last_purchase_ms,
+        ledger.older_days,
+        [day - before for before, day in zip((0, *days), days, strict=False)],
+        ledger.cadence_days,
+        limits and (limits.overdue_days, limits.dormant_days, limits.churned_days),
+        ledger.new_until_day,
+        _STATES.index(ledger.standing.lifecycle),
+        ledger.standing.overdue,
+        ledger.standing.won_back,
+        ledger.since_ms,
+        ledger.moved_ms,
+        ledger.due_ms,
+        None if ledger.due is None else _TRIGGERS.index(ledger.due),
+    )
+
+
+def _ledger(fields: tuple[Any, ...]) -> Ledger:
+    purchases, spent, refunded, first_ms, last_ms, older_days, gaps, cadence = fields[:8]
+    limits, new_until, lifecycle, overdue, won_back, since_ms, moved_ms, due_ms, due = fields[8:]
+    days, day = [], 0
+    for gap in gaps:
+        day += gap
+        days.append(day)
+    return Ledger(
+        purchases,
+        spent,
+        refunded,
+        first_ms,
+        last_ms,
+        older_days,
+        recent_days=tuple(days),
+        cadence_days=cadence,
+        limits=None if limits is None else Limits(*limits),
+        new_until_day=new_until,
+        standing=Standing(_STATES[lifecycle], overdue, won_back),
+        since_ms=since_ms,
+        moved_ms=moved_ms,
+        due_ms=due_ms,
+        due=None if due is None else _TRIGGERS[due],
+    )

@@ -1,0 +1,221 @@
+"""What is remembered of one customer, and how it follows from their events in event time.
+
+The timeline of a customer, oldest event left:
+
+    ── settled ledger ──┤ remembered events, sorted by (time, id) ├── current ledger ──► clock
+                        settled_through                            moved_ms
+
+An event that is newer than all that was told goes onto `current`. A late one is put in its place
+among the remembered events, and `current` is told again from `settled`: so the state does not
+depend on the order of arrival. A purchase that was returned in full is left out of the telling.
+An event's id is remembered exactly as long as it could still be put in its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from models.ledger import Ledger, Standing, Transition
+from models.policy import Policy
+
+MAX_ATTRIBUTES = 64
+
+
+class Remembered(NamedTuple):
+    """One purchase or refund that can still be moved, undone or recognised.
+
+    Attributes:
+        at_ms: event time.
+        event_hash: 64 bits of the event id.
+        order_hash: 64 bits of the order id; of a refund: of the order or event it undoes;
+            0 if none is named.
+        spent_minor: of a purchase, reporting currency; 0 for a refund.
+        refunded_minor: of a refund: its amount; 0 once its purchase was settled without it.
+            Of a purchase: what refunds that have been settled gave back.
+        is_purchase: False for a refund.
+    """
+
+    at_ms: int
+    event_hash: int
+    order_hash: int
+    spent_minor: int
+    refunded_minor: int
+    is_purchase: bool
+
+    @property
+    def undone(self) -> bool:
+        """A purchase that was given back in full: it, its day and its gap never were."""
+        return self.refunded_minor > 0 and self.refunded_minor >= self.spent_minor
+
+    def is_refunded_by(self, refund: Remembered, window_ms: int) -> bool:
+        """Whether `refund` names this purchase, by its order or its event, and is near enough.
+
+        A purchase further away may or may not have been settled, depending on what else arrived.
+        """
+        named = self.is_purchase and refund.order_hash in (self.order_hash, self.event_hash)
+        return named and abs(refund.at_ms - self.at_ms) <= window_ms
+
+
+class Attribute(NamedTuple):
+    """One attribute of a profile: the newest write and when it was made (event time)."""
+
+    at_ms: int
+    event_hash: int
+    value: bool | int | float | str | None
+
+
+class CustomerState(NamedTuple):
+    """All that is kept of one customer.
+
+    Attributes:
+        known_since_ms: event time of the earliest event.
+        current: the ledger as told so far.
+        settled: the ledger before the first remembered event.
+        settled_through_ms: no event at or before this can be put in its place any more; -1 if none.
+        remembered: the events between the two ledgers.
+        attributes: name → newest write.
+        sequence: effects published so far.
+    """
+
+    known_since_ms: int
+    current: Ledger = Ledger()
+    settled: Ledger = Ledger()
+    settled_through_ms: int = -1
+    remembered: tuple[Remembered, ...] = ()
+    attributes: Mapping[str, Attribute] = MappingProxyType({})
+    sequence: int = 0
+
+    @property
+    def standing(self) -> Standing:
+        """Lifecycle state and flags, as told so far."""
+        return self.current.standing
+
+    @property
+    def lifecycle_since_ms(self) -> int:
+        """When the lifecycle state began, event time."""
+        return self.current.since_ms or self.known_since_ms
+
+    @property
+    def next_deadline_ms(self) -> int | None:
+        """The one next moment at which time alone changes this customer."""
+        return self.current.due_ms
+
+    def knows(self, event_hash: int) -> bool:
+        """Whether this event was folded before, as far as ids are remembered."""
+        return any(event.event_hash == event_hash for event in self.remembered)
+
+
+def event_hash(event_id: str) -> int:
+    """64 bits that stand for an event id within one customer; never 0."""
+    return _hash64("event", event_id)
+
+
+def order_hash(order_id: str) -> int:
+    """64 bits that stand for an order id within one customer; never 0."""
+    return _hash64("order", order_id)
+
+
+def _hash64(space: str, text: str) -> int:
+    digest = hashlib.blake2b(text.encode(), digest_size=8, person=space.encode()).digest()
+    return int.from_bytes(digest) or 1
+
+
+def told(
+    ledger: Ledger, events: tuple[Remembered, ...], to_ms: int, policy: Policy
+) -> tuple[Ledger, tuple[Transition, ...]]:
+    """Tell all `events` in order on top of `ledger`, then let time pass up to `to_ms`."""
+    transitions: list[Transition] = []
+    for event in matched(events, policy):
+        ledger, moved = tell_one(ledger, event, policy)
+        transitions += moved
+    ledger, moved = ledger.advance(to_ms, policy)
+    return ledger, (*transitions, *moved)
+
+
+def tell_one(
+    ledger: Ledger, event: Remembered, policy: Policy
+) -> tuple[Ledger, tuple[Transition, ...]]:
+    """Advance to the event, then add it; refunds have been matched."""
+    if not event.is_purchase:
+        return ledger.give_back(event.refunded_minor), ()
+    if event.undone:
+        return ledger.give_back(event.refunded_minor - event.spent_minor), ()
+    ledger, due = ledger.advance(event.at_ms, policy)
+    ledger, moved = ledger.buy(event.at_ms, event.spent_minor, event.event_hash, policy)
+    return ledger.give_back(event.refunded_minor), (*due, *moved)
+
+
+def settle(state: CustomerState, policy: Policy) -> CustomerState:
+    """Move events that are too old, or too many, from the remembered ones into `settled`."""
+    events = state.remembered
+    horizon_ms = events[-1].at_ms - policy.time.remembered_ms
+    done = max(
+        sum(event.at_ms < horizon_ms for event in events),
+        len(events) - policy.time.remembered_events,
+    )
+    if done <= 0:
+        return state
+    ledger, left = settled_first(state, done, policy)
+    return state._replace(
+        settled=ledger,
+        settled_through_ms=max(state.settled_through_ms, events[done - 1].at_ms),
+        remembered=left,
+    )
+
+
+def settled_first(
+    state: CustomerState, done: int, policy: Policy
+) -> tuple[Ledger, tuple[Remembered, ...]]:
+    """The settled ledger with the first `done` remembered events told on top, and the others.
+
+    A refund and its purchase that are torn apart stay settled between them.
+    """
+    ledger, left = state.settled, list(state.remembered)
+    for event in matched(state.remembered, policy)[:done]:
+        ledger, _ = tell_one(ledger, event, policy)
+    for refund, bought in _pairs(state.remembered, policy):
+        if bought < done <= refund:
+            left[refund] = left[refund]._replace(refunded_minor=0)
+        elif refund < done <= bought:
+            back_minor = left[bought].refunded_minor + left[refund].refunded_minor
+            left[bought] = left[bought]._replace(refunded_minor=back_minor)
+    return ledger, tuple(left[done:])
+
+
+def matched(events: tuple[Remembered, ...], policy: Policy) -> tuple[Remembered, ...]:
+    """The events with each refund's amount moved to the purchase it undoes, if that is there."""
+    if all(event.is_purchase for event in events):
+        return events
+    view = list(events)
+    for refund, bought in _pairs(events, policy):
+        amount_minor = events[refund].refunded_minor
+        view[refund] = view[refund]._replace(refunded_minor=0)
+        back_minor = view[bought].refunded_minor + amount_minor
+        view[bought] = view[bought]._replace(refunded_minor=back_minor)
+    return tuple(view)
+
+
+def _pairs(events: tuple[Remembered, ...], policy: Policy) -> Iterator[tuple[int, int]]:
+    """Places of each refund and of the earliest purchase that it names."""
+    for place, refund in enumerate(events):
+        if refund.is_purchase:
+            continue
+        for bought, event in enumerate(events):
+            if event.is_refunded_by(refund, policy.time.remembered_ms):
+                yield place, bought
+                break
+
+
+def merged_attributes(
+    one: Mapping[str, Attribute], other: Mapping[str, Attribute]
+) -> dict[str, Attribute]:
+    """Name by name the newest write; on the same millisecond the larger event hash."""
+    merged = dict(one)
+    for name, new in other.items():
+        old = merged.get(name)
+        if old is None or (old.at_ms, old.event_hash) < (new.at_ms, new.event_hash):
+            merged[name] = new
+    return {name: merged[name] for name in sorted(merged)}

@@ -1,0 +1,124 @@
+"""What the core asks the shell to do, as values.
+
+An effect's id is a hash of the customer, the type and its cause (an event's id, or a deadline),
+so the same cause gives the same id in a replay, on another machine and after a crash; no offset,
+partition or version is part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+from models.customer import event_hash
+from models.ledger import Standing, Transition
+from models.lifecycle import Trigger
+
+
+class EffectType(StrEnum):
+    """The CloudEvents type."""
+
+    LIFECYCLE_CHANGED = "lifecycle.changed"
+    CUSTOMER_WON_BACK = "customer.won_back"
+    CUSTOMER_ERASED = "customer.erased"
+
+
+class Why(StrEnum):
+    """The `reason` of a change."""
+
+    PURCHASE = "purchase"
+    PROFILE = "profile"
+    REFUND = "refund"
+    SILENCE = "silence"
+    TENURE = "tenure"
+    LATE_PURCHASE = "late_purchase"
+    ERASURE = "erasure"
+
+
+_WHY_DUE = {
+    Trigger.NO_LONGER_NEW: Why.TENURE,
+    Trigger.OVERDUE: Why.SILENCE,
+    Trigger.DORMANT: Why.SILENCE,
+    Trigger.CHURNED: Why.SILENCE,
+}
+
+
+class Cause(NamedTuple):
+    """What brought a change about.
+
+    Attributes:
+        key: names the cause within the customer; part of the effect's id.
+        at_ms: event time: of the event, or the deadline itself.
+        why: in a word.
+    """
+
+    key: str
+    at_ms: int
+    why: Why
+
+    @classmethod
+    def of_event(cls, event_id: str, at_ms: int, why: Why) -> Self:
+        """An event was folded."""
+        return cls(_event_key(event_hash(event_id)), at_ms, why)
+
+    @classmethod
+    def of_transition(cls, transition: Transition) -> Self:
+        """A step on the timeline: the purchase, or the deadline, that made it."""
+        if transition.event_hash is not None:
+            return cls(_event_key(transition.event_hash), transition.at_ms, Why.PURCHASE)
+        key = f"deadline:{transition.trigger}:{transition.at_ms}"
+        return cls(key, transition.at_ms, _WHY_DUE[transition.trigger])
+
+
+def _event_key(hashed: int) -> str:
+    return f"event:{hashed:016x}"
+
+
+class PublishChange(NamedTuple):
+    """Publish one change of one customer to `segment-changes.v1`.
+
+    Attributes:
+        type: the CloudEvents type.
+        customer_id: whose change.
+        cause: an event or a deadline.
+        before: None for a customer who was not known.
+        after: None for one who was erased.
+        since_ms: when the lifecycle state in `after` began, event time.
+        sequence: counts the customer's effects from 1; a reader drops any that is not newer.
+        retracts: ids of earlier effects that a late event has proved false.
+    """
+
+    type: EffectType
+    customer_id: str
+    cause: Cause
+    before: Standing | None
+    after: Standing | None
+    since_ms: int
+    sequence: int
+    retracts: tuple[str, ...] = ()
+
+    @property
+    def effect_id(self) -> str:
+        """32 hex digits, unique to the cause."""
+        return effect_id(self.customer_id, self.type, self.cause)
+
+
+def effect_id(customer_id: str, effect_type: EffectType, cause: Cause) -> str:
+    """Name an effect by what caused it."""
+    text = "\x1f".join((customer_id, effect_type, cause.key))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def types_of(transition: Transition) -> Iterator[EffectType]:
+    """The effects that one step on a timeline is published as."""
+    yield EffectType.LIFECYCLE_CHANGED
+    if transition.is_win_back:
+        yield EffectType.CUSTOMER_WON_BACK
+
+
+def ids_of(customer_id: str, transition: Transition) -> Iterator[str]:
+    """The ids of those effects."""
+    cause = Cause.of_transition(transition)
+    return (effect_id(customer_id, each, cause) for each in types_of(transition))

@@ -1,0 +1,76 @@
+"""Two identities turn out to be one: every field of `CustomerState` has a defined merge.
+
+Events that both still remember are told again as one timeline, so a merge of two histories
+within `time.remembered_days` equals one identity from the start. What has been settled is merged
+by sums, and by the union of the recent purchase days; its standing is that of the identity that
+bought last.
+"""
+
+from __future__ import annotations
+
+from models.cadence import cadence_days
+from models.calendar import day_of
+from models.customer import CustomerState, merged_attributes, settled_first, told
+from models.ledger import DAYS_KEPT, Ledger
+from models.lifecycle import limits_for
+from models.policy import Policy
+
+
+def merged_states(
+    one: CustomerState, other: CustomerState, clock_ms: int, policy: Policy
+) -> CustomerState:
+    """The state of one customer who was known by two ids; commutative.
+
+    Args:
+        one: a state.
+        other: the other; no event is expected in both, one that is counts once.
+        clock_ms: the partition's clock, event time.
+        policy: the rules in force.
+    """
+    through_ms = max(one.settled_through_ms, other.settled_through_ms)
+    (one_settled, one_left), (other_settled, other_left) = (
+        settled_first(each, sum(event.at_ms <= through_ms for event in each.remembered), policy)
+        for each in (one, other)
+    )
+    settled = merged_ledgers(one_settled, other_settled, policy)
+    known = {event.event_hash: event for event in sorted((*one_left, *other_left))}
+    events = tuple(sorted(known.values()))
+    current, _ = told(settled, events, clock_ms, policy)
+    return CustomerState(
+        known_since_ms=min(one.known_since_ms, other.known_since_ms),
+        current=current,
+        settled=settled,
+        settled_through_ms=through_ms,
+        remembered=events,
+        attributes=merged_attributes(one.attributes, other.attributes),
+        sequence=max(one.sequence, other.sequence),
+    )
+
+
+def merged_ledgers(one: Ledger, other: Ledger, policy: Policy) -> Ledger:
+    """Sums added, days united, standing of the one who bought last; commutative."""
+    if one.last_purchase_ms is None or other.last_purchase_ms is None:
+        bought = one if other.last_purchase_ms is None else other
+        return bought._replace(refunded_minor=one.refunded_minor + other.refunded_minor)
+    newer = max(one, other, key=lambda each: (each.last_purchase_ms, each))
+    days = sorted({*one.recent_days, *other.recent_days})
+    older_days = one.older_days + other.older_days + max(0, len(days) - DAYS_KEPT)
+    days = days[-DAYS_KEPT:]
+    first_ms = min(one.first_purchase_ms or 0, other.first_purchase_ms or 0)
+    cadence = cadence_days(
+        policy.lifecycle.prior_gap_days,
+        older_days + len(days) - 1,
+        days[-1] - day_of(first_ms, policy.timezone),
+    )
+    return newer._replace(
+        purchases=one.purchases + other.purchases,
+        spent_minor=one.spent_minor + other.spent_minor,
+        refunded_minor=one.refunded_minor + other.refunded_minor,
+        first_purchase_ms=first_ms,
+        older_days=older_days,
+        recent_days=tuple(days),
+        cadence_days=cadence,
+        limits=limits_for(cadence, policy.lifecycle),
+        new_until_day=min(one.new_until_day, other.new_until_day),
+        moved_ms=max(one.moved_ms, other.moved_ms),
+    ).with_next_deadline(policy)

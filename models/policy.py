@@ -1,0 +1,216 @@
+"""The policy: every rule a marketer may change, as frozen models.
+
+Enters: the text of `segmenter.toml`. Leaves: a `Policy`, or a `PolicyError` that names the
+file, the key and the remedy. Forbidden here: reading files or the environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from models.presets import PRESETS
+
+Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
+Multiple = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class PolicyError(ValueError):
+    """The policy can't be used; the message names the file, the key and the way out."""
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is not an IANA time zone; write one such as 'Europe/Berlin'"
+        ) from None
+    return name
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExchangeRate(_Frozen):
+    """From `valid_from` on, one minor unit of `currency` is worth `rate` of the reporting one."""
+
+    currency: CurrencyCode
+    valid_from: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    rate: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,9})?$")] = Field(
+        description="decimal, in minor units of the reporting currency per minor unit"
+    )
+
+
+class Business(_Frozen):
+    """Whose shop this is: its day and its reporting currency."""
+
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
+        default="UTC", description="IANA zone in which a customer-day begins and ends"
+    )
+    currency: CurrencyCode = Field(default="USD", description="ISO 4217 reporting currency")
+    exchange_rates: tuple[ExchangeRate, ...] = Field(
+        default=(), description="dated rates into the reporting currency"
+    )
+
+
+class EventTime(_Frozen):
+    """How late an event may be, and when a quiet stream is a broken one."""
+
+    remembered_days: Annotated[int, Field(ge=1, le=366)] = Field(
+        default=45,
+        description="a customer's events this many days before their newest are remembered: "
+        "duplicates are recognised, late ones and returns are folded in their place",
+    )
+    remembered_events: Annotated[int, Field(ge=4, le=256)] = Field(
+        default=64, description="at most this many remembered events a customer"
+    )
+    max_source_silence_hours: Annotated[float, Field(gt=0, le=24 * 366)] = Field(
+        default=24.0,
+        description="when no partition has seen an event for this long, time stands still",
+    )
+
+    @property
+    def remembered_ms(self) -> int:
+        """The remembered window in milliseconds of event time."""
+        return self.remembered_days * 86_400_000
+
+    @property
+    def max_source_silence(self) -> timedelta:
+        """The longest believable silence of the whole source."""
+        return timedelta(hours=self.max_source_silence_hours)
+
+
+class Limit(_Frozen):
+    """How long a silence may last.
+
+    In adaptive mode `cycles` × the customer's cadence, kept within `min_days` and `max_days`;
+    in fixed mode `fixed_days` for everyone.
+    """
+
+    cycles: Multiple
+    min_days: Days
+    max_days: Days
+    fixed_days: Days
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.min_days > self.max_days:
+            raise ValueError("min_days must not exceed max_days")
+        return self
+
+
+class Lifecycle(_Frozen):
+    """When silence turns into overdue, dormant and churned."""
+
+    mode: Literal["adaptive", "fixed"] = "adaptive"
+    prior_gap_days: Days = Field(description="typical days between two purchase days")
+    new_days: Annotated[int, Field(ge=0, le=3650)] = Field(
+        description="a customer is new until this many days after the first purchase"
+    )
+    overdue: Limit
+    dormant: Limit
+    churned: Limit
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> Self:
+        for earlier, later in (("overdue", "dormant"), ("dormant", "churned")):
+            a, b = getattr(self, earlier), getattr(self, later)
+            for key in Limit.model_fields:
+                if getattr(a, key) > getattr(b, key):
+                    raise ValueError(f"{earlier}.{key} must be at most {later}.{key}")
+        return self
+
+
+class Policy(_Frozen):
+    """Everything that decides how a log becomes states."""
+
+    preset: str = "general"
+    business: Business = Business()
+    time: EventTime = EventTime()
+    lifecycle: Lifecycle
+
+    @cached_property
+    def version(self) -> str:
+        """Twelve hex digits that name this policy's content."""
+        text = self.model_dump_json(exclude={"preset"})
+        return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+    @cached_property
+    def timezone(self) -> ZoneInfo:
+        """The zone of `business.timezone`."""
+        return ZoneInfo(self.business.timezone)
+
+
+def policy_from_preset(name: str, **overrides: Any) -> Policy:
+    """The policy of one preset, with whole sections overridden.
+
+    Raises:
+        PolicyError: no such preset, or an override that does not fit.
+    """
+    return policy_from_mapping({"preset": name, **overrides}, source="<preset>")
+
+
+def policy_from_toml(text: str, source: str = "segmenter.toml") -> Policy:
+    """Read a policy from TOML; `source` is named in errors.
+
+    Raises:
+        PolicyError: not TOML, an unknown key, or a value out of bounds.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{source}: not valid TOML: {error}") from None
+    tables.pop("connection", None)  # where the parts are, not what they mean: streams/settings.py
+    return policy_from_mapping(tables, source)
+
+
+def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:
+    """Overlay `tables` on their preset and validate.
+
+    Raises:
+        PolicyError: names `source`, the dotted key, what is wrong and what would be right.
+    """
+    name = tables.get("preset", "general")
+    if not isinstance(name, str) or name not in PRESETS:
+        raise PolicyError(
+            f"{source}: preset: {name!r} is not known; choose one of {', '.join(PRESETS)}"
+        )
+    merged = _overlay({"lifecycle": PRESETS[name].lifecycle}, tables)
+    try:
+        return Policy.model_validate(merged)
+    except ValidationError as error:
+        lines = (_explain(source, dict(e)) for e in error.errors())
+        raise PolicyError("\n".join(lines)) from None
+
+
+def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = _overlay(below, value) if both and isinstance(below, dict) else value
+    return merged
+
+
+def _explain(source: str, error: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+    if error["type"] == "extra_forbidden":
+        return f"{source}: {key}: unknown key; remove it or check its spelling"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{source}: {key}: {message} (found {error['input']!r})"

@@ -1,0 +1,276 @@
+"""What happens to one customer: time passes, then an event is folded.
+
+    outcome = step(customer_id, state, read, clock_ms, policy)
+
+`advance` fires the deadlines that have come due, each stamped with itself. `step` advances the
+customer to the event, folds it, and advances on to the clock of the log: an event that was
+overtaken by the clock but by no tick is told in its place, and nobody is called silent for the
+time between the two. Both are deterministic, and blind to how the log is cut into batches.
+
+Enters: a state (None: nobody by that id), what was read, the clock, the policy.
+Leaves: the new state and effects. Forbidden here: topics, keys, offsets, the wall clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from models.customer import (
+    MAX_ATTRIBUTES,
+    Attribute,
+    CustomerState,
+    Remembered,
+    event_hash,
+    merged_attributes,
+    order_hash,
+    matched,
+    settle,
+    tell_one,
+    told,
+)
+from models.effects import Cause, EffectType, PublishChange, Why, ids_of, types_of
+from models.events import Erasure, Profile, Purchase, Read, Reason, Refund, Rejected
+from models.ledger import Transition
+from models.money import UnknownCurrency, in_reporting_currency
+from models.policy import Policy
+
+
+class Outcome(NamedTuple):
+    """What one event did.
+
+    Attributes:
+        state: the new state; None if nobody is left (or ever was).
+        effects: in the order in which they happened.
+        rejected: why the event could not be used; the state is then only advanced.
+        duplicate: the event had been folded before.
+    """
+
+    state: CustomerState | None
+    effects: tuple[PublishChange, ...] = ()
+    rejected: Rejected | None = None
+    duplicate: bool = False
+
+
+def advance(
+    customer_id: str, state: CustomerState, to_ms: int, policy: Policy
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """Let time pass for one customer, up to and including `to_ms` (event time)."""
+    ledger, fired = state.current.advance(to_ms, policy)
+    return _announced(customer_id, state._replace(current=ledger) if fired else state, fired)
+
+
+def step(
+    customer_id: str, state: CustomerState | None, read: Read, clock_ms: int, policy: Policy
+) -> Outcome:
+    """Advance one customer to the event, fold it, and advance on to the log's clock.
+
+    Args:
+        customer_id: in normal form.
+        state: what is known of the customer before.
+        read: the event, with its id and time.
+        clock_ms: the partition's clock at this offset, event time, this event included.
+        policy: the rules in force.
+    """
+    due: tuple[PublishChange, ...] = ()
+    if state is not None:
+        state, due = advance(customer_id, state, min(read.at_ms, clock_ms), policy)
+    outcome = fold(customer_id, state, read, policy)
+    if outcome.state is None:
+        return outcome._replace(effects=(*due, *outcome.effects))
+    state, later = advance(customer_id, outcome.state, clock_ms, policy)
+    return outcome._replace(state=state, effects=(*due, *outcome.effects, *later))
+
+
+def fold(customer_id: str, state: CustomerState | None, read: Read, policy: Policy) -> Outcome:
+    """Fold one event into a state that has been advanced to it."""
+    match read.event:
+        case Erasure():
+            return _erased(customer_id, state, read)
+        case Profile(attributes=attributes):
+            return _described(customer_id, state, read, attributes)
+        case Purchase() as event:
+            order = order_hash(event.order_id) if event.order_id else 0
+            return _paid(customer_id, state, read, event, order, policy)
+        case Refund() as event:
+            undoes = (
+                order_hash(event.order_id)
+                if event.order_id
+                else event_hash(event.refunded_event_id or "")
+            )
+            return _paid(customer_id, state, read, event, undoes, policy)
+
+
+def _erased(customer_id: str, state: CustomerState | None, read: Read) -> Outcome:
+    if state is None:
+        return Outcome(None)
+    cause = Cause.of_event(read.event_id, read.at_ms, Why.ERASURE)
+    erased = PublishChange(
+        EffectType.CUSTOMER_ERASED,
+        customer_id,
+        cause,
+        before=state.standing,
+        after=None,
+        since_ms=read.at_ms,
+        sequence=state.sequence + 1,
+    )
+    return Outcome(None, (erased,))
+
+
+def _described(
+    customer_id: str,
+    before: CustomerState | None,
+    read: Read,
+    values: dict[str, bool | int | float | str | None],
+) -> Outcome:
+    """Write attributes; a person who was not known becomes a prospect."""
+    written_by = event_hash(read.event_id)
+    written = {name: Attribute(read.at_ms, written_by, value) for name, value in values.items()}
+    state = before or CustomerState(known_since_ms=read.at_ms)
+    attributes = merged_attributes(state.attributes, written)
+    if len(attributes) > MAX_ATTRIBUTES:
+        detail = f"attributes: {len(attributes)} names; a customer has at most {MAX_ATTRIBUTES}"
+        return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
+    state = state._replace(
+        attributes=attributes, known_since_ms=min(state.known_since_ms, read.at_ms)
+    )
+    return Outcome(state) if before else _introduced(customer_id, state, read, Why.PROFILE)
+
+
+def _paid(
+    customer_id: str,
+    before: CustomerState | None,
+    read: Read,
+    event: Purchase | Refund,
+    order: int,
+    policy: Policy,
+) -> Outcome:
+    """Fold a purchase or a refund: unless it is known or too late, remember and tell it."""
+    state = before or CustomerState(known_since_ms=read.at_ms)
+    hashed = event_hash(read.event_id)
+    if state.knows(hashed):
+        return Outcome(before, duplicate=True)
+    if read.at_ms <= state.settled_through_ms:
+        return Outcome(before, rejected=_too_late(state, read))
+    try:
+        amount = in_reporting_currency(
+            event.amount_minor, event.currency, event.occurred_at, policy.business
+        )
+    except UnknownCurrency as error:
+        return Outcome(before, rejected=Rejected(Reason.UNKNOWN_CURRENCY, str(error)))
+    if isinstance(event, Purchase):
+        new = Remembered(read.at_ms, hashed, order, amount, 0, is_purchase=True)
+    else:
+        new = Remembered(read.at_ms, hashed, order, 0, amount, is_purchase=False)
+    state = state._replace(known_since_ms=min(state.known_since_ms, read.at_ms))
+    outcome = _told_on(customer_id, state, new, read, policy)
+    assert outcome.state is not None
+    return outcome._replace(state=settle(outcome.state, policy))
+
+
+def _too_late(state: CustomerState, read: Read) -> Rejected:
+    behind_s = (state.settled_through_ms - read.at_ms) // 1000
+    return Rejected(
+        Reason.TOO_LATE,
+        f"{behind_s} s older than what can still be put in its place; "
+        "raise time.remembered_days to accept such events",
+    )
+
+
+def _told_on(
+    customer_id: str, state: CustomerState, new: Remembered, read: Read, policy: Policy
+) -> Outcome:
+    events = tuple(sorted((*state.remembered, new)))
+    why = Why.PURCHASE if new.is_purchase else Why.REFUND
+    *earlier, last = matched(events, policy)
+    changes_the_past = tuple(earlier) != matched(state.remembered, policy)
+    if changes_the_past or new.at_ms < state.current.moved_ms:
+        return _retold(customer_id, state, events, read, policy)
+    ledger, moved = tell_one(state.current, last, policy)
+    state = state._replace(current=ledger, remembered=events)
+    if state.sequence == 0:
+        return _introduced(customer_id, state, read, why)
+    return Outcome(*_announced(customer_id, state, moved))
+
+
+def _retold(
+    customer_id: str,
+    state: CustomerState,
+    events: tuple[Remembered, ...],
+    read: Read,
+    policy: Policy,
+) -> Outcome:
+    """Tell the timeline again with a late event, or a return, in its place.
+
+    One effect says where the customer now stands, and names the earlier ones that were false.
+    """
+    until_ms = state.current.moved_ms
+    _, old = told(state.settled, state.remembered, until_ms, policy)
+    ledger, new = told(state.settled, events, until_ms, policy)
+    is_purchase, before = isinstance(read.event, Purchase), state.standing
+    state = state._replace(current=ledger, remembered=events)
+    if is_purchase and read.at_ms >= until_ms and new[: len(old)] == old:  # only a refund was newer
+        return Outcome(*_announced(customer_id, state, new[len(old) :]))
+    still_true = {each for transition in new for each in ids_of(customer_id, transition)}
+    retracts = tuple(
+        each
+        for transition in old
+        for each in ids_of(customer_id, transition)
+        if each not in still_true
+    )
+    if state.standing == before and not retracts:
+        return Outcome(state)
+    why = Why.LATE_PURCHASE if is_purchase else Why.REFUND
+    cause = Cause.of_event(read.event_id, read.at_ms, why)
+    state = state._replace(sequence=state.sequence + 1)
+    change = PublishChange(
+        EffectType.LIFECYCLE_CHANGED,
+        customer_id,
+        cause,
+        before,
+        state.standing,
+        state.lifecycle_since_ms,
+        state.sequence,
+        retracts,
+    )
+    return Outcome(state, (change,))
+
+
+def _introduced(customer_id: str, state: CustomerState, read: Read, why: Why) -> Outcome:
+    """The first effect of a customer who was not known before."""
+    state = state._replace(sequence=1)
+    change = PublishChange(
+        EffectType.LIFECYCLE_CHANGED,
+        customer_id,
+        Cause.of_event(read.event_id, read.at_ms, why),
+        before=None,
+        after=state.standing,
+        since_ms=state.lifecycle_since_ms,
+        sequence=1,
+    )
+    return Outcome(state, (change,))
+
+
+def _announced(
+    customer_id: str, state: CustomerState, transitions: Iterable[Transition]
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """Turn steps on the timeline into effects, counting the customer's sequence on."""
+    effects: list[PublishChange] = []
+    for moved in transitions:
+        cause = Cause.of_transition(moved)
+        for effect_type in types_of(moved):
+            sequence = state.sequence + len(effects) + 1
+            effects.append(
+                PublishChange(
+                    effect_type,
+                    customer_id,
+                    cause,
+                    moved.before,
+                    moved.after,
+                    moved.since_ms,
+                    sequence,
+                )
+            )
+    if not effects:
+        return state, ()
+    return state._replace(sequence=state.sequence + len(effects)), tuple(effects)

@@ -1,0 +1,164 @@
+"""One chunk of the log on loaded states: records in, a `Change` out. Pure.
+
+Enters: what was loaded, records already read, the nonce for the next write.
+Leaves: absolute values to write, and a tally. Forbidden here: the store, Kafka, the clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from models.codec import SCHEMA_VERSION, decode_state, encode_state
+from models.customer import CustomerState
+from models.effects import PublishChange
+from models.events import LogRecord, Read, Rejected, Tick, Tombstone
+from models.policy import Policy
+from models.step import advance, step
+from streams.messages import Source, change_row, dead_letter_row, pack_history, reroute_row
+from streams.partitioner import partition_of
+from streams.store import (
+    HISTORY_SLOTS,
+    Change,
+    CustomerWrite,
+    Loaded,
+    Meta,
+    Newest,
+    OutboxRow,
+)
+
+
+class LogIdentity(NamedTuple):
+    """Which log, and which part of it.
+
+    Attributes:
+        namespace: of the installation.
+        topic_id: the broker's id of the topic; "" where the broker has none.
+        partitions: of the topic.
+        partition: this one.
+    """
+
+    namespace: str
+    topic_id: str
+    partitions: int
+    partition: int
+
+
+class Understood(NamedTuple):
+    """A record of the log and what was read from it."""
+
+    record: LogRecord
+    read: Read | Tick | Tombstone | Rejected
+
+
+class _Touched:
+    """A customer while the chunk is folded."""
+
+    def __init__(self, packed: bytes | None) -> None:
+        self.first = self.state = None if packed is None else decode_state(packed)
+        self.history: dict[int, bytes] = {}
+
+    def add(self, state: CustomerState | None, effects: Iterable[PublishChange]) -> None:
+        self.state = state
+        for effect in effects:
+            self.history[effect.sequence % HISTORY_SLOTS] = pack_history(effect)
+
+    @property
+    def changed(self) -> bool:
+        return self.state is not self.first
+
+    def write(self) -> CustomerWrite:
+        before = None if self.first is None else self.first.standing.lifecycle.value
+        if self.state is None:
+            return CustomerWrite(None, None, before, None)
+        return CustomerWrite(
+            encode_state(self.state),
+            self.state.next_deadline_ms,
+            before,
+            self.state.standing.lifecycle.value,
+            tuple(self.history.items()),
+        )
+
+
+class Folding:
+    """Folds one chunk; make one, call `records` or `deadlines`, then `change`."""
+
+    def __init__(self, log: LogIdentity, policy: Policy, loaded: Loaded) -> None:
+        self._log = log
+        self._policy = policy
+        self._loaded = loaded
+        self._clock_ms = loaded.meta.clock_ms
+        self._customers: dict[str, _Touched] = {}
+        self._rows: list[OutboxRow] = []
+        self.tally: Counter[str] = Counter()
+        self.newest: Newest | None = None
+
+    def records(self, chunk: Iterable[Understood]) -> None:
+        """Fold records in the order of the log."""
+        for record, read in chunk:
+            source = self._source(record.offset)
+            match read:
+                case Read():
+                    self._event(record, read, source)
+                case Rejected():
+                    self._dead_letter(record, read, source)
+                case Tick():
+                    self._clock_ms = max(self._clock_ms, read.at_ms)
+                    self.tally["ticks"] += 1
+                case Tombstone():
+                    self.tally["tombstones"] += 1
+
+    def deadlines(self, until_ms: int, offset: int) -> None:
+        """Advance every loaded customer to `until_ms`; `offset` is the tick's."""
+        source = self._source(offset)
+        for customer_id, packed in self._loaded.states.items():
+            touched = self._customers[customer_id] = _Touched(packed)
+            assert touched.state is not None
+            state, effects = advance(customer_id, touched.state, until_ms, self._policy)
+            touched.add(state, effects)
+            self._publish(effects, source)
+
+    def change(self, next_offset: int, nonce: bytes) -> Change:
+        """All that must be written, absolute."""
+        meta = Meta(
+            next_offset,
+            nonce,
+            self._clock_ms,
+            self._log.topic_id,
+            self._log.partitions,
+            SCHEMA_VERSION,
+            self._policy.version,
+        )
+        written = {id_: t.write() for id_, t in self._customers.items() if t.changed}
+        return Change(meta, written, self._rows)
+
+    def _event(self, record: LogRecord, read: Read, source: Source) -> None:
+        customer_id = read.event.customer_id
+        if partition_of(customer_id, self._log.partitions) != self._log.partition:
+            self._rows.append(reroute_row(record, read))
+            self.tally["rerouted"] += 1
+            return
+        self._clock_ms = max(self._clock_ms, min(read.at_ms, record.timestamp_ms))
+        self.newest = Newest(record.timestamp_ms, read.at_ms)
+        touched = self._customers.get(customer_id)
+        if touched is None:
+            touched = _Touched(self._loaded.states.get(customer_id))
+            self._customers[customer_id] = touched
+        outcome = step(customer_id, touched.state, read, self._clock_ms, self._policy)
+        touched.add(outcome.state, outcome.effects)
+        self._publish(outcome.effects, source)
+        if outcome.rejected is not None:
+            self._dead_letter(record, outcome.rejected, source)
+        self.tally["duplicates" if outcome.duplicate else "events"] += 1
+
+    def _dead_letter(self, record: LogRecord, rejected: Rejected, source: Source) -> None:
+        self._rows.append(dead_letter_row(record, rejected, source))
+        self.tally["dead_letters"] += 1
+
+    def _publish(self, effects: Iterable[PublishChange], source: Source) -> None:
+        self._rows += [change_row(effect, source) for effect in effects]
+
+    def _source(self, offset: int) -> Source:
+        log = self._log
+        return Source(log.namespace, log.partition, offset, self._policy.version)

@@ -1,0 +1,373 @@
+"""The command `segmenter`: parses, builds, hands over. Data on stdout, logs on stderr.
+
+Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a dependency is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from models.policy import Policy, PolicyError
+from streams.settings import Settings, SettingsError, load_policy, load_settings
+
+if TYPE_CHECKING:
+    from streams.lookup import Found, Lookup
+
+T = TypeVar("T")
+
+
+class Exit(IntEnum):
+    """How a command ended."""
+
+    FAILURE = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    DEPENDENCY_DOWN = 4
+
+
+class Given:
+    """The options before the command."""
+
+    config: Path | None = None
+    log_level: str = "INFO"
+
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+run_app = typer.Typer(no_args_is_help=True, help="Run the long-lived processes.")
+topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics.")
+customer_app = typer.Typer(no_args_is_help=True, help="Look one customer up.")
+segments_app = typer.Typer(no_args_is_help=True, help="Segments and their sizes.")
+replay_app = typer.Typer(no_args_is_help=True, help="Recorded events into the log.")
+config_app = typer.Typer(no_args_is_help=True, help="The policy and the settings.")
+for _name, _sub in (
+    ("run", run_app),
+    ("topics", topics_app),
+    ("customer", customer_app),
+    ("segments", segments_app),
+    ("replay", replay_app),
+    ("config", config_app),
+):
+    app.add_typer(_sub, name=_name)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path | None,
+        typer.Option(envvar="SEGMENTER_CONFIG", help="The policy file [default: segmenter.toml]."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings in the log.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More in the log.")] = False,
+) -> None:
+    """Purchases in, customers' states out."""
+    Given.config = config
+    Given.log_level = "WARNING" if quiet else "DEBUG" if verbose else "INFO"
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="No live table.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A year of real purchases through an embedded broker and store."""
+    from streams.demo import as_json as summary_json
+    from streams.demo import run_demo
+
+    summary = _run(lambda: run_demo(out, headless=headless or as_json))
+    if as_json:
+        _print_json(summary_json(summary))
+    elif headless:
+        out.print(summary_json(summary))
+
+
+@run_app.command("worker")
+def run_worker() -> None:
+    """Fold the log into states, until SIGTERM."""
+    from streams.processes import run_worker as worker
+
+    settings, policy = _settings(), _policy()
+    with _errors():
+        worker(settings, policy, Given.log_level)
+
+
+@run_app.command("relay")
+def run_relay() -> None:
+    """Move effects from Redis to Kafka, until SIGTERM."""
+    from logging.config import dictConfig
+
+    from streams.logs import logging_config
+    from streams.processes import run_relay as relay
+
+    dictConfig(logging_config(Given.log_level))
+    settings = _settings()
+    with _errors():
+        relay(settings)
+
+
+@run_app.command("all")
+def run_all() -> None:
+    """A worker and a relay together, until SIGTERM."""
+    from streams.processes import run_all as both
+
+    settings = _settings()
+    _policy()
+    before = [] if Given.config is None else ["--config", str(Given.config)]
+    ended = both(settings, [*before, *(["--quiet"] if Given.log_level == "WARNING" else [])])
+    if ended:
+        _fail(ended, Exit.FAILURE)
+
+
+@topics_app.command("create")
+def topics_create() -> None:
+    """Create the topics that do not exist yet."""
+    from streams.log import LogInspector
+    from streams.topics import TOPICS
+
+    settings = _settings()
+    with _errors():
+        made = LogInspector(settings.bootstrap_servers).create(
+            TOPICS, settings.partitions, settings.replication
+        )
+    for topic in TOPICS:
+        out.print(f"{topic.name}: {'created' if topic.name in made else 'exists'}")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check broker, topics, Redis, partitions, lag and clock; name the remedy."""
+    from streams.doctor import examine
+
+    checks = _run(lambda: examine(_settings()))
+    if as_json:
+        _print_json([check._asdict() for check in checks])
+    else:
+        for check in checks:
+            mark = "[green]ok[/]  " if check.ok else "[red]bad[/] "
+            out.print(f"{mark} {check.name}: {check.found}", highlight=False)
+            if not check.ok:
+                out.print(f"      → {check.remedy}", highlight=False)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(Exit.FAILURE)
+
+
+@customer_app.command("get")
+def customer_get(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """Where a customer stands now."""
+    from streams import lookup
+    from streams.show import customer_card
+
+    policy, found = _policy(), _find(customer_id)
+    if as_json:
+        _print_json(lookup.as_json(found, policy))
+    else:
+        out.print(customer_card(found, policy), highlight=False)
+
+
+@customer_app.command("history")
+def customer_history(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """A customer's newest changes, oldest first."""
+    from streams.show import history_table
+
+    found = _find(customer_id)
+    changes = _run(lambda: _with_lookup(lambda look: look.history(found.customer_id)))
+    if as_json:
+        _print_json(changes)
+    else:
+        out.print(history_table(changes), highlight=False)
+
+
+@customer_app.command("explain")
+def customer_explain(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """Why a customer stands where they stand."""
+    from streams.show import explanation
+
+    sentences = explanation(_find(customer_id), _policy())
+    if as_json:
+        _print_json(sentences)
+    else:
+        for sentence in sentences:
+            out.print(sentence, highlight=False)
+
+
+@segments_app.command("list")
+def segments_list(as_json: AsJson = False) -> None:
+    """How many customers stand in each state."""
+    from streams.show import sizes_table
+
+    sizes = _run(lambda: _with_lookup(lambda look: look.sizes()))
+    if as_json:
+        _print_json([{"segment": f"lifecycle/{s}", "size": n} for s, n in sizes.items()])
+    else:
+        out.print(sizes_table(sizes))
+
+
+@replay_app.command("file")
+def replay_file(
+    path: Annotated[
+        str, typer.Argument(help="CSV, JSONL or Parquet; or complete-journey, or cdnow.")
+    ],
+    to_topic: Annotated[
+        bool, typer.Option("--to-topic", help="Write into customer-events.v1, with ticks.")
+    ] = False,
+    speed: Annotated[
+        str, typer.Option(help="Times real time: 0 is as fast as possible, 1, 60x.")
+    ] = "0",
+    as_json: AsJson = False,
+) -> None:
+    """Replay recorded events."""
+    from streams.replay import BadSpeed, parse_speed
+    from streams.replay_command import replay_to_topic
+
+    if not to_topic:
+        _fail("say where to: --to-topic writes into customer-events.v1", Exit.USAGE)
+    try:
+        pace = parse_speed(speed)
+    except BadSpeed as error:
+        _fail(f"--speed: {error}", Exit.USAGE)
+    settings, policy = _settings(), _policy()
+    with _errors():
+        published = replay_to_topic(path, pace, settings, policy, err)
+    if as_json:
+        _print_json(published._asdict())
+    else:
+        out.print(f"{published.records:,} events and {published.ticks:,} ticks written")
+
+
+@config_app.command("show")
+def config_show(as_json: AsJson = False) -> None:
+    """The policy and settings in force, secrets hidden."""
+    import tomli_w
+
+    settings, policy = _settings(), _policy()
+    values = {
+        "connection": settings.model_dump(mode="json"),
+        **policy.model_dump(mode="json", exclude_none=True),
+    }
+    if as_json:
+        _print_json({**values, "version": policy.version})
+    else:
+        out.print(tomli_w.dumps(values), highlight=False, markup=False)
+
+
+@config_app.command("check")
+def config_check() -> None:
+    """Say whether the policy and the settings can be used."""
+    _settings()
+    policy = _policy()
+    out.print(f"ok: preset {policy.preset}, policy version {policy.version}")
+
+
+def main() -> None:
+    """The entry point."""
+    app()
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings(Given.config, dict(os.environ))
+    except (SettingsError, PolicyError) as error:
+        _fail(str(error), Exit.USAGE)
+
+
+def _policy() -> Policy:
+    try:
+        return load_policy(Given.config)
+    except (SettingsError, PolicyError) as error:
+        _fail(str(error), Exit.USAGE)
+
+
+def _find(raw_id: str) -> Found:
+    from models.events import NotAnId, normalised_id
+    from streams.wall import wall_ms
+
+    try:
+        customer_id = normalised_id(raw_id)
+    except NotAnId as error:
+        _fail(str(error), Exit.USAGE)
+    found = _run(lambda: _with_lookup(lambda look: look.customer(customer_id, wall_ms())))
+    if found is None:
+        _fail("nobody is known by that id", Exit.NOT_FOUND)
+    return found
+
+
+async def _with_lookup(ask: Callable[[Lookup], Awaitable[T]]) -> T:
+    async with _lookup() as look:
+        return await ask(look)
+
+
+@asynccontextmanager
+async def _lookup() -> AsyncIterator[Lookup]:
+    from streams.lookup import Lookup
+    from streams.redis_store import RedisStore, connect
+
+    settings = _settings()
+    client = connect(settings.redis_url.get_secret_value())
+    try:
+        yield Lookup(RedisStore(client, settings.namespace), _policy())
+    finally:
+        await client.aclose()
+
+
+def _run(work: Callable[[], Awaitable[T]]) -> T:
+    async def awaited() -> T:
+        return await work()
+
+    with _errors():
+        return asyncio.run(awaited())
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn what can go wrong into one line and an exit code."""
+    from streams.log import KafkaUnavailable, TopicMissing
+    from streams.refusal import Refused
+    from streams.store import StoreUnavailable
+
+    try:
+        yield
+    except (KafkaUnavailable, StoreUnavailable) as error:
+        _fail(str(error), Exit.DEPENDENCY_DOWN)
+    except TopicMissing as error:
+        _fail(str(error), Exit.NOT_FOUND)
+    except (Refused, *_expected()) as error:
+        _fail(str(error), Exit.FAILURE)
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors of modules that only some commands import; those not imported can't be raised."""
+    names = (
+        ("streams.demo", "DemoFailed"),
+        ("streams.local", "LocalServerError"),
+        ("streams.sources", "SourceError"),
+        ("streams.lookup", "NothingYet"),
+    )
+    return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def _fail(message: str, code: Exit) -> NoReturn:
+    err.print(f"segmenter: {message}", style="red", markup=False, highlight=False)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

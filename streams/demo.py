@@ -1,0 +1,249 @@
+"""`segmenter demo`: a year of real purchases through the real path, on this machine alone.
+
+An embedded broker and store, a worker and a relay as processes of their own, and the Complete
+Journey replayed into the log with its ticks: 2,469 households, one year. Nothing is simulated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from models.policy import Policy, policy_from_preset
+from streams.wall import wall_ms
+from streams.datasets import DATASETS, Dataset
+from streams.local import LocalBroker, LocalStore
+from streams.log import LogInspector
+from streams.lookup import Found, Lookup, NothingYet
+from streams.processes import Children, as_environment
+from streams.redis_store import RedisStore, connect
+from streams.replay import Published, Publisher
+from streams.settings import Settings
+from streams.show import customer_card, sizes_table
+from streams.sources import SourceRecord
+from streams.topics import DEAD_LETTERS, LOG, TOPICS
+
+PARTITIONS = 4
+POLICY = 'preset = "grocery"\n'
+LOOK_EVERY_S = 0.5
+
+
+class DemoFailed(RuntimeError):
+    """A process ended, or the log was not folded in time."""
+
+
+class Summary(NamedTuple):
+    """What the demo ends with."""
+
+    purchases: int
+    customers: int
+    by_lifecycle: dict[str, int]
+    dead_letters: int
+    seconds: float
+
+
+class _Replay(threading.Thread):
+    """Publishes the data set beside the display; remembers who is in it."""
+
+    def __init__(self, dataset: Dataset, publisher: Publisher) -> None:
+        super().__init__(name="replay", daemon=True)
+        self._dataset, self._publisher = dataset, publisher
+        self.customers: dict[str, int] = {}
+        self.count = 0
+        self.published: Published | None = None
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            records = self._counted(self._dataset.read())
+            self.published = self._publisher.publish(records, 0.0, self._progress)
+        except BaseException as error:  # noqa: BLE001 - handed to the display, which raises it
+            self.failure = error
+
+    def _progress(self, count: int) -> None:
+        self.count = count
+
+    def _counted(self, records: Iterator[SourceRecord]) -> Iterator[SourceRecord]:
+        for record in records:
+            self.customers[record.customer_id] = self.customers.get(record.customer_id, 0) + 1
+            yield record
+
+
+async def run_demo(console: Console, *, headless: bool) -> Summary:
+    """Run it all; answers the summary.
+
+    Raises:
+        DemoFailed, LocalServerError, SourceError: say what is missing and how to get it.
+    """
+    began_s = time.monotonic()
+    policy = policy_from_preset("grocery")
+    with _installation() as (settings, children):
+        async with _looking(settings, policy) as look:
+            dataset = DATASETS["complete-journey"]
+            publisher = Publisher(settings.bootstrap_servers, PARTITIONS, policy.timezone)
+            replay = _Replay(dataset, publisher)
+            replay.start()
+            display = _Display(dataset.count_records(), console, headless=headless)
+            await _watch(look, settings, children, replay, display)
+            summary = await _summary(look, settings, replay, began_s)
+            if not headless:
+                await _show_end(console, look, policy, replay, summary)
+        codes = children.stop()
+        if any(codes.values()):
+            raise DemoFailed(f"a process did not end well: exit codes {codes}")
+    return summary
+
+
+@contextmanager
+def _installation() -> Iterator[tuple[Settings, Children]]:
+    """Broker, store, topics, worker and relay, in a folder that goes when they go."""
+    with tempfile.TemporaryDirectory(prefix="segmenter-demo-") as folder:
+        config = Path(folder, "segmenter.toml")
+        config.write_text(POLICY, "utf-8")
+        with LocalBroker(folder) as broker, LocalStore(folder) as store:
+            settings = Settings.model_validate(
+                {
+                    "bootstrap_servers": broker.bootstrap_servers,
+                    "redis_url": store.url,
+                    "namespace": "demo",
+                    "partitions": PARTITIONS,
+                    "session_timeout_s": 6.0,
+                }
+            )
+            LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+            environment = {**os.environ, **as_environment(settings)}
+            children = Children(environment, ["--config", str(config), "--quiet"])
+            children.start("worker", "relay")
+            try:
+                yield settings, children
+            finally:
+                children.stop()
+
+
+@asynccontextmanager
+async def _looking(settings: Settings, policy: Policy) -> AsyncIterator[Lookup]:
+    client = connect(settings.redis_url.get_secret_value())
+    try:
+        yield Lookup(RedisStore(client, settings.namespace), policy)
+    finally:
+        await client.aclose()
+
+
+class _Display:
+    """Two progress bars and the table of states."""
+
+    def __init__(self, total: int, console: Console, *, headless: bool) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:>20}"),
+            BarColumn(None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self._written = self._progress.add_task("written to the log", total=total)
+        self._folded = self._progress.add_task("folded into states", total=None)
+        self.live = nullcontext() if headless else Live(console=console, auto_refresh=False)
+
+    def update(self, replay: _Replay, folded: int, sizes: dict[str, int], today: str) -> None:
+        if not isinstance(self.live, Live):
+            return
+        self._progress.update(self._written, completed=replay.count)
+        total = None
+        if replay.published is not None:
+            total = replay.published.records + replay.published.ticks
+        self._progress.update(self._folded, completed=folded, total=total)
+        table = sizes_table(sizes, title=f"Complete Journey, {today}")
+        shown: RenderableType = Group(self._progress, table)
+        self.live.update(shown, refresh=True)
+
+
+async def _watch(
+    look: Lookup, settings: Settings, children: Children, replay: _Replay, display: _Display
+) -> None:
+    """Show how far it is, until every record is folded."""
+    inspector = LogInspector(settings.bootstrap_servers)
+    ends: list[int] | None = None
+    with display.live:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            ended = children.ended()
+            if ended is not None or replay.failure is not None:
+                raise DemoFailed(ended or str(replay.failure)) from replay.failure
+            if replay.published is not None and ends is None:
+                extents = await asyncio.to_thread(inspector.extents, LOG, range(PARTITIONS))
+                ends = [extents[each].end for each in range(PARTITIONS)]
+            try:
+                metas, sizes = await look.metas(), await look.sizes()
+            except NothingYet:
+                continue
+            offsets = [meta.offset for meta in metas]
+            today = time.strftime(
+                "%d %B %Y", time.gmtime(max(meta.clock_ms for meta in metas) / 1000)
+            )
+            display.update(replay, sum(offsets), sizes, today)
+            if ends is not None and all(o >= e for o, e in zip(offsets, ends, strict=True)):
+                return
+
+
+async def _summary(
+    look: Lookup, settings: Settings, replay: _Replay, began_s: float
+) -> Summary:
+    """Count what stands in the store, customer by customer."""
+    purchases = customers = 0
+    for customer_id in replay.customers:
+        found = await look.customer(customer_id, wall_ms())
+        if found is not None and found.state.current.purchases:
+            purchases += found.state.current.purchases
+            customers += 1
+    letters = await asyncio.to_thread(
+        LogInspector(settings.bootstrap_servers).extents, DEAD_LETTERS, range(PARTITIONS)
+    )
+    return Summary(
+        purchases,
+        customers,
+        await look.sizes(),
+        sum(extent.end for extent in letters.values()),
+        round(time.monotonic() - began_s, 1),
+    )
+
+
+async def _show_end(
+    console: Console, look: Lookup, policy: Policy, replay: _Replay, summary: Summary
+) -> None:
+    console.print(
+        f"\n{summary.purchases:,} purchases of {summary.customers:,} customers, "
+        f"{summary.dead_letters} dead letters, {summary.seconds} s\n"
+    )
+    for found in await _examples(look, replay):
+        console.print(customer_card(found, policy), highlight=False)
+        console.print()
+
+
+async def _examples(look: Lookup, replay: _Replay) -> list[Found]:
+    """The best customer of three states: still here, going, gone."""
+    wanted = ["active", "dormant", "churned"]
+    examples: dict[str, Found] = {}
+    for customer_id in sorted(replay.customers, key=lambda each: -replay.customers[each]):
+        found = await look.customer(customer_id, wall_ms())
+        if found is not None:
+            state = found.state.standing.lifecycle.value
+            if state in wanted:
+                examples.setdefault(state, found)
+        if len(examples) == len(wanted):
+            break
+    return [examples[state] for state in wanted if state in examples]
+
+
+def as_json(summary: Summary) -> dict[str, Any]:
+    """The summary as JSON prints it."""
+    return summary._asdict()

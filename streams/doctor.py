@@ -1,0 +1,172 @@
+"""`segmenter doctor`: is everything as it must be, and if not, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import NamedTuple
+
+from redis.exceptions import RedisError
+
+from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
+from streams.redis_store import RedisStore, connect
+from streams.refusal import why_refused
+from streams.settings import Settings
+from streams.store import Meta, StoreUnavailable
+from streams.topics import LOG, TOPICS
+
+MAX_SKEW_S = 5.0
+MAX_LAG = 10_000
+
+
+class Check(NamedTuple):
+    """One thing looked at.
+
+    Attributes:
+        name: of the thing.
+        ok: whether it is as it must be.
+        found: what it is.
+        remedy: what to do, if it is not.
+    """
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+async def examine(settings: Settings) -> list[Check]:
+    """Look at broker, topics, Redis, partitions, lag and clock; never raises for what is down."""
+    inspector = LogInspector(settings.bootstrap_servers)
+    kafka, facts, extents = await asyncio.to_thread(_examine_kafka, inspector, settings)
+    return kafka + await _examine_redis(settings, facts, extents)
+
+
+def _examine_kafka(
+    inspector: LogInspector, settings: Settings
+) -> tuple[list[Check], TopicFacts | None, dict[int, Extent]]:
+    checks: list[Check] = []
+    facts: TopicFacts | None = None
+    try:
+        for topic in TOPICS:
+            found = inspector.facts(topic.name)
+            if topic.name == LOG:
+                facts = found
+            checks.append(_partitions(topic.name, found, facts))
+        assert facts is not None
+        checks.append(_log_config(inspector.config(LOG)))
+        return checks, facts, inspector.extents(LOG, range(facts.partitions))
+    except TopicMissing as error:
+        return [*checks, Check("topics", False, str(error), "segmenter topics create")], None, {}
+    except KafkaUnavailable as error:
+        broker = Check(
+            "broker", False, str(error), f"start Kafka at {settings.bootstrap_servers}, or set "
+            "SEGMENTER_BOOTSTRAP_SERVERS"
+        )
+        return [*checks, broker], None, {}
+
+
+def _partitions(name: str, found: TopicFacts, log: TopicFacts | None) -> Check:
+    same = log is None or found.partitions == log.partitions
+    return Check(
+        f"topic {name}",
+        same,
+        f"{found.partitions} partitions",
+        "" if same else f"give it as many partitions as {LOG} has: {log and log.partitions}",
+    )
+
+
+def _log_config(config: dict[str, str]) -> Check:
+    stamped, kept = config.get("message.timestamp.type"), config.get("retention.ms")
+    if stamped is None and kept is None:
+        return Check("log settings", True, "the broker does not tell its topics' settings")
+    right = stamped == "LogAppendTime" and kept == "-1"
+    return Check(
+        "log settings",
+        right,
+        f"message.timestamp.type={stamped}, retention.ms={kept}",
+        "" if right else f"set message.timestamp.type=LogAppendTime and retention.ms=-1 on {LOG}",
+    )
+
+
+async def _examine_redis(
+    settings: Settings, facts: TopicFacts | None, extents: dict[int, Extent]
+) -> list[Check]:
+    client = connect(settings.redis_url.get_secret_value())
+    try:
+        memory = await client.config_get("maxmemory-policy", "appendonly")
+        seconds, micros = await client.time()
+    except (RedisError, OSError) as error:
+        return [
+            Check("redis", False, f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
+        ]
+    else:
+        checks = [*_redis_settings(memory), _clock(seconds + micros / 1e6)]
+        if facts is not None:
+            checks += await _examine_partitions(
+                RedisStore(client, settings.namespace), facts, extents
+            )
+        return checks
+    finally:
+        await client.aclose()
+
+
+def _redis_settings(config: dict[str, str]) -> list[Check]:
+    text = {_text(key): _text(value) for key, value in config.items()}
+    policy, aof = text.get("maxmemory-policy", "?"), text.get("appendonly", "?")
+    return [
+        Check(
+            "redis maxmemory-policy",
+            policy == "noeviction",
+            policy,
+            "" if policy == "noeviction" else "CONFIG SET maxmemory-policy noeviction: an evicted "
+            "state would be a lost customer",
+        ),
+        Check(
+            "redis appendonly",
+            True,
+            aof if aof == "yes" else f"{aof}: after a crash the log is folded again from the last "
+            "snapshot, or from its beginning",
+        ),
+    ]
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _clock(redis_s: float) -> Check:
+    skew_s = abs(time.time() - redis_s)
+    return Check(
+        "clock",
+        skew_s <= MAX_SKEW_S,
+        f"{skew_s:.1f} s from Redis's",
+        "" if skew_s <= MAX_SKEW_S else "synchronise the machines' clocks (NTP)",
+    )
+
+
+async def _examine_partitions(
+    store: RedisStore, facts: TopicFacts, extents: dict[int, Extent]
+) -> list[Check]:
+    checks: list[Check] = []
+    lag = outbox = 0
+    try:
+        for partition, extent in extents.items():
+            loaded = await store.load(partition, ())
+            meta: Meta = loaded.meta
+            refusal = why_refused(meta, facts, extent, partition)
+            if refusal is not None:
+                checks.append(Check(f"partition {partition}", False, refusal, "see above"))
+            lag += max(0, extent.end - meta.offset)
+            outbox += loaded.outbox_rows
+    except StoreUnavailable as error:
+        return [Check("states", False, str(error), "see redis")]
+    behind = lag > MAX_LAG
+    checks.append(
+        Check("lag", not behind, f"{lag:,} records", "start more workers" if behind else "")
+    )
+    stuck = outbox > MAX_LAG
+    checks.append(
+        Check("outbox", not stuck, f"{outbox:,} rows", "segmenter run relay" if stuck else "")
+    )
+    return checks

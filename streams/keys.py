@@ -1,0 +1,53 @@
+"""Redis keys, all of them. P is a partition, NS the namespace; `{NS:P}` is the hash tag.
+
+| key | type | what | writer | readers | size |
+| --- | --- | --- | --- | --- | --- |
+| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, … | apply | all | 7 fields |
+| `seg:{NS:P}:c` | hash | customer id → encoded CustomerState | apply | load, due, lookups | a customer |
+| `seg:{NS:P}:due` | zset | customer id → next deadline, ms | apply | due | a customer at most |
+| `seg:{NS:P}:cell:STATE` | set | customer ids in one lifecycle state | apply | lookups | a customer |
+| `seg:{NS:P}:history` | hash | id, 0x1f, slot → packed effect | apply | lookups | ≤ 16 a customer |
+| `seg:{NS:P}:outbox` | stream | messages on their way to Kafka | apply | relay | bounded |
+| `seg:{NS:P}:live` | string | source delay, ms; expires | owner | lookups | 1 |
+| `seg:NS:newest` | hash | newest event in any partition | owners | owners | 2 fields |
+| `seg:NS:partitions` | string | how many partitions there are | owners | lookups | 1 |
+
+A customer id is a field or a member, never part of a key's text.
+"""
+
+from __future__ import annotations
+
+META_FIELDS = ("offset", "nonce", "clock_ms", "topic_id", "partitions", "schema", "policy")
+
+
+class Keys:
+    """The keys of one partition of one namespace."""
+
+    def __init__(self, namespace: str, partition: int) -> None:
+        tag = f"seg:{{{namespace}:{partition}}}"
+        self.meta = f"{tag}:meta"
+        self.customers = f"{tag}:c"
+        self.due = f"{tag}:due"
+        self.history = f"{tag}:history"
+        self.outbox = f"{tag}:outbox"
+        self.live = f"{tag}:live"
+        self._cell = f"{tag}:cell:"
+
+    def cell(self, name: str) -> str:
+        """The members of one cell."""
+        return self._cell + name
+
+
+def newest(namespace: str) -> str:
+    """The newest event in any partition."""
+    return f"seg:{namespace}:newest"
+
+
+def partitions(namespace: str) -> str:
+    """How many partitions there are."""
+    return f"seg:{namespace}:partitions"
+
+
+def history_field(customer_id: str, slot: int) -> bytes:
+    """Where one of a customer's newest effects stands in the history hash."""
+    return customer_id.encode() + b"\x1f" + str(slot).encode()

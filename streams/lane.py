@@ -1,0 +1,176 @@
+"""The lane: how fetches that Faust hands to an agent become batches for `PartitionFold`.
+
+A fetch is what the broker gave for one partition at once (`streams/transport.py`). The lane keeps
+a queue for each partition, hands fetch by fetch to the partition's fold, and acknowledges when
+the store has answered. Kafka's committed offset is a hint: reading begins at the store's offset.
+
+While the store can't be written the lane waits and tries again, for as long as it takes; fetches
+that arrive meanwhile are bounded by `MAX_WAITING`, then Faust stops fetching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Protocol
+
+from models.events import LogRecord
+from streams.partition import Batch, OutboxFull, PartitionFold, Seek
+from streams.store import StoreUnavailable
+
+MAX_WAITING = 4  # fetches of one partition, each at most a megabyte on the wire
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+logger = logging.getLogger(__name__)
+
+
+class Fetch(Protocol):
+    """What the lane needs of a Faust event."""
+
+    @property
+    def partition(self) -> int:
+        """Whose records these are."""
+
+    @property
+    def records(self) -> Sequence[LogRecord]:
+        """At least one, offsets ascending; holes only where the broker has no record."""
+
+    def ack(self) -> None:
+        """Tell Faust that it need not wait for this any more."""
+
+
+class _Inbox:
+    """Fetches of one partition that wait, and where the store stands."""
+
+    def __init__(self, fold: PartitionFold, offset: int) -> None:
+        self.fold = fold
+        self.next_offset = offset
+        self.fetches: deque[Fetch] = deque()
+        self.busy = False
+        self.arrived = asyncio.Event()
+        self.room = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+
+class Lane:
+    """Hands batches to the folds of the partitions that this worker owns.
+
+    Args:
+        seek_to: async (partition, offset): make Faust read on from there.
+        crash: called with an error that retrying can't mend; ends the worker.
+
+    Attributes:
+        waiting_for: what keeps batches from being written now; None if nothing does.
+    """
+
+    def __init__(
+        self,
+        seek_to: Callable[[int, int], Awaitable[None]],
+        crash: Callable[[BaseException], Awaitable[None]],
+    ) -> None:
+        self._seek_to = seek_to
+        self._crash = crash
+        self._inboxes: dict[int, _Inbox] = {}
+        self.waiting_for: str | None = None
+
+    def open(self, partition: int, fold: PartitionFold, offset: int) -> None:
+        """Begin, or begin again, at the store's offset; what waited is dropped."""
+        self.close(partition)
+        inbox = self._inboxes[partition] = _Inbox(fold, offset)
+        inbox.task = asyncio.create_task(self._pump(partition, inbox))
+
+    def close(self, partition: int) -> None:
+        """Stop; a batch in hand is given up half way, which harms nothing."""
+        inbox = self._inboxes.pop(partition, None)
+        if inbox is None:
+            return
+        if inbox.task is not None and inbox.task is not asyncio.current_task():
+            inbox.task.cancel()
+        for fetch in inbox.fetches:
+            fetch.ack()
+        inbox.fetches.clear()
+        inbox.room.set()
+
+    @property
+    def partitions(self) -> list[int]:
+        """Those open here."""
+        return sorted(self._inboxes)
+
+    def fold(self, partition: int) -> PartitionFold | None:
+        """The fold of a partition, if it is open."""
+        inbox = self._inboxes.get(partition)
+        return None if inbox is None else inbox.fold
+
+    def next_offset(self, partition: int) -> int | None:
+        """Where the store stands; None while fetches wait or the partition is not open."""
+        inbox = self._inboxes.get(partition)
+        if inbox is None or inbox.busy or inbox.fetches:
+            return None
+        return inbox.next_offset
+
+    async def put(self, fetch: Fetch) -> None:
+        """Take one fetch; waits while too many of its partition wait."""
+        inbox = self._inboxes.get(fetch.partition)
+        if inbox is None:  # taken away meanwhile: the next owner reads it
+            fetch.ack()
+            return
+        inbox.fetches.append(fetch)
+        inbox.arrived.set()
+        while len(inbox.fetches) >= MAX_WAITING:
+            inbox.room.clear()
+            await inbox.room.wait()
+
+    async def _pump(self, partition: int, inbox: _Inbox) -> None:
+        try:
+            while True:
+                await inbox.arrived.wait()
+                inbox.arrived.clear()
+                while inbox.fetches:
+                    seek = await self._hand_over(inbox, inbox.fetches.popleft())
+                    if seek is not None:
+                        logger.warning("partition %d: reads again from %d", partition, seek.offset)
+                        await self._seek_to(partition, seek.offset)
+                        return
+        except Exception as error:
+            logger.exception("partition %d: the fold failed", partition)
+            await self._crash(error)
+
+    async def _hand_over(self, inbox: _Inbox, fetch: Fetch) -> Seek | None:
+        records = fetch.records
+        batch = Batch(records[0].offset, records[-1].offset + 1, records)
+        inbox.busy = True
+        inbox.room.set()
+        try:
+            seek = await self._handle_patiently(inbox.fold, batch)
+        finally:  # done, or given up: either way Faust must not wait for it
+            fetch.ack()
+        inbox.next_offset = batch.next_offset
+        inbox.busy = False
+        return seek
+
+    async def _handle_patiently(self, fold: PartitionFold, batch: Batch) -> Seek | None:
+        async for _ in _attempts():
+            try:
+                seek = await fold.handle(batch)
+            except (StoreUnavailable, OutboxFull) as error:
+                if self.waiting_for is None:
+                    logger.warning("waiting: %s", error)
+                self.waiting_for = str(error)
+                continue
+            if self.waiting_for is not None:
+                logger.info("going on")
+            self.waiting_for = None
+            return seek
+        raise AssertionError("attempts never end")
+
+
+async def _attempts() -> AsyncIterator[None]:
+    """Now, and again after pauses that grow, with jitter."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -1,0 +1,143 @@
+"""Looking customers and segments up: reads only the store, writes nothing.
+
+A customer is shown as of the moment asked: if the owner of their partition has lately read the
+log to its end, time is let pass up to now (less the source delay), else only up to the
+partition's clock. So a backlog never shows people as gone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from models.calendar import day_of
+from models.codec import decode_state
+from models.customer import CustomerState
+from models.lifecycle import State
+from models.policy import Policy
+from models.step import advance
+from streams.messages import rfc3339, unpack_history
+from streams.partitioner import partition_of
+from streams.store import Meta, Store
+
+
+class NothingYet(RuntimeError):
+    """No worker has begun on this namespace."""
+
+
+class Found(NamedTuple):
+    """One customer as of a moment.
+
+    Attributes:
+        customer_id: in normal form.
+        state: advanced to `as_of_ms`.
+        as_of_ms: event time.
+        live: whether that is now, less the source delay.
+        partition: the customer's.
+        meta: of the partition.
+    """
+
+    customer_id: str
+    state: CustomerState
+    as_of_ms: int
+    live: bool
+    partition: int
+    meta: Meta
+
+
+class Lookup:
+    """Answers questions from the store.
+
+    Args:
+        store: to read.
+        policy: for the calendar and the limits.
+    """
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self._store, self._policy = store, policy
+
+    async def customer(self, customer_id: str, now_ms: int) -> Found | None:
+        """One customer; None if nobody is known by that id.
+
+        Args:
+            customer_id: in normal form.
+            now_ms: wall clock.
+
+        Raises:
+            NothingYet, StoreUnavailable.
+        """
+        partition = partition_of(customer_id, await self._partitions())
+        loaded = await self._store.load(partition, [customer_id])
+        packed = loaded.states.get(customer_id)
+        if packed is None:
+            return None
+        live = await self._store.live(partition)
+        as_of_ms = loaded.meta.clock_ms
+        if live is not None:
+            as_of_ms = max(as_of_ms, now_ms - live.source_delay_ms)
+        state, _ = advance(customer_id, decode_state(packed), as_of_ms, self._policy)
+        return Found(customer_id, state, as_of_ms, live is not None, partition, loaded.meta)
+
+    async def history(self, customer_id: str) -> list[dict[str, Any]]:
+        """The newest published changes of a customer, oldest first."""
+        partition = partition_of(customer_id, await self._partitions())
+        packed = await self._store.history(partition, customer_id)
+        return sorted((unpack_history(each) for each in packed), key=lambda each: each["sequence"])
+
+    async def sizes(self) -> dict[str, int]:
+        """How many customers stand in each lifecycle state, as written."""
+        states = [state.value for state in State]
+        totals = [0] * len(states)
+        for partition in range(await self._partitions()):
+            sizes = await self._store.cell_sizes(partition, states)
+            totals = [total + size for total, size in zip(totals, sizes, strict=True)]
+        return dict(zip(states, totals, strict=True))
+
+    async def metas(self) -> list[Meta]:
+        """The meta of every partition."""
+        count = await self._partitions()
+        return [(await self._store.load(each, ())).meta for each in range(count)]
+
+    async def _partitions(self) -> int:
+        partitions = await self._store.partitions()
+        if not partitions:
+            raise NothingYet("no worker has begun on this namespace; run: segmenter run all")
+        return partitions
+
+
+def as_json(found: Found, policy: Policy) -> dict[str, Any]:
+    """A customer as `customer get --json` prints them."""
+    ledger = found.state.current
+    silence = None
+    if ledger.recent_days:
+        silence = max(0, day_of(found.as_of_ms, policy.timezone) - ledger.recent_days[-1])
+    return {
+        "customer_id": found.customer_id,
+        "lifecycle": ledger.standing.lifecycle.value,
+        "flags": list(ledger.standing.flags),
+        "lifecycle_since": rfc3339(found.state.lifecycle_since_ms),
+        "next_deadline": None if ledger.due_ms is None else rfc3339(ledger.due_ms),
+        "next_deadline_brings": ledger.due,
+        "silence_days": silence,
+        "cadence_days": round(ledger.cadence_days, 2) if ledger.limits else None,
+        "limits_days": ledger.limits._asdict() if ledger.limits else None,
+        "purchase_days": ledger.purchase_days,
+        "purchases": ledger.purchases,
+        "net_spend_minor": ledger.net_spend_minor,
+        "currency": policy.business.currency,
+        "first_purchase_at": _moment(ledger.first_purchase_ms),
+        "last_purchase_at": _moment(ledger.last_purchase_ms),
+        "attributes": {
+            name: each.value
+            for name, each in found.state.attributes.items()
+            if each.value is not None
+        },
+        "as_of": rfc3339(found.as_of_ms),
+        "live": found.live,
+        "partition": found.partition,
+        "offset": found.meta.offset,
+        "sequence": found.state.sequence,
+    }
+
+
+def _moment(at_ms: int | None) -> str | None:
+    return None if at_ms is None else rfc3339(at_ms)

@@ -1,0 +1,126 @@
+"""The store's contract in dictionaries: the reference for tests, replays and simulation.
+
+Everything is lost with the process. Never blocks.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from streams.store import Change, CustomerWrite, Live, Loaded, Meta, Newest, OutboxRow
+
+
+class _Partition:
+    def __init__(self) -> None:
+        self.meta = Meta()
+        self.states: dict[str, bytes] = {}
+        self.due: dict[str, int] = {}
+        self.cells: defaultdict[str, set[str]] = defaultdict(set)
+        self.history: defaultdict[str, dict[int, bytes]] = defaultdict(dict)
+        self.outbox: dict[bytes, OutboxRow] = {}
+        self.rows_written = 0
+        self.live: tuple[Live, int] | None = None
+
+    def loaded(self, customer_ids: Sequence[str]) -> Loaded:
+        known = {id_: self.states[id_] for id_ in customer_ids if id_ in self.states}
+        return Loaded(self.meta, known, len(self.outbox))
+
+    def write(self, customer_id: str, write: CustomerWrite) -> None:
+        if write.cell_before is not None:
+            self.cells[write.cell_before].discard(customer_id)
+        if write.state is None:
+            self.states.pop(customer_id, None)
+            self.due.pop(customer_id, None)
+            self.history.pop(customer_id, None)
+            return
+        self.states[customer_id] = write.state
+        if write.due_ms is None:
+            self.due.pop(customer_id, None)
+        else:
+            self.due[customer_id] = write.due_ms
+        if write.cell_after is not None:
+            self.cells[write.cell_after].add(customer_id)
+        if write.history:
+            self.history[customer_id].update(write.history)
+
+
+class MemoryStore:
+    """A store in this process.
+
+    Args:
+        wall_ms: the wall clock, for notes that expire.
+    """
+
+    def __init__(self, wall_ms: Callable[[], int]) -> None:
+        self._wall_ms = wall_ms
+        self._partitions: defaultdict[int, _Partition] = defaultdict(_Partition)
+        self._newest: Newest | None = None
+        self._partition_count = 0
+
+    async def load(self, partition: int, customer_ids: Sequence[str]) -> Loaded:
+        """See `Store.load`."""
+        return self._partitions[partition].loaded(customer_ids)
+
+    async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
+        """See `Store.due`."""
+        held = self._partitions[partition]
+        due = sorted((ms, id_.encode()) for id_, ms in held.due.items() if ms <= until_ms)
+        return held.loaded([id_.decode() for _, id_ in due[:limit]])
+
+    async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
+        """See `Store.apply`."""
+        held = self._partitions[partition]
+        if (held.meta.offset, held.meta.nonce) != (expected.offset, expected.nonce):
+            return False
+        for customer_id, write in change.customers.items():
+            held.write(customer_id, write)
+        for row in change.outbox:
+            held.rows_written += 1
+            held.outbox[b"%d" % held.rows_written] = row
+        held.meta = change.meta
+        return True
+
+    async def next_due_ms(self, partition: int) -> int | None:
+        """See `Store.next_due_ms`."""
+        return min(self._partitions[partition].due.values(), default=None)
+
+    async def history(self, partition: int, customer_id: str) -> list[bytes]:
+        """See `Store.history`."""
+        return list(self._partitions[partition].history.get(customer_id, {}).values())
+
+    async def cell_sizes(self, partition: int, cells: Sequence[str]) -> list[int]:
+        """See `Store.cell_sizes`."""
+        return [len(self._partitions[partition].cells.get(cell, ())) for cell in cells]
+
+    async def outbox(self, partition: int, count: int) -> list[tuple[bytes, OutboxRow]]:
+        """See `Store.outbox`."""
+        return list(self._partitions[partition].outbox.items())[:count]
+
+    async def outbox_delete(self, partition: int, row_ids: Sequence[bytes]) -> None:
+        """See `Store.outbox_delete`."""
+        for row_id in row_ids:
+            self._partitions[partition].outbox.pop(row_id, None)
+
+    async def set_live(self, partition: int, live: Live, ttl_ms: int) -> None:
+        """See `Store.set_live`."""
+        self._partitions[partition].live = (live, self._wall_ms() + ttl_ms)
+
+    async def live(self, partition: int) -> Live | None:
+        """See `Store.live`."""
+        note = self._partitions[partition].live
+        return note[0] if note is not None and self._wall_ms() < note[1] else None
+
+    async def offer_newest(self, newest: Newest) -> Newest:
+        """See `Store.offer_newest`."""
+        if self._newest is None or self._newest.appended_ms < newest.appended_ms:
+            self._newest = newest
+        return self._newest
+
+    async def set_partitions(self, partitions: int) -> None:
+        """See `Store.set_partitions`."""
+        self._partition_count = partitions
+
+    async def partitions(self) -> int:
+        """See `Store.partitions`."""
+        return self._partition_count

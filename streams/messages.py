@@ -1,0 +1,142 @@
+"""What leaves for Kafka: effects, dead letters and re-routed records as outbox rows.
+
+Changes are CloudEvents 1.0 in binary mode: attributes in `ce_…` headers, JSON in the value.
+Two more headers tell where a row comes from in the log: `source.partition`, `source.offset`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import msgpack
+
+from models.effects import PublishChange
+from models.events import LogRecord, Read, Rejected
+from models.ledger import Standing
+from streams.store import OutboxRow
+from streams.topics import CHANGES, DEAD_LETTERS, LOG
+
+DEAD_LETTER_BYTES = 65_536  # of a larger value this much is kept, and a hash of the whole
+
+
+class Source(NamedTuple):
+    """Where in which log something was read.
+
+    Attributes:
+        namespace: of the installation.
+        partition: of `customer-events.v1`.
+        offset: of the record.
+        policy: version of the policy in force.
+    """
+
+    namespace: str
+    partition: int
+    offset: int
+    policy: str
+
+
+def rfc3339(at_ms: int) -> str:
+    """A moment in UTC, to the millisecond.
+
+    >>> rfc3339(1_483_264_800_500)
+    '2017-01-01T10:00:00.500Z'
+    """
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def change_row(effect: PublishChange, source: Source) -> OutboxRow:
+    """A change for `segment-changes.v1`, keyed by customer."""
+    body = {
+        "customer_id": effect.customer_id,
+        "before": _standing(effect.before),
+        "after": _standing(effect.after),
+        "since": rfc3339(effect.since_ms),
+        "reason": effect.cause.why,
+        "cause": effect.cause.key,
+        "sequence": effect.sequence,
+        "retracts": effect.retracts,
+        "policy": source.policy,
+    }
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": effect.effect_id,
+        "ce_type": effect.type,
+        "ce_source": f"/segmenter/{source.namespace}/{LOG}/{source.partition}",
+        "ce_time": rfc3339(effect.cause.at_ms),
+        "ce_subject": effect.customer_id,
+        "content-type": "application/json",
+        **_place(source),
+    }
+    value = json.dumps(body, ensure_ascii=False).encode()
+    return OutboxRow(CHANGES, effect.customer_id.encode(), value, _encoded(headers))
+
+
+def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> OutboxRow:
+    """A record that can't be used, as it was, with the reason in its headers."""
+    headers = {
+        "error.reason": rejected.reason,
+        "error.detail": rejected.detail,
+        "source.topic": LOG,
+        **_place(source),
+    }
+    value = record.value
+    if value is not None and len(value) > DEAD_LETTER_BYTES:
+        headers["value.bytes"] = str(len(value))
+        headers["value.sha256"] = hashlib.sha256(value).hexdigest()
+        value = value[:DEAD_LETTER_BYTES]
+    kept = [(name, each) for name, each in record.headers.items() if name not in headers]
+    return OutboxRow(DEAD_LETTERS, record.key, value, [*kept, *_encoded(headers)])
+
+
+def reroute_row(record: LogRecord, read: Read) -> OutboxRow:
+    """A record that another client's partitioner put astray, back into the log."""
+    headers = {**record.headers, "event-id": read.event_id.encode()}
+    return OutboxRow(LOG, read.event.customer_id.encode(), record.value, list(headers.items()))
+
+
+def pack_history(effect: PublishChange) -> bytes:
+    """One effect as it stands in the customer's history."""
+    packed: bytes = msgpack.packb(
+        (
+            effect.sequence,
+            effect.type,
+            effect.cause.at_ms,
+            effect.cause.why,
+            _standing(effect.before),
+            _standing(effect.after),
+            effect.since_ms,
+        )
+    )
+    return packed
+
+
+def unpack_history(packed: bytes) -> dict[str, Any]:
+    """The reverse, as the command line shows it."""
+    sequence, kind, at_ms, why, before, after, since_ms = msgpack.unpackb(packed)
+    return {
+        "sequence": sequence,
+        "type": kind,
+        "at": rfc3339(at_ms),
+        "reason": why,
+        "before": before,
+        "after": after,
+        "since": rfc3339(since_ms),
+    }
+
+
+def _standing(standing: Standing | None) -> dict[str, Any] | None:
+    if standing is None:
+        return None
+    return {"lifecycle": standing.lifecycle.value, "flags": list(standing.flags)}
+
+
+def _place(source: Source) -> dict[str, str]:
+    return {"source.partition": str(source.partition), "source.offset": str(source.offset)}
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in headers.items()]

@@ -1,0 +1,106 @@
+"""The relay: effects leave Redis for Kafka, in order, at least once.
+
+Rows are sent oldest first and deleted up to the first that was not acknowledged. A relay that
+dies between the two sends some rows again: readers drop effect ids they have seen.
+Idempotent; one relay a namespace is enough, two do no harm but duplicates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from streams.store import OutboxRow, Store, StoreUnavailable
+from streams.topics import LOG
+
+RELAY_BATCH = 1_000
+IDLE_PAUSE_S = 0.05
+TROUBLE_PAUSE_S = 1.0
+SEND_TIMEOUT_S = 30.0
+logger = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """Sends rows to Kafka."""
+
+    def send(self, rows: Sequence[OutboxRow]) -> int:
+        """Send in order; answers how many, from the first on, were acknowledged. Blocks."""
+
+
+class KafkaSender:
+    """Sends with kafka-python's idempotent producer: acknowledged by all, order kept.
+
+    Args:
+        bootstrap_servers: host:port, comma-separated.
+    """
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._producer: Any = KafkaProducer(
+            bootstrap_servers=bootstrap_servers.split(","),
+            acks="all",
+            linger_ms=5,
+            compression_type="gzip",
+        )
+
+    def send(self, rows: Sequence[OutboxRow]) -> int:
+        """See `Sender.send`."""
+        try:
+            futures = [
+                self._producer.send(
+                    row.topic, key=row.key, value=row.value, headers=list(row.headers)
+                )
+                for row in rows
+            ]
+        except KafkaError as error:
+            logger.warning("relay: %s", error)
+            return 0
+        for sent, future in enumerate(futures):
+            try:
+                future.get(timeout=SEND_TIMEOUT_S)
+            except KafkaError as error:
+                logger.warning("relay: %s", error)
+                return sent
+        return len(rows)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._producer.close(timeout=5)
+
+
+async def relay_once(store: Store, partition: int, sender: Sender) -> Counter[str]:
+    """Move the oldest rows of one partition; answers how many went to each topic."""
+    waiting = await store.outbox(partition, RELAY_BATCH)
+    if not waiting:
+        return Counter()
+    sent = await asyncio.to_thread(sender.send, [row for _, row in waiting])
+    await store.outbox_delete(partition, [row_id for row_id, _ in waiting[:sent]])
+    return Counter(row.topic for _, row in waiting[:sent])
+
+
+async def relay(
+    store: Store, partitions: int, sender: Sender, stop: asyncio.Event
+) -> Counter[str]:
+    """Relay every partition's outbox until `stop` is set; answers what was sent where."""
+    total: Counter[str] = Counter()
+    while not stop.is_set():
+        try:
+            moved: Counter[str] = Counter()
+            for partition in range(partitions):
+                moved += await relay_once(store, partition, sender)
+            total += moved
+            pause_s = 0.0 if moved else IDLE_PAUSE_S
+        except StoreUnavailable as error:
+            logger.warning("relay: waiting: %s", error)
+            pause_s = TROUBLE_PAUSE_S
+        try:
+            await asyncio.wait_for(stop.wait(), pause_s)
+        except TimeoutError:
+            continue
+    logger.info("relay: sent %d, of these back into the log %d", total.total(), total[LOG])
+    return total

@@ -1,0 +1,126 @@
+"""Where the parts are: command line > environment > .env > `[connection]` of segmenter.toml.
+
+What the segments mean is the policy's matter (`models/policy.py`); it stands in the same file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.policy import Policy, PolicyError, policy_from_preset, policy_from_toml
+
+CONFIG_FILE = "segmenter.toml"
+_PREFIX = "SEGMENTER_"
+
+
+class SettingsError(ValueError):
+    """The settings can't be used; the message names the source, the key and the way out."""
+
+
+class Settings(BaseSettings):
+    """How to reach Kafka and Redis."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True
+    )
+    bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", description="Kafka brokers, host:port, comma-separated"
+    )
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"), description="redis:// or rediss:// URL"
+    )
+    namespace: str = Field(
+        default="main",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
+        description="separates installations on one Redis and one Kafka",
+    )
+    group: str = Field(default="segmenter", description="Kafka consumer group of the workers")
+    partitions: int = Field(
+        default=4, ge=1, le=4096, description="for topics that do not exist yet"
+    )
+    replication: int = Field(default=1, ge=1, le=16, description="likewise")
+    session_timeout_s: float = Field(
+        default=10.0, ge=2, le=300, description="a worker silent for this long loses its partitions"
+    )
+
+
+def load_settings(config: Path | None, environment: dict[str, str], **given: Any) -> Settings:
+    """Read the settings.
+
+    Args:
+        config: the file; None: `segmenter.toml` in the working directory, if there is one.
+        environment: the process's environment, to find misspelt names in.
+        **given: values from the command line; None counts as not given.
+
+    Raises:
+        SettingsError: an unknown key, or a value out of bounds.
+    """
+    _refuse_unknown_environment(environment)
+    path, text = read_config(config)
+    table = _table(path, text)
+    unknown = sorted(set(table) - set(Settings.model_fields))
+    if unknown:
+        raise SettingsError(
+            f"{path}: connection.{unknown[0]}: unknown key; "
+            f"known are {', '.join(Settings.model_fields)}"
+        )
+    try:
+        around = Settings()
+        above = {key: getattr(around, key) for key in around.model_fields_set}
+        asked = {key: value for key, value in given.items() if value is not None}
+        return Settings(**{**table, **above, **asked})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"settings: {key}: {first['msg']} (found {first['input']!r})") from None
+
+
+def load_policy(config: Path | None) -> Policy:
+    """Read the policy of `segmenter.toml`; without a file, preset `general`.
+
+    Raises:
+        PolicyError: names file, key and remedy.
+    """
+    path, text = read_config(config)
+    return policy_from_preset("general") if text is None else policy_from_toml(text, str(path))
+
+
+def read_config(config: Path | None) -> tuple[Path, str | None]:
+    """The file that holds, and its text; None if there is none and none was asked for.
+
+    Raises:
+        SettingsError: the file that was asked for can't be read.
+    """
+    path = config or Path(CONFIG_FILE)
+    if config is None and not path.exists():
+        return path, None
+    try:
+        return path, path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}; check --config") from None
+
+
+def _table(path: Path, text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        table = tomllib.loads(text).get("connection", {})
+    except tomllib.TOMLDecodeError as error:
+        raise PolicyError(f"{path}: not valid TOML: {error}") from None
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: connection: must be a table")
+    return table
+
+
+def _refuse_unknown_environment(environment: dict[str, str]) -> None:
+    known = {_PREFIX + name.upper() for name in Settings.model_fields} | {_PREFIX + "CONFIG"}
+    for name in environment:
+        if name.startswith(_PREFIX) and name not in known:
+            raise SettingsError(
+                f"environment: {name}: unknown setting; known are {', '.join(sorted(known))}"
+            )

@@ -1,0 +1,157 @@
+"""Customers, histories and segments for people: plain sentences and small tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from models.calendar import day_of, start_of_day_ms
+from models.ledger import Ledger
+from models.lifecycle import State
+from models.policy import Policy
+from streams.lookup import Found
+from streams.messages import rfc3339
+
+COLOURS = {
+    "prospect": "bright_black",
+    "new": "cyan",
+    "active": "green",
+    "dormant": "yellow",
+    "churned": "red",
+}
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount with two decimals.
+
+    >>> money(-1234567, "USD")
+    '-12,345.67 USD'
+    """
+    sign = "-" if minor < 0 else ""
+    whole, cents = divmod(abs(minor), 100)
+    return f"{sign}{whole:,}.{cents:02d} {currency}"
+
+
+def day(at_ms: int) -> str:
+    """The date of a moment, in UTC."""
+    return rfc3339(at_ms)[:10]
+
+
+def customer_card(found: Found, policy: Policy) -> RenderableType:
+    """A customer in a few lines."""
+    ledger = found.state.current
+    standing = ledger.standing
+    head = Text.assemble(
+        (f"{found.customer_id}  ", "bold"),
+        (standing.lifecycle.value, f"bold {COLOURS[standing.lifecycle]}"),
+        *((f"  {flag.replace('_', ' ')}", "magenta") for flag in standing.flags),
+        f"  since {day(found.state.lifecycle_since_ms)}",
+    )
+    lines = [f"  {line}" for line in _sentences(found, policy)]
+    return Group(head, *(Text(line) for line in lines))
+
+
+def _sentences(found: Found, policy: Policy) -> list[str]:
+    ledger, currency = found.state.current, policy.business.currency
+    lines = []
+    if ledger.limits is None:
+        lines.append("has not bought yet")
+    else:
+        lines.append(
+            f"{_plural(ledger.purchases, 'purchase')} on {_plural(ledger.purchase_days, 'day')} "
+            f"from {day(ledger.first_purchase_ms or 0)} to {day(ledger.last_purchase_ms or 0)}, "
+            f"net {money(ledger.net_spend_minor, currency)}"
+        )
+        lines.append(
+            f"buys every {ledger.cadence_days:.1f} days, silent for "
+            f"{_plural(silence_days(found, policy), 'day')}"
+        )
+    if ledger.due_ms is not None and ledger.due is not None:
+        lines.append(f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms)} if nothing comes")
+    known = {n: a.value for n, a in found.state.attributes.items() if a.value is not None}
+    if known:
+        lines.append(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items()))
+    lines.append(f"as of {rfc3339(found.as_of_ms)}{'' if found.live else ' (reading is behind)'}")
+    return lines
+
+
+def silence_days(found: Found, policy: Policy) -> int:
+    """Customer-days since the last purchase day, as of the moment shown."""
+    days = found.state.current.recent_days
+    return max(0, day_of(found.as_of_ms, policy.timezone) - days[-1]) if days else 0
+
+
+def explanation(found: Found, policy: Policy) -> list[str]:
+    """Why a customer stands where they stand, and what silence would bring when."""
+    ledger = found.state.current
+    if ledger.limits is None:
+        return [f"{found.customer_id} is a prospect: known, but without a purchase that stands."]
+    gaps = ledger.purchase_days - 1
+    prior = policy.lifecycle.prior_gap_days
+    mode = policy.lifecycle.mode
+    return [
+        f"{found.customer_id} is {ledger.standing.lifecycle} since "
+        f"{day(found.state.lifecycle_since_ms)}"
+        + (f" ({', '.join(ledger.standing.flags).replace('_', ' ')})" if ledger.standing.flags else "")
+        + ".",
+        f"Usual rhythm: one purchase every {ledger.cadence_days:.1f} days, from "
+        f"{_plural(gaps, 'gap')} of their own and the typical {prior:g} days counted twice.",
+        f"Silent for {_plural(silence_days(found, policy), 'day')} since "
+        f"{day(ledger.last_purchase_ms or 0)}.",
+        *(_limit_line(ledger, name, policy) for name in ("overdue", "dormant", "churned")),
+        f"Limits are {mode} (preset {policy.preset}) and were frozen at the last purchase.",
+    ]
+
+
+def _limit_line(ledger: Ledger, name: str, policy: Policy) -> str:
+    assert ledger.limits is not None
+    days: int = getattr(ledger.limits, f"{name}_days")
+    on_ms = start_of_day_ms(ledger.recent_days[-1] + days + 1, policy.timezone)
+    limit = getattr(policy.lifecycle, name)
+    how = (
+        f"{limit.cycles:g} × rhythm, between {limit.min_days:g} and {limit.max_days:g}"
+        if policy.lifecycle.mode == "adaptive"
+        else f"fixed at {limit.fixed_days:g}"
+    )
+    return f"{name.capitalize()} after more than {_plural(days, 'day')} ({how}): on {day(on_ms)}."
+
+
+def history_table(changes: list[dict[str, Any]]) -> Table:
+    """Published changes, oldest first."""
+    table = Table("when", "what", "from", "to", "why", box=None, pad_edge=False)
+    for change in changes:
+        table.add_row(
+            change["at"][:16].replace("T", " "),
+            change["type"],
+            _standing(change["before"]),
+            _standing(change["after"]),
+            change["reason"],
+        )
+    return table
+
+
+def _standing(standing: dict[str, Any] | None) -> str:
+    if standing is None:
+        return "—"
+    return " ".join([standing["lifecycle"], *(f"+{flag}" for flag in standing["flags"])])
+
+
+def sizes_table(sizes: dict[str, int], title: str | None = None) -> Table:
+    """Lifecycle states with size, share and a bar."""
+    total = sum(sizes.values())
+    table = Table("state", "customers", "share", "", title=title, box=None, pad_edge=False)
+    for column in (1, 2):
+        table.columns[column].justify = "right"
+    for state in State:
+        size = sizes[state]
+        share = size / total if total else 0.0
+        bar = Text("█" * round(40 * share), style=COLOURS[state])
+        table.add_row(Text(state, style=COLOURS[state]), f"{size:,}", f"{share:.1%}", bar)
+    return table
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,166 @@
+"""The store's contract: what a partition remembers in Redis, and the fence around it.
+
+`load` and `due` return the partition's `Meta` and the states asked for, read together. `apply`
+compares the offset *and* the nonce of that meta with what is stored; on a mismatch it writes
+nothing and answers False, otherwise everything in the `Change` is written at once, offset and a
+fresh nonce last. Values are absolute, so writing the same change twice is harmless.
+
+Two versions keep this contract: `redis_store.RedisStore` and `memory_store.MemoryStore`. One
+suite of tests, tests/contracts/test_store.py, holds them equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+MAX_CUSTOMERS = 500  # in one script: Lua's unpack and the time others wait set the bound
+MAX_BYTES = 1_048_576  # of records in one script
+HISTORY_SLOTS = 16  # the newest effects of a customer are kept in a ring of this size
+
+
+class StoreUnavailable(RuntimeError):
+    """The store can't answer or can't write now; trying again later is right."""
+
+
+class Meta(NamedTuple):
+    """What is known of a partition as a whole.
+
+    Attributes:
+        offset: the next record of the log to fold; 0 before the first.
+        nonce: changes with every write.
+        clock_ms: the partition's clock, event time, epoch milliseconds; 0 before the first event.
+        topic_id: of the log that these states are a fold of; "" before the first write.
+        partitions: how many partitions that log has; 0 before the first write.
+        schema: version of the states' encoding; 0 before the first write.
+        policy: version of the policy that was last in force.
+    """
+
+    offset: int = 0
+    nonce: bytes = b""
+    clock_ms: int = 0
+    topic_id: str = ""
+    partitions: int = 0
+    schema: int = 0
+    policy: str = ""
+
+
+class Loaded(NamedTuple):
+    """Meta and states, read at one moment.
+
+    Attributes:
+        meta: of the partition.
+        states: encoded, by customer id; who is not known is left out.
+        outbox_rows: effects that have not left for Kafka yet.
+    """
+
+    meta: Meta
+    states: Mapping[str, bytes]
+    outbox_rows: int
+
+
+class OutboxRow(NamedTuple):
+    """One Kafka message that waits to be sent.
+
+    Attributes:
+        topic: where to.
+        key: None lets any partition do.
+        value: the body.
+        headers: in order.
+    """
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+class CustomerWrite(NamedTuple):
+    """What becomes of one customer.
+
+    Attributes:
+        state: encoded; None removes the customer and all that belongs to them.
+        due_ms: next deadline, event time; None: no deadline.
+        cell_before: the cell the customer was a member of; None: of none.
+        cell_after: the cell they are a member of now.
+        history: (slot, packed effect), slots below `HISTORY_SLOTS`.
+    """
+
+    state: bytes | None
+    due_ms: int | None
+    cell_before: str | None
+    cell_after: str | None
+    history: Sequence[tuple[int, bytes]] = ()
+
+
+class Change(NamedTuple):
+    """All that one script writes."""
+
+    meta: Meta
+    customers: Mapping[str, CustomerWrite]
+    outbox: Sequence[OutboxRow]
+
+
+class Live(NamedTuple):
+    """A short-lived note by a partition's owner: it has read the log to its end.
+
+    Attributes:
+        source_delay_ms: how far event time runs behind the wall clock.
+    """
+
+    source_delay_ms: int
+
+
+class Newest(NamedTuple):
+    """The newest event in any partition, shared by the owners.
+
+    Attributes:
+        appended_ms: wall clock of the broker when it was written.
+        at_ms: when it happened, event time.
+    """
+
+    appended_ms: int
+    at_ms: int
+
+
+class Store(Protocol):
+    """One namespace of partitions. Every call may raise `StoreUnavailable`."""
+
+    async def load(self, partition: int, customer_ids: Sequence[str]) -> Loaded:
+        """Meta and the states of these customers, read together."""
+
+    async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
+        """Meta and the states of at most `limit` customers whose deadline is at or before it."""
+
+    async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
+        """Write it all and answer True, or, if offset or nonce have moved, nothing and False."""
+
+    async def next_due_ms(self, partition: int) -> int | None:
+        """The earliest deadline in the partition."""
+
+    async def history(self, partition: int, customer_id: str) -> list[bytes]:
+        """The packed effects that are kept of a customer, in no particular order."""
+
+    async def cell_sizes(self, partition: int, cells: Sequence[str]) -> list[int]:
+        """How many customers each cell has."""
+
+    async def outbox(self, partition: int, count: int) -> list[tuple[bytes, OutboxRow]]:
+        """The oldest rows with their ids, in order."""
+
+    async def outbox_delete(self, partition: int, row_ids: Sequence[bytes]) -> None:
+        """Forget rows that have left."""
+
+    async def set_live(self, partition: int, live: Live, ttl_ms: int) -> None:
+        """Note that the owner has read to the end; the note expires by itself."""
+
+    async def live(self, partition: int) -> Live | None:
+        """That note, unless it has expired."""
+
+    async def offer_newest(self, newest: Newest) -> Newest:
+        """Share the newest event seen; answers the newest that any owner has shared."""
+
+    async def set_partitions(self, partitions: int) -> None:
+        """Note how many partitions there are, for those who only look things up."""
+
+    async def partitions(self) -> int:
+        """That number; 0 before any worker has begun."""

@@ -1,0 +1,35 @@
+"""Every topic, declared once.
+
+| topic | key | who writes | who reads |
+| --- | --- | --- | --- |
+| `customer-events.v1` | customer id | producers; the owner of a partition (ticks) | workers |
+| `segment-changes.v1` | customer id | relay | marketing, services |
+| `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
+
+All three have the same number of partitions. The log keeps its records for ever, because the
+states are a fold of it, and takes the broker's append time, because the clock is bounded by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+LOG = "customer-events.v1"
+CHANGES = "segment-changes.v1"
+DEAD_LETTERS = "dead-letters.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic's name and the settings that matter here."""
+
+    name: str
+    config: Mapping[str, str]
+
+
+TOPICS = (
+    Topic(LOG, {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}),
+    Topic(CHANGES, {"retention.ms": str(30 * 86_400_000)}),
+    Topic(DEAD_LETTERS, {"retention.ms": str(90 * 86_400_000)}),
+)

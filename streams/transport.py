@@ -1,0 +1,153 @@
+"""Faust's Kafka transport with three changes: where reading begins, what is read, in what pieces.
+
+On every assignment, and whenever Faust seeks to its committed offsets, reading begins at the
+offset that stands in the store beside the states. Only committed records are read: those of an
+aborted transaction never were. And an agent is handed what one fetch brought for one partition,
+as a tuple of `LogRecord`s, instead of one message a record, because Faust's work for a message
+costs several times what a record costs here.
+
+Theory of operation. Faust calls `getmany` for (partition, message) pairs, drops messages below
+its read offset, delivers the rest to the agent's queue, and commits what was acknowledged. Here a
+message stands for a fetch and carries the offset of its *last* record, so that dropping,
+delivering and committing keep their meaning. Gaps between messages are the rule and not noted.
+The commit is a hint to Kafka's tools; nothing reads it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, ClassVar
+
+import aiokafka
+import faust
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ConsumerMessage
+from yarl import URL
+
+from models.events import LogRecord
+
+#: async (partitions) → where each one's reading begins; raises to refuse the assignment
+ResumeAt = Callable[[list[int]], Awaitable[dict[int, int]]]
+
+
+class FetchSchema(faust.Schema[Any, Any]):
+    """Hands a message's value to the agent as it is: it was read by `Consumer` already."""
+
+    def loads_key(self, app: AppT, message: Any, **_: Any) -> Any:
+        """Fetches have no key."""
+        return None
+
+    def loads_value(self, app: AppT, message: Any, **_: Any) -> Any:
+        """The fetch."""
+        return message.value
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        if not hasattr(consumer, "_isolation_level"):
+            raise RuntimeError("this aiokafka has no isolation level to set; pin a tested version")
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
+class Consumer(driver.Consumer):
+    """Begins where the store stands; delivers whole fetches."""
+
+    transport: Transport
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Seek to the store's offsets; called by Faust before it lets records flow."""
+        mine = {tp.partition: tp for tp in self.assignment() if tp.topic == self.transport.log}
+        try:
+            offsets = await self.transport.resume_at(sorted(mine))
+        except Exception as error:  # noqa: BLE001 - whatever it is, reading must not begin
+            await self.transport.refused(error)
+            return
+        for partition, offset in offsets.items():
+            await self.seek(mine[partition], offset)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """One message for each partition that a fetch brought records of."""
+        records, active = await self._wait_next_records(timeout)
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, fetched in (records or {}).items():
+            wanted = active is None or tp in active or tp in self._buffered_partitions
+            if fetched and wanted and self.flow_active:
+                yield tp, self._to_message(tp, fetched)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        fetched: Sequence[Any] = record
+        last = fetched[-1]
+        return ConsumerMessage(
+            last.topic,
+            last.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            (),
+            None,
+            tuple(_log_record(each) for each in fetched),
+            None,
+            tp=tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Between the last offsets of two fetches there always is one."""
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """After the newest fetch that was acknowledged; a partition's are, in order."""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        newest = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return newest + 1
+
+
+def _log_record(record: Any) -> LogRecord:
+    return LogRecord(
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        dict(record.headers),
+    )
+
+
+class Transport(driver.Transport):
+    """Made by `transport_for`."""
+
+    Consumer: ClassVar[Any] = Consumer
+    log: str
+    resume_at: ResumeAt
+    refused: Callable[[BaseException], Awaitable[None]]
+
+
+def transport_for(
+    app: AppT,
+    url: list[URL],
+    log: str,
+    resume_at: ResumeAt,
+    refused: Callable[[BaseException], Awaitable[None]],
+) -> Transport:
+    """A transport for `app.transport`.
+
+    Args:
+        app: the Faust app.
+        url: of the brokers.
+        log: the topic whose offsets the store keeps.
+        resume_at: where reading begins.
+        refused: told why reading must not begin; ends the worker.
+    """
+    transport = Transport(url, app)
+    transport.log, transport.resume_at, transport.refused = log, resume_at, refused
+    return transport

@@ -1,0 +1,120 @@
+"""Fixtures for all tests: real servers once a session, and a store of each kind.
+
+No test sees another's rows: each store has a namespace of its own, so nothing is flushed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis.asyncio as aioredis
+
+from streams.local import LocalBroker, LocalStore
+from streams.memory_store import MemoryStore
+from streams.redis_store import RedisStore, connect
+from streams.store import Store
+from tests.real_parts import BROKER, PARTS, REDIS, VALKEY, RealParts, in_ci
+
+_REAL_PARTS = pytest.StashKey[RealParts]()
+MEMORY = "memory"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a run in which no part has been used."""
+    config.stash[_REAL_PARTS] = RealParts(PARTS, must_be_there=in_ci())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """End the run by saying what was real in it."""
+    terminalreporter.section("real parts")
+    for line in config.stash[_REAL_PARTS].report():
+        terminalreporter.line(line)
+
+
+@pytest.fixture(scope="session")
+def real_parts(pytestconfig: pytest.Config) -> RealParts:
+    """For tests that start and stop a server of their own."""
+    return pytestconfig.stash[_REAL_PARTS]
+
+
+def _running_store(parts: RealParts, name: str, directory: Path) -> Iterator[str]:
+    server = parts.server(name, directory)
+    assert isinstance(server, LocalStore)
+    with server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def valkey_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Valkey from its wheel."""
+    yield from _running_store(real_parts, VALKEY.name, tmp_path_factory.mktemp("valkey"))
+
+
+@pytest.fixture(scope="session")
+def redis_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The system's Redis 7."""
+    yield from _running_store(real_parts, REDIS.name, tmp_path_factory.mktemp("redis"))
+
+
+@pytest.fixture(scope="session")
+def bootstrap_servers(
+    real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The embedded broker from its wheel."""
+    server = real_parts.server(BROKER.name, tmp_path_factory.mktemp("broker"))
+    assert isinstance(server, LocalBroker)
+    with server:
+        yield server.bootstrap_servers
+
+
+@pytest.fixture
+def namespace() -> str:
+    """One that no other test uses."""
+    return f"test-{secrets.token_hex(6)}"
+
+
+@pytest.fixture(params=[VALKEY.name, REDIS.name])
+def server_name(request: pytest.FixtureRequest) -> str:
+    """Each server that a store may stand on."""
+    return str(request.param)
+
+
+@pytest.fixture(params=[MEMORY, VALKEY.name, REDIS.name])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Where a store of each kind is: `MEMORY`, or a server's address."""
+    if request.param == MEMORY:
+        return MEMORY
+    fixture = {VALKEY.name: "valkey_url", REDIS.name: "redis_url"}[request.param]
+    return str(request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+async def store(store_url: str, namespace: str) -> AsyncIterator[Store]:
+    """An empty store of each kind."""
+    if store_url == MEMORY:
+        yield MemoryStore(wall_ms=lambda: 0)
+        return
+    async with connect(store_url) as client:
+        yield RedisStore(client, namespace)
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[asyncio.Runner]:
+    """An event loop for tests that Hypothesis calls many times."""
+    with asyncio.Runner() as one:
+        yield one
+
+
+@pytest.fixture(scope="module", params=["valkey_url", "redis_url"])
+def client(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[aioredis.Redis]:
+    """A connection, in the runner's loop, to each server that a store may stand on."""
+    one = connect(request.getfixturevalue(request.param))
+    yield one
+    runner.run(one.aclose())

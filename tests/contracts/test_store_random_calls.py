@@ -1,0 +1,202 @@
+"""The same random calls on memory and on a server get the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Any, NamedTuple
+
+import redis.asyncio as aioredis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streams.memory_store import MemoryStore
+from streams.redis_store import RedisStore
+from streams.store import (
+    HISTORY_SLOTS,
+    Change,
+    CustomerWrite,
+    Live,
+    Loaded,
+    Meta,
+    Newest,
+    OutboxRow,
+    Store,
+)
+
+PARTITIONS = (1, 11)
+IDS = ("a", "b", "a\x1f1", "\x00", "x\r\ny", "{t}", "🛍️", "Zo\u00eb", "Zoe\u0308", "-inf", "*")
+CELLS = ("new", "active", "dormant")
+TIMES = st.sampled_from((0, 1, 2, 1_483_264_800_500, 2**53 - 1))
+BYTES = st.binary(max_size=12) | st.just(bytes(range(256)))
+NUMBERS = st.integers(0, 3) | st.sampled_from((2**53 + 1, 10**18 + 1))
+
+
+class Wish(NamedTuple):
+    """A customer to write; the cell before is filled in when the call is made."""
+
+    state: bytes | None
+    due_ms: int | None
+    cell: str | None
+    history: tuple[tuple[int, bytes], ...]
+
+
+class Call(NamedTuple):
+    """One call: the store's method and its arguments but the partition."""
+
+    name: str
+    partition: int
+    args: tuple[Any, ...]
+
+
+wishes = st.builds(
+    Wish,
+    st.none() | BYTES,
+    st.none() | TIMES,
+    st.none() | st.sampled_from(CELLS),
+    st.lists(st.tuples(st.integers(0, HISTORY_SLOTS - 1), BYTES), max_size=3).map(tuple),
+)
+rows = st.builds(
+    OutboxRow,
+    st.sampled_from(("t", "ş\r\n")),
+    st.none() | BYTES,
+    st.none() | BYTES,
+    st.lists(st.tuples(st.text(max_size=3), BYTES), max_size=2).map(tuple),
+)
+metas = st.builds(
+    Meta,
+    NUMBERS,
+    BYTES,
+    NUMBERS,
+    st.text(st.characters(codec="utf-8"), max_size=4),
+    NUMBERS,
+    NUMBERS,
+    st.just("policy"),
+)
+some_ids = st.lists(st.sampled_from(IDS), max_size=6)
+applies = st.tuples(
+    st.sampled_from(("right", "right", "right", "stale", "nonce", "offset", "any")),
+    metas,
+    st.dictionaries(st.sampled_from(IDS), wishes, max_size=5),
+    st.lists(rows, max_size=3),
+)
+
+
+def call(name: str, *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
+    return st.builds(Call, st.just(name), st.sampled_from(PARTITIONS), st.tuples(*args))
+
+
+calls = st.lists(
+    st.one_of(
+        call("apply", applies),
+        call("apply", applies),
+        call("apply", applies),
+        call("load", some_ids),
+        call("due", TIMES, st.integers(1, 6)),
+        call("next_due_ms"),
+        call("history", st.sampled_from(IDS)),
+        call("cell_sizes", st.lists(st.sampled_from(CELLS), max_size=3)),
+        call("outbox", st.integers(1, 5)),
+        call("outbox_delete", st.lists(st.integers(0, 5), max_size=3)),
+        call("set_live", st.builds(Live, st.integers(-5, 2**53)), st.just(60_000)),
+        call("live"),
+        call("offer_newest", st.builds(Newest, st.integers(0, 9), st.integers(0, 9))),
+    ),
+    max_size=30,
+)
+
+
+class Driver:
+    """Makes the calls on one store, and remembers what a caller would."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cells: dict[tuple[int, str], str | None] = {}
+        self._stale: dict[int, Meta] = {}
+
+    async def make(self, call: Call) -> object:
+        if call.name == "apply":
+            return await self._apply(call.partition, *call.args[0])
+        if call.name == "outbox_delete":
+            return await self._delete(call.partition, call.args[0])
+        if call.name == "offer_newest":
+            return await self._store.offer_newest(*call.args)
+        answer = await getattr(self._store, call.name)(call.partition, *call.args)
+        if call.name == "history":
+            return sorted(answer)
+        if call.name == "outbox":
+            return _without_ids(answer)
+        if isinstance(answer, Loaded):  # the order of customers counts as well
+            return answer, list(answer.states)
+        return answer
+
+    async def all_there_is(self) -> list[object]:
+        """Everything that can be asked."""
+        asked = [
+            Call(name, partition, args)
+            for partition in PARTITIONS
+            for name, args in (
+                ("load", (IDS,)),
+                ("due", (2**53, 500)),
+                ("due", (2, 500)),
+                ("cell_sizes", (CELLS,)),
+                ("outbox", (1_000,)),
+                ("live", ()),
+                *(("history", (id_,)) for id_ in IDS),
+            )
+        ]
+        return [await self.make(each) for each in asked]
+
+    async def _apply(
+        self, partition: int, fence: str, meta: Meta, wished: dict[str, Wish], rows: list[OutboxRow]
+    ) -> bool:
+        now = (await self._store.load(partition, [])).meta
+        expected = {
+            "right": now,
+            "stale": self._stale.get(partition, Meta()),
+            "nonce": now._replace(nonce=now.nonce + b"\x00"),
+            "offset": now._replace(offset=now.offset + 1),
+            "any": meta,
+        }[fence]
+        written = {
+            id_: CustomerWrite(
+                wish.state,
+                wish.due_ms,
+                self._cells.get((partition, id_)),
+                wish.cell if wish.state is not None else None,
+                wish.history,
+            )
+            for id_, wish in wished.items()
+        }
+        applied = await self._store.apply(partition, expected, Change(meta, written, rows))
+        if applied:
+            self._stale[partition] = now
+            self._cells |= {(partition, id_): w.cell_after for id_, w in written.items()}
+        return applied
+
+    async def _delete(self, partition: int, places: list[int]) -> list[OutboxRow]:
+        rows = await self._store.outbox(partition, 10)
+        ids = [rows[place][0] for place in places if place < len(rows)]
+        await self._store.outbox_delete(partition, ids)
+        return _without_ids(await self._store.outbox(partition, 10))
+
+
+def _without_ids(rows: list[tuple[bytes, OutboxRow]]) -> list[OutboxRow]:
+    return [
+        row._replace(headers=tuple((name, value) for name, value in row.headers)) for _, row in rows
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(sequence=calls)
+def test_memory_and_server_answer_the_same(
+    runner: asyncio.Runner, client: aioredis.Redis, sequence: list[Call]
+) -> None:
+    async def compare() -> None:
+        memory = Driver(MemoryStore(wall_ms=lambda: 0))
+        server = Driver(RedisStore(client, secrets.token_hex(8)))
+        for each in sequence:
+            assert await memory.make(each) == await server.make(each), each
+        assert await memory.all_there_is() == await server.all_there_is()
+
+    runner.run(compare())

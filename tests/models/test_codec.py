@@ -1,0 +1,131 @@
+"""A state survives being written down; anything else is refused by name."""
+
+from __future__ import annotations
+
+import msgpack
+import pytest
+from histories import a_thousand, crowded_histories, long_histories, policies
+from hypothesis import given
+from hypothesis import strategies as st
+from story import noon, profile, purchase, refund, tell, tick
+
+from models.codec import SCHEMA_VERSION, CorruptState, NewerSchema, decode_state, encode_state
+from models.customer import CustomerState
+from models.events import Read
+from models.policy import Policy
+
+A_REGULAR = tell(
+    *(purchase(f"p{week}", noon(7 * week)) for week in range(100)),
+    refund("r", noon(700), order="o"),
+    profile("x", noon(700), tier="gold"),
+).customer
+
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text()
+trees = st.recursive(
+    scalars | st.binary(),
+    lambda below: st.lists(below) | st.dictionaries(st.text() | st.binary(), below),
+    max_leaves=12,
+)
+
+
+@a_thousand
+@given(crowded_histories() | long_histories(), policies)
+def test_a_state_comes_back_as_it_was(events: list[Read], policy: Policy) -> None:
+    state = tell(*events, policy=policy).customer
+    packed = encode_state(state)
+    assert decode_state(packed) == state
+    assert encode_state(decode_state(packed)) == packed
+
+
+@a_thousand
+@given(crowded_histories(), policies)
+def test_equal_states_have_equal_bytes(events: list[Read], policy: Policy) -> None:
+    one = tell(*events, policy=policy).customer._replace(sequence=0)
+    other = tell(*reversed(events), policy=policy).customer._replace(sequence=0)
+    assert (encode_state(one) == encode_state(other)) == (one == other)
+
+
+@a_thousand
+@given(st.data(), crowded_histories(), policies)
+def test_truncated_bytes_are_corrupt(
+    data: st.DataObject, events: list[Read], policy: Policy
+) -> None:
+    packed = encode_state(tell(*events, policy=policy).customer)
+    with pytest.raises(CorruptState):
+        decode_state(packed[: data.draw(st.integers(0, len(packed) - 1))])
+    with pytest.raises(CorruptState):
+        decode_state(packed + data.draw(st.binary(min_size=1)))
+
+
+@a_thousand
+@given(st.binary() | trees.map(msgpack.packb))
+def test_garbage_is_corrupt_or_newer_and_nothing_else(garbage: bytes) -> None:
+    with pytest.raises((CorruptState, NewerSchema)):
+        decode_state(garbage)
+
+
+@a_thousand
+@given(st.integers(1, 7), st.integers(0, 16), st.booleans(), trees)
+def test_a_wrong_field_never_raises_anything_unnamed(
+    field: int, of_ledger: int, inside: bool, wrong: object
+) -> None:
+    fields = msgpack.unpackb(encode_state(A_REGULAR))
+    if inside:
+        fields[3][of_ledger] = wrong
+    else:
+        fields[field] = wrong
+    try:
+        assert isinstance(decode_state(msgpack.packb(fields)), CustomerState)
+    except CorruptState as error:
+        assert "not a customer's state" in str(error)
+
+
+@a_thousand
+@given(st.data(), crowded_histories(), policies)
+def test_flipped_bytes_are_read_or_refused_by_name(
+    data: st.DataObject, events: list[Read], policy: Policy
+) -> None:
+    packed = bytearray(encode_state(tell(*events, policy=policy).customer))
+    packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        assert isinstance(decode_state(bytes(packed)), CustomerState)
+    except (CorruptState, NewerSchema):
+        pass
+
+
+def test_newer_schema_is_refused_and_names_the_way_out() -> None:
+    packed = msgpack.packb([SCHEMA_VERSION + 1, "whatever", "comes", "then"])
+    with pytest.raises(NewerSchema, match="schema 2, this version reads up to 1; run a version"):
+        decode_state(packed)
+
+
+@pytest.mark.parametrize("version", [0, -1, "1", None, [1]])
+def test_there_is_no_schema_below_one(version: object) -> None:
+    packed = msgpack.packb([version, 0, 0, [], None, -1, [], {}])
+    with pytest.raises(CorruptState):
+        decode_state(packed)
+
+
+@pytest.mark.parametrize(
+    "nobody", [b"", b"\x80", b"\x90", b"\xc0", b"\xc1", b"\x81\xa1a\x01", b"null", b"\x91" * 3_000]
+)
+def test_bytes_that_never_were_a_state_are_corrupt(nobody: bytes) -> None:
+    with pytest.raises(CorruptState, match=f"^{len(nobody)} bytes are not a customer's state"):
+        decode_state(nobody)
+
+
+def test_a_weekly_shopper_of_two_years_takes_less_than_half_a_kilobyte() -> None:
+    assert len(encode_state(A_REGULAR)) < 512
+
+
+def test_a_churned_customer_with_attributes_and_settled_years_comes_back() -> None:
+    state = tell(
+        profile("x", noon(0), gold=True, visits=3, score=0.5, city="Łódź", gone=None),
+        purchase("p1", noon(1)),
+        purchase("p2", noon(400), order="o1"),
+        refund("r1", noon(401), 1, order="o1"),
+        tick(noon(900)),
+    ).customer
+    assert state.settled_through_ms == noon(1)
+    assert state.standing.lifecycle == "churned"
+    assert decode_state(encode_state(state)) == state

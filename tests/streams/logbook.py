@@ -1,0 +1,245 @@
+"""The log of one partition, written by hand or drawn by Hypothesis, and what must come of it.
+
+`Logbook` appends records as a broker would; `reference` folds a log in a plain loop, without
+batches, fences or stores; `contents` asks a store for everything it holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, NamedTuple
+
+from models.codec import decode_state, encode_state
+from models.customer import CustomerState
+from models.events import LogRecord, Read, Rejected, Tick, read_record
+from models.lifecycle import State
+from models.policy import Policy, policy_from_preset
+from models.step import advance, step
+from streams.chunk import LogIdentity
+from streams.memory_store import MemoryStore
+from streams.partition import Batch, PartitionFold
+from streams.partitioner import partition_of
+from streams.store import MAX_CUSTOMERS, Meta, OutboxRow, Store
+from streams.topics import LOG
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+PARTITION, PARTITIONS = 1, 4
+IDENTITY = LogIdentity("test", "topic-1", PARTITIONS, PARTITION)
+START_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z
+FOREVER_MS = 2**52
+# A first-time buyer is overdue after 12 days, dormant after 25, churned after 63; a short memory.
+POLICY = policy_from_preset("grocery", time={"remembered_days": 20, "remembered_events": 6})
+
+
+def customers_in(partition: int, how_many: int, pattern: str = "c{}") -> list[str]:
+    """Ids that belong to a partition."""
+    ids = (pattern.format(n) for n in count())
+    mine = (id_ for id_ in ids if partition_of(id_, PARTITIONS) == partition)
+    return [id_ for id_, _ in zip(mine, range(how_many), strict=False)]
+
+
+CUSTOMERS = (
+    *customers_in(PARTITION, 3),
+    *customers_in(PARTITION, 1, "nul\x00crlf\r\n{{{}}}"),
+    *customers_in(PARTITION, 1, "🛍️ Zo\u00eb {}"),
+)
+(ASTRAY,) = customers_in(2, 1)
+
+
+def rfc3339(at_ms: int) -> str:
+    """A moment as producers write it."""
+    return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)).isoformat()
+
+
+class Logbook:
+    """Appends records; offsets count on, with holes where `skip` was called."""
+
+    def __init__(self) -> None:
+        self.records: list[LogRecord] = []
+        self.end = 0
+
+    def append(
+        self, value: bytes | None, at_ms: int, kind: str | None = "purchase", key: str | None = None
+    ) -> LogRecord:
+        """Any bytes, written at a moment of the broker's clock."""
+        headers = {} if kind is None else {"kind": kind.encode()}
+        encoded = None if key is None else key.encode("utf-8", "surrogatepass")
+        record = LogRecord(PARTITION, self.end, at_ms, encoded, value, headers)
+        return self.again(record)
+
+    def again(self, record: LogRecord) -> LogRecord:
+        """The same record once more, at the end."""
+        record = record._replace(offset=self.end)
+        self.records.append(record)
+        self.end += 1
+        return record
+
+    def event(
+        self,
+        kind: str,
+        customer_id: str,
+        at_ms: int,
+        appended_ms: int | None = None,
+        **fields: Any,
+    ) -> LogRecord:
+        """An event as a producer would send it."""
+        body = {"customer_id": customer_id, "occurred_at": rfc3339(at_ms), **fields}
+        value = json.dumps({k: v for k, v in body.items() if v is not None}).encode()
+        return self.append(value, at_ms if appended_ms is None else appended_ms, kind, customer_id)
+
+    def purchase(
+        self, customer_id: str, at_ms: int, appended_ms: int | None = None, **fields: Any
+    ) -> LogRecord:
+        """A purchase of ten dollars."""
+        money = {"amount_minor": 1_000, "currency": "USD", **fields}
+        return self.event("purchase", customer_id, at_ms, appended_ms, **money)
+
+    def tick(self, at_ms: int, appended_ms: int | None = None) -> LogRecord:
+        """Time passed."""
+        value = json.dumps({"at_ms": at_ms}).encode()
+        return self.append(value, at_ms if appended_ms is None else appended_ms, "tick")
+
+    def skip(self) -> None:
+        """An offset without a record: a transaction's marker, or compacted away."""
+        self.end += 1
+
+    def batch(self, start: int = 0, end: int | None = None) -> Batch:
+        """What a reader gets between two offsets."""
+        end = self.end if end is None else end
+        return Batch(start, end, [r for r in self.records if start <= r.offset < end])
+
+    async def records_exist(self, partition: int, start: int, end: int) -> bool:
+        """The probe of a gap."""
+        assert partition == PARTITION
+        return any(start <= record.offset < end for record in self.records)
+
+
+_numbers = count()
+
+
+def new_nonce() -> bytes:
+    """A value never used before."""
+    return b"n%d" % next(_numbers)
+
+
+def fold_of(log: Logbook, store: Store, policy: Policy = POLICY) -> PartitionFold:
+    """The partition's fold, as production builds it."""
+    return PartitionFold(IDENTITY, policy, store, log.records_exist, new_nonce)
+
+
+def memory() -> MemoryStore:
+    """An empty store."""
+    return MemoryStore(wall_ms=lambda: 0)
+
+
+async def folded(log: Logbook, policy: Policy = POLICY) -> MemoryStore:
+    """A store that has been given the log in one batch."""
+    store = memory()
+    assert await fold_of(log, store, policy).handle(log.batch()) is None
+    return store
+
+
+class Contents(NamedTuple):
+    """Everything a store holds of the partition, but nonces and row ids."""
+
+    meta: Meta
+    states: dict[str, bytes]
+    due: list[list[str]]
+    cells: list[int]
+    history: dict[str, list[bytes]]
+    rows: list[OutboxRow]
+
+    def state(self, customer_id: str) -> CustomerState:
+        """One customer, decoded."""
+        return decode_state(self.states[customer_id])
+
+    @property
+    def lifecycles(self) -> dict[str, str]:
+        """Who stands where."""
+        return {id_: self.state(id_).standing.lifecycle.value for id_ in self.states}
+
+
+async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> Contents:
+    """Ask for everything; deadlines are asked for at each of them, and a moment before."""
+    loaded = await store.load(PARTITION, ids)
+    deadlines = {decode_state(state).next_deadline_ms for state in loaded.states.values()}
+    moments = sorted({at - early for at in deadlines if at is not None for early in (0, 1)})
+    rows = await store.outbox(PARTITION, 1_000_000)
+    return Contents(
+        loaded.meta._replace(nonce=b""),
+        dict(loaded.states),
+        [list((await store.due(PARTITION, at, MAX_CUSTOMERS)).states) for at in moments],
+        await store.cell_sizes(PARTITION, [each.value for each in State]),
+        {id_: sorted(await store.history(PARTITION, id_)) for id_ in ids},
+        [
+            row._replace(headers=tuple((name, value) for name, value in row.headers))
+            for _, row in rows
+        ],
+    )
+
+
+def header(row: OutboxRow, name: str) -> str | None:
+    """One header of a row, as text."""
+    return next((value.decode() for found, value in row.headers if found == name), None)
+
+
+def told(row: OutboxRow) -> str:
+    """What a row says, in a word: the effect's id, the reason, or the event's id."""
+    return header(row, "ce_id") or header(row, "error.reason") or header(row, "event-id") or "?"
+
+
+class Reference(NamedTuple):
+    """What a single-threaded replay gives."""
+
+    states: dict[str, bytes]
+    told: list[str]
+    clock_ms: int
+
+
+def reference(log: Logbook, policy: Policy = POLICY) -> Reference:
+    """Fold the log in a plain loop."""
+    states: dict[str, CustomerState] = {}
+    said: list[str] = []
+    clock_ms = 0
+    for record in log.records:
+        read = read_record(record, LOG)
+        if isinstance(read, Tick):
+            clock_ms = max(clock_ms, read.at_ms)
+            for customer_id in _due(states, clock_ms):
+                states[customer_id], effects = advance(
+                    customer_id, states[customer_id], clock_ms, policy
+                )
+                said += [each.effect_id for each in effects]
+        elif isinstance(read, Rejected):
+            said.append(read.reason)
+        elif isinstance(read, Read) and read.event.customer_id == ASTRAY:
+            said.append(read.event_id)
+        elif isinstance(read, Read):
+            customer_id = read.event.customer_id
+            clock_ms = max(clock_ms, min(read.at_ms, record.timestamp_ms))
+            outcome = step(customer_id, states.pop(customer_id, None), read, clock_ms, policy)
+            if outcome.state is not None:
+                states[customer_id] = outcome.state
+            said += [each.effect_id for each in outcome.effects]
+            said += [outcome.rejected.reason] if outcome.rejected else []
+    return Reference({id_: encode_state(s) for id_, s in states.items()}, said, clock_ms)
+
+
+def _due(states: dict[str, CustomerState], until_ms: int) -> list[str]:
+    deadlines = ((state.next_deadline_ms, id_) for id_, state in states.items())
+    due = [(at_ms, id_.encode()) for at_ms, id_ in deadlines if at_ms is not None]
+    return [id_.decode() for at_ms, id_ in sorted(due) if at_ms <= until_ms]
+
+
+def cut(log: Logbook, lengths: Sequence[tuple[int, int]]) -> Iterator[Batch]:
+    """Cut a log into batches: each (length, step back into what was delivered before)."""
+    position = 0
+    for length, back in lengths:
+        end = min(log.end, position + length)
+        yield log.batch(max(0, position - back), end)
+        position = end
+    yield log.batch(position)
