@@ -39,7 +39,14 @@ def encode_state(state: CustomerState) -> bytes:
             _ledger_fields(state.settled) if state.settled_through_ms >= 0 else None,
             state.settled_through_ms,
             [
-                (e.at_ms, e.event_hash, e.order_hash, e.spent_minor, e.refunded_minor, e.is_purchase)
+                (
+                    e.at_ms,
+                    e.event_hash,
+                    e.order_hash,
+                    e.spent_minor,
+                    e.refunded_minor,
+                    e.is_purchase,
+                )
                 for e in state.remembered
             ],
             {name: (a.at_ms, a.event_hash, a.value) for name, a in state.attributes.items()},

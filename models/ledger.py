@@ -8,7 +8,6 @@ rewinds to an earlier ledger and tells the story again.
 
 from __future__ import annotations
 
-
 from typing import NamedTuple
 
 from models.cadence import cadence_days
@@ -170,9 +169,7 @@ class Ledger(NamedTuple):
         ).with_next_deadline(policy)
         if standing == before:
             return ledger, ()
-        moved = Transition(
-            at_ms, Trigger.PURCHASE, event_hash, before, standing, ledger.since_ms
-        )
+        moved = Transition(at_ms, Trigger.PURCHASE, event_hash, before, standing, ledger.since_ms)
         return ledger, (moved,)
 
     def give_back(self, amount_minor: int) -> Ledger:

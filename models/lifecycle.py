@@ -124,6 +124,8 @@ def mermaid() -> str:
         if state is not target:
             label = "purchase, won back" if state in SILENT and trigger == "purchase" else trigger
             lines.append(f"    {state} --> {target}: {label}")
-    for state in (State.NEW, State.ACTIVE):
-        lines.append(f"    {state} --> {state}: purchase, or overdue (a flag)")
+    lines += [
+        f"    {state} --> {state}: purchase, or overdue (a flag)"
+        for state in (State.NEW, State.ACTIVE)
+    ]
     return "\n".join(lines)

@@ -1,23 +1,23 @@
 """What flows where.
 
-    producers ─ purchases, refunds, profiles, erasures ─┐
-    owner of a partition ─ ticks (keep_time) ───────────┤
-                                                        ▼
-                                            customer-events.v1      one ordered log a partition
-                                                        │
-                                            segment_customers       lane ► PartitionFold.handle:
-                                                        │           load ► step ► apply
-                                                        ▼
-                                                 Redis, a partition:
-                                    states · deadlines · cells · history · outbox · offset
-                                          │                             │
-                                      lookups                     relay (streams/outbox.py)
-                                   (streams/cli.py)                     │
-                                                                        ├──► segment-changes.v1
-                                                                        ├──► dead-letters.v1
-                                                                        └──► customer-events.v1
-                                                                             (records that came to
-                                                                              the wrong partition)
+producers ─ purchases, refunds, profiles, erasures ─┐
+owner of a partition ─ ticks (keep_time) ───────────┤
+                                                    ▼
+                                        customer-events.v1      one ordered log a partition
+                                                    │
+                                        segment_customers       lane ► PartitionFold.handle:
+                                                    │           load ► step ► apply
+                                                    ▼
+                                             Redis, a partition:
+                                states · deadlines · cells · history · outbox · offset
+                                      │                             │
+                                  lookups                     relay (streams/outbox.py)
+                               (streams/cli.py)                     │
+                                                                    ├──► segment-changes.v1
+                                                                    ├──► dead-letters.v1
+                                                                    └──► customer-events.v1
+                                                                         (records that came to
+                                                                          the wrong partition)
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FaustFetch:
     def __init__(self, event: EventT[Sequence[LogRecord]]) -> None:
         self._event = event
         self.partition: int = event.message.partition
-        self.records: Sequence[LogRecord] = event.value
+        self.records = cast(Sequence[LogRecord], event.value)
 
     def ack(self) -> None:
         """Tell Faust that it need not wait for this any more."""

@@ -8,11 +8,13 @@ of different logs.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-import os
 import secrets
 import signal
+import tempfile
 from pathlib import Path
+from typing import Any, cast
 
 import faust
 from faust.types import TP
@@ -32,7 +34,7 @@ from streams.refusal import Refused, why_refused
 from streams.settings import Settings
 from streams.store import Live, Meta, Newest, Store, StoreUnavailable
 from streams.topics import LOG
-from streams.transport import transport_for
+from streams.transport import Consumer, transport_for
 from streams.wall import wall_ms
 
 LIVE_TTL_MS = 10_000  # the owner renews it every second
@@ -57,11 +59,11 @@ class Worker:
         self._ticked_ms: dict[int, int] = {}
         self.failure: BaseException | None = None
         self.app = _faust_app(settings)
-        self.lane = Lane(self._read_again_from, self._fail)
+        self.lane = Lane(self._read_again, self._fail)
         url = [URL(f"kafka://{server}") for server in settings.bootstrap_servers.split(",")]
         self.app.transport = transport_for(self.app, url, LOG, self.resume_at, self._fail)
         declare(self.app, self.lane, self.keep_time)
-        self.app.on_partitions_revoked.connect(self._revoked)
+        self.app.on_partitions_revoked.connect(cast(Any, self._revoked))
         self.app.on_before_shutdown.connect(_stop_in_time)
 
     async def resume_at(self, partitions: list[int]) -> dict[int, int]:
@@ -103,16 +105,15 @@ class Worker:
                 await asyncio.sleep(1.0)
 
     async def _records_exist(self, partition: int, start: int, end: int) -> bool:
-        return await asyncio.to_thread(
-            self._inspector.records_exist, LOG, partition, start, end
-        )
+        return await asyncio.to_thread(self._inspector.records_exist, LOG, partition, start, end)
 
-    async def _read_again_from(self, partition: int, offset: int) -> None:
+    async def _read_again(self) -> None:
         """Make Faust read on from the store's offsets, in mid-stream.
 
         Seeking alone has no effect: records already fetched must be dropped first.
         """
-        consumer, flow = self.app.consumer, self.app.flow_control
+        consumer = cast(Consumer, self.app.consumer)
+        flow = self.app.flow_control
         consumer.stop_flow()
         flow.suspend()
         flow.clear()
@@ -125,8 +126,8 @@ class Worker:
         self.failure = self.failure or error
         await self.app.crash(error)
 
-    async def _revoked(self, app: faust.App, revoked: set[TP], **_: object) -> None:
-        for tp in revoked:
+    async def _revoked(self, _app: Any, *revoked: Any, **_: Any) -> None:
+        for tp in itertools.chain(*revoked):
             if tp.topic == LOG:
                 self.lane.close(tp.partition)
 
@@ -166,7 +167,7 @@ class Worker:
             )
 
     def _has_read_to_end(self, partition: int) -> bool:
-        end = self.app.consumer.highwater(TP(LOG, partition))
+        end = cast(int | None, self.app.consumer.highwater(TP(LOG, partition)))
         return end is not None and self.lane.next_offset(partition) == end
 
     def run(self, log_level: str) -> None:
@@ -214,5 +215,5 @@ def _faust_app(settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
         stream_buffer_maxsize=8,  # fetches, of all partitions together
-        datadir=os.path.join(os.path.expanduser("~"), ".cache", "segmenter"),
+        datadir=tempfile.gettempdir(),  # Faust wants one; nothing is kept in it
     )

@@ -345,8 +345,10 @@ def _errors() -> Iterator[None]:
         _fail(str(error), Exit.DEPENDENCY_DOWN)
     except TopicMissing as error:
         _fail(str(error), Exit.NOT_FOUND)
-    except (Refused, *_expected()) as error:
-        _fail(str(error), Exit.FAILURE)
+    except Exception as error:
+        if isinstance(error, (Refused, *_expected())):
+            _fail(str(error), Exit.FAILURE)
+        raise
 
 
 def _expected() -> tuple[type[Exception], ...]:

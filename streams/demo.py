@@ -21,7 +21,6 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.policy import Policy, policy_from_preset
-from streams.wall import wall_ms
 from streams.datasets import DATASETS, Dataset
 from streams.local import LocalBroker, LocalStore
 from streams.log import LogInspector
@@ -33,6 +32,7 @@ from streams.settings import Settings
 from streams.show import customer_card, sizes_table
 from streams.sources import SourceRecord
 from streams.topics import DEAD_LETTERS, LOG, TOPICS
+from streams.wall import wall_ms
 
 PARTITIONS = 4
 POLICY = 'preset = "grocery"\n'
@@ -195,9 +195,7 @@ async def _watch(
                 return
 
 
-async def _summary(
-    look: Lookup, settings: Settings, replay: _Replay, began_s: float
-) -> Summary:
+async def _summary(look: Lookup, settings: Settings, replay: _Replay, began_s: float) -> Summary:
     """Count what stands in the store, customer by customer."""
     purchases = customers = 0
     for customer_id in replay.customers:

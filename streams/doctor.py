@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 from redis.exceptions import RedisError
 
@@ -34,6 +35,16 @@ class Check(NamedTuple):
     found: str
     remedy: str = ""
 
+    @classmethod
+    def bad(cls, name: str, found: str, remedy: str) -> Self:
+        """Something to mend."""
+        return cls(name, ok=False, found=found, remedy=remedy)
+
+    @classmethod
+    def good(cls, name: str, found: str) -> Self:
+        """Something as it must be."""
+        return cls(name, ok=True, found=found)
+
 
 async def examine(settings: Settings) -> list[Check]:
     """Look at broker, topics, Redis, partitions, lag and clock; never raises for what is down."""
@@ -57,11 +68,12 @@ def _examine_kafka(
         checks.append(_log_config(inspector.config(LOG)))
         return checks, facts, inspector.extents(LOG, range(facts.partitions))
     except TopicMissing as error:
-        return [*checks, Check("topics", False, str(error), "segmenter topics create")], None, {}
+        return [*checks, Check.bad("topics", str(error), "segmenter topics create")], None, {}
     except KafkaUnavailable as error:
-        broker = Check(
-            "broker", False, str(error), f"start Kafka at {settings.bootstrap_servers}, or set "
-            "SEGMENTER_BOOTSTRAP_SERVERS"
+        broker = Check.bad(
+            "broker",
+            str(error),
+            f"start Kafka at {settings.bootstrap_servers}, or set SEGMENTER_BOOTSTRAP_SERVERS",
         )
         return [*checks, broker], None, {}
 
@@ -79,7 +91,7 @@ def _partitions(name: str, found: TopicFacts, log: TopicFacts | None) -> Check:
 def _log_config(config: dict[str, str]) -> Check:
     stamped, kept = config.get("message.timestamp.type"), config.get("retention.ms")
     if stamped is None and kept is None:
-        return Check("log settings", True, "the broker does not tell its topics' settings")
+        return Check.good("log settings", "the broker does not tell its topics' settings")
     right = stamped == "LogAppendTime" and kept == "-1"
     return Check(
         "log settings",
@@ -98,7 +110,7 @@ async def _examine_redis(
         seconds, micros = await client.time()
     except (RedisError, OSError) as error:
         return [
-            Check("redis", False, f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
+            Check.bad("redis", f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
         ]
     else:
         checks = [*_redis_settings(memory), _clock(seconds + micros / 1e6)]
@@ -111,7 +123,7 @@ async def _examine_redis(
         await client.aclose()
 
 
-def _redis_settings(config: dict[str, str]) -> list[Check]:
+def _redis_settings(config: Mapping[Any, Any]) -> list[Check]:
     text = {_text(key): _text(value) for key, value in config.items()}
     policy, aof = text.get("maxmemory-policy", "?"), text.get("appendonly", "?")
     return [
@@ -119,13 +131,16 @@ def _redis_settings(config: dict[str, str]) -> list[Check]:
             "redis maxmemory-policy",
             policy == "noeviction",
             policy,
-            "" if policy == "noeviction" else "CONFIG SET maxmemory-policy noeviction: an evicted "
+            ""
+            if policy == "noeviction"
+            else "CONFIG SET maxmemory-policy noeviction: an evicted "
             "state would be a lost customer",
         ),
-        Check(
+        Check.good(
             "redis appendonly",
-            True,
-            aof if aof == "yes" else f"{aof}: after a crash the log is folded again from the last "
+            aof
+            if aof == "yes"
+            else f"{aof}: after a crash the log is folded again from the last "
             "snapshot, or from its beginning",
         ),
     ]
@@ -156,11 +171,11 @@ async def _examine_partitions(
             meta: Meta = loaded.meta
             refusal = why_refused(meta, facts, extent, partition)
             if refusal is not None:
-                checks.append(Check(f"partition {partition}", False, refusal, "see above"))
+                checks.append(Check.bad(f"partition {partition}", refusal, "see above"))
             lag += max(0, extent.end - meta.offset)
             outbox += loaded.outbox_rows
     except StoreUnavailable as error:
-        return [Check("states", False, str(error), "see redis")]
+        return [Check.bad("states", str(error), "see redis")]
     behind = lag > MAX_LAG
     checks.append(
         Check("lag", not behind, f"{lag:,} records", "start more workers" if behind else "")

@@ -59,7 +59,7 @@ class Lane:
     """Hands batches to the folds of the partitions that this worker owns.
 
     Args:
-        seek_to: async (partition, offset): make Faust read on from there.
+        read_again: async: make Faust read from the store's offsets again, in mid-stream.
         crash: called with an error that retrying can't mend; ends the worker.
 
     Attributes:
@@ -68,10 +68,10 @@ class Lane:
 
     def __init__(
         self,
-        seek_to: Callable[[int, int], Awaitable[None]],
+        read_again: Callable[[], Awaitable[None]],
         crash: Callable[[BaseException], Awaitable[None]],
     ) -> None:
-        self._seek_to = seek_to
+        self._read_again = read_again
         self._crash = crash
         self._inboxes: dict[int, _Inbox] = {}
         self.waiting_for: str | None = None
@@ -132,7 +132,7 @@ class Lane:
                     seek = await self._hand_over(inbox, inbox.fetches.popleft())
                     if seek is not None:
                         logger.warning("partition %d: reads again from %d", partition, seek.offset)
-                        await self._seek_to(partition, seek.offset)
+                        await self._read_again()
                         return
         except Exception as error:
             logger.exception("partition %d: the fold failed", partition)

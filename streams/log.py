@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from streams.topics import Topic
@@ -80,7 +80,9 @@ class LogInspector:
         made = []
         with self._admin() as admin:
             for topic in topics:
-                new = NewTopic(topic.name, partitions, replication, topic_configs=dict(topic.config))
+                new = NewTopic(
+                    topic.name, partitions, replication, topic_configs=dict(topic.config)
+                )
                 try:
                     admin.create_topics([new], timeout_ms=TIMEOUT_MS)
                 except TopicAlreadyExistsError:
@@ -90,12 +92,8 @@ class LogInspector:
 
     def config(self, topic: str) -> dict[str, str]:
         """The topic's settings, as far as the broker tells them."""
-        from kafka.admin import ConfigResource, ConfigResourceType
-
         with self._admin() as admin:
-            answer: Any = admin.describe_configs(
-                [ConfigResource(ConfigResourceType.TOPIC, topic)]
-            )
+            answer: Any = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
         return _flat_config(answer)
 
     def extents(self, topic: str, partitions: Sequence[int]) -> dict[int, Extent]:
@@ -133,9 +131,7 @@ class LogInspector:
     @contextmanager
     def _admin(self) -> Iterator[Any]:
         with _as_unavailable(self._servers):
-            admin = KafkaAdminClient(
-                bootstrap_servers=self._servers, request_timeout_ms=TIMEOUT_MS
-            )
+            admin = KafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=TIMEOUT_MS)
             with closing(admin):
                 yield admin
 

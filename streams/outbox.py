@@ -83,9 +83,7 @@ async def relay_once(store: Store, partition: int, sender: Sender) -> Counter[st
     return Counter(row.topic for _, row in waiting[:sent])
 
 
-async def relay(
-    store: Store, partitions: int, sender: Sender, stop: asyncio.Event
-) -> Counter[str]:
+async def relay(store: Store, partitions: int, sender: Sender, stop: asyncio.Event) -> Counter[str]:
     """Relay every partition's outbox until `stop` is set; answers what was sent where."""
     total: Counter[str] = Counter()
     while not stop.is_set():

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from functools import wraps
 from importlib.resources import files
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgpack
 import redis.asyncio as aioredis
-from redis.backoff import NoBackoff
 from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     ClusterDownError,
@@ -70,7 +70,7 @@ def _or_unavailable(
                 raise StoreUnavailable(f"Redis: {error}") from error
             raise
 
-    return guarded
+    return cast("Callable[Concatenate[RedisStore, P], Coroutine[Any, Any, T]]", guarded)
 
 
 class RedisStore:
@@ -265,9 +265,7 @@ def _loaded(
     states: Sequence[bytes | None],
 ) -> Loaded:
     known = zip(ids, states, strict=True)
-    return Loaded(
-        _meta(meta), {id_: state for id_, state in known if state is not None}, int(rows)
-    )
+    return Loaded(_meta(meta), {id_: state for id_, state in known if state is not None}, int(rows))
 
 
 def _meta(fields: Sequence[bytes | None]) -> Meta:

@@ -70,10 +70,14 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
             f"{_plural(silence_days(found, policy), 'day')}"
         )
     if ledger.due_ms is not None and ledger.due is not None:
-        lines.append(f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms)} if nothing comes")
+        lines.append(
+            f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms)} if nothing comes"
+        )
     known = {n: a.value for n, a in found.state.attributes.items() if a.value is not None}
     if known:
-        lines.append(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items()))
+        lines.append(
+            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items())
+        )
     lines.append(f"as of {rfc3339(found.as_of_ms)}{'' if found.live else ' (reading is behind)'}")
     return lines
 
@@ -95,7 +99,11 @@ def explanation(found: Found, policy: Policy) -> list[str]:
     return [
         f"{found.customer_id} is {ledger.standing.lifecycle} since "
         f"{day(found.state.lifecycle_since_ms)}"
-        + (f" ({', '.join(ledger.standing.flags).replace('_', ' ')})" if ledger.standing.flags else "")
+        + (
+            f" ({', '.join(ledger.standing.flags).replace('_', ' ')})"
+            if ledger.standing.flags
+            else ""
+        )
         + ".",
         f"Usual rhythm: one purchase every {ledger.cadence_days:.1f} days, from "
         f"{_plural(gaps, 'gap')} of their own and the typical {prior:g} days counted twice.",

@@ -16,7 +16,7 @@ The commit is a hint to Kafka's tools; nothing reads it back.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import aiokafka
 import faust
@@ -33,11 +33,11 @@ ResumeAt = Callable[[list[int]], Awaitable[dict[int, int]]]
 class FetchSchema(faust.Schema[Any, Any]):
     """Hands a message's value to the agent as it is: it was read by `Consumer` already."""
 
-    def loads_key(self, app: AppT, message: Any, **_: Any) -> Any:
+    def loads_key(self, app: AppT, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's
         """Fetches have no key."""
         return None
 
-    def loads_value(self, app: AppT, message: Any, **_: Any) -> Any:
+    def loads_value(self, app: AppT, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's
         """The fetch."""
         return message.value
 
@@ -70,7 +70,10 @@ class Consumer(driver.Consumer):
         for partition, offset in offsets.items():
             await self.seek(mine[partition], offset)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(
+        self,
+        timeout: float,  # noqa: ASYNC109 - Faust's signature
+    ) -> AsyncIterator[tuple[TP, Any]]:
         """One message for each partition that a fetch brought records of."""
         records, active = await self._wait_next_records(timeout)
         if not self.flow_active:
@@ -90,9 +93,9 @@ class Consumer(driver.Consumer):
             last.offset,
             last.timestamp / 1000.0,
             last.timestamp_type,
-            (),
+            [],
             None,
-            tuple(_log_record(each) for each in fetched),
+            cast(Any, tuple(_log_record(each) for each in fetched)),
             None,
             tp=tp,
             generation_id=self.app.consumer_generation_id,

@@ -22,6 +22,7 @@ from models.effects import EffectType, Why
 from models.events import Read
 from models.policy import Policy
 
+
 @a_thousand
 @given(st.data(), crowded_histories(), policies, st.integers(0, 400))
 def test_every_order_of_arrival_gives_the_same_state(

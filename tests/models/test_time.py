@@ -20,7 +20,6 @@ from story import CUSTOMER, tell
 
 from models.calendar import day_of, start_of_day_ms
 from models.customer import CustomerState, matched
-
 from models.effects import PublishChange, Why
 from models.events import Profile, Purchase, Read
 from models.lifecycle import SILENT, TRANSITIONS, State, Trigger

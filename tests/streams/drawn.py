@@ -89,6 +89,36 @@ def _write_no_event(log: Logbook, kind: str, who: str, now_ms: int, choice: int)
 
 logs = _moves.map(written)
 
+_crowds = st.lists(
+    st.tuples(
+        st.sets(st.integers(0, len(CUSTOMERS) - 1), min_size=2).map(sorted),
+        st.sampled_from((13, 26, 64)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def fallen_silent(crowds: list[tuple[list[int], int]]) -> Logbook:
+    """Again and again several customers buy, and after some days a tick finds them silent."""
+    log, now_ms = Logbook(), START_MS
+    for crowd, days in crowds:
+        for who in crowd:
+            log.purchase(CUSTOMERS[who], now_ms)
+        now_ms += days * DAY_MS
+        log.tick(now_ms)
+    return log
+
+
+walked_logs = _crowds.map(fallen_silent)
+
+
+def _bits(number: int) -> list[int]:
+    return [int(bit) for bit in f"{number:b}"]
+
+
+turns_of_two = st.integers(0, 2**200).map(_bits)  # even from the first to the last
+
 
 def finished(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that never waits: no event loop, a thousand times faster."""

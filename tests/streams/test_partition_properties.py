@@ -16,6 +16,8 @@ from tests.streams.drawn import (
     interleaved,
     logs,
     shared,
+    turns_of_two,
+    walked_logs,
 )
 from tests.streams.logbook import (
     PARTITION,
@@ -72,7 +74,7 @@ def test_any_cut_into_batches_gives_the_same_store_as_record_by_record(
 
 
 @five_hundred
-@given(log=logs, one=cuts, other=cuts, turns=st.lists(st.integers(0, 1), max_size=80))
+@given(log=logs | walked_logs, one=cuts, other=cuts, turns=turns_of_two)
 def test_two_owners_interleaved_at_random_give_what_one_would_have_given(
     log: Logbook, one: list[tuple[int, int]], other: list[tuple[int, int]], turns: list[int]
 ) -> None:
@@ -88,7 +90,7 @@ def test_two_owners_interleaved_at_random_give_what_one_would_have_given(
 
 
 @five_hundred
-@given(log=logs, lengths=cuts, plan=st.dictionaries(st.integers(0, 40), st.booleans(), max_size=6))
+@given(log=logs | walked_logs, lengths=cuts, plan=st.dictionaries(st.integers(0, 40), st.booleans(), max_size=6))
 def test_a_crash_between_any_two_calls_leaves_no_trace_once_read_again(
     log: Logbook, lengths: list[tuple[int, int]], plan: dict[int, bool]
 ) -> None:
