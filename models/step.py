@@ -30,7 +30,16 @@ from models.customer import (
     told,
 )
 from models.effects import Cause, EffectType, PublishChange, Why, ids_of, types_of
-from models.events import Erasure, Profile, Purchase, Read, Reason, Refund, Rejected
+from models.events import (
+    MAX_AMOUNT_MINOR,
+    Erasure,
+    Profile,
+    Purchase,
+    Read,
+    Reason,
+    Refund,
+    Rejected,
+)
 from models.ledger import Transition
 from models.money import UnknownCurrency, in_reporting_currency
 from models.policy import Policy
@@ -158,6 +167,9 @@ def _paid(
         )
     except UnknownCurrency as error:
         return Outcome(before, rejected=Rejected(Reason.UNKNOWN_CURRENCY, str(error)))
+    if amount > MAX_AMOUNT_MINOR:
+        detail = f"amount_minor: {amount} in {policy.business.currency}; at most 10^15"
+        return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
     if isinstance(event, Purchase):
         new = Remembered(read.at_ms, hashed, order, amount, 0, is_purchase=True)
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,11 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_REAL_PARTS] = RealParts(PARTS, must_be_there=in_ci())
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """End the run by saying what was real in it."""
+) -> Generator[None, None, None]:
+    """End the run, after all that pytest has to say, with what was real in it."""
+    yield
     terminalreporter.section("real parts")
     for line in config.stash[_REAL_PARTS].report():
         terminalreporter.line(line)

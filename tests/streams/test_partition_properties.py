@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,12 +15,14 @@ from tests.streams.drawn import (
     ShortWalks,
     crashing,
     cuts,
+    fallen_silent,
     finished,
     interleaved,
     logs,
     shared,
     turns_of_two,
     walked_logs,
+    written,
 )
 from tests.streams.logbook import (
     PARTITION,
@@ -78,6 +83,12 @@ def test_any_cut_into_batches_gives_the_same_store_as_record_by_record(
 def test_two_owners_interleaved_at_random_give_what_one_would_have_given(
     log: Logbook, one: list[tuple[int, int]], other: list[tuple[int, int]], turns: list[int]
 ) -> None:
+    shared_by_two(log, one, other, turns)
+
+
+def shared_by_two(
+    log: Logbook, one: list[tuple[int, int]], other: list[tuple[int, int]], turns: list[int]
+) -> None:
     store = short_walks()
 
     async def own(lengths: list[tuple[int, int]]) -> None:
@@ -89,8 +100,24 @@ def test_two_owners_interleaved_at_random_give_what_one_would_have_given(
     agrees(finished(contents(store)), log)
 
 
+@pytest.mark.parametrize(
+    "log",
+    [written([("purchase", 0, 24, 1)] * 4), fallen_silent([([0, 1, 2], 26)])],
+    ids=["one customer", "a walk"],
+)
+def test_an_owner_may_be_overtaken_between_any_two_steps_and_overtake_again(log: Logbook) -> None:
+    single_records = [(1, 0)] * log.end
+    for first, then, last in product(range(0, 20, 2), range(1, 9), range(0, 20, 2)):
+        turns = [0] * first + [1] * then + [0] * last + [1] * 99
+        shared_by_two(log, single_records, [], turns)
+
+
 @five_hundred
-@given(log=logs | walked_logs, lengths=cuts, plan=st.dictionaries(st.integers(0, 40), st.booleans(), max_size=6))
+@given(
+    log=logs | walked_logs,
+    lengths=cuts,
+    plan=st.dictionaries(st.integers(0, 40), st.booleans(), max_size=6),
+)
 def test_a_crash_between_any_two_calls_leaves_no_trace_once_read_again(
     log: Logbook, lengths: list[tuple[int, int]], plan: dict[int, bool]
 ) -> None:

@@ -1,0 +1,95 @@
+"""Renders the generated parts of the documentation from the code.
+
+    python tools/render_docs.py            write them
+    python tools/render_docs.py --check    exit 1 if one is out of date
+
+Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from models.events import Reason
+from models.lifecycle import mermaid
+from models.policy import policy_from_preset
+from models.presets import PRESETS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def lifecycle_diagram() -> str:
+    """The table of transitions as a diagram."""
+    return f"```mermaid\n{mermaid()}\n```"
+
+
+def preset_table() -> str:
+    """Every preset with its limits and its reason."""
+    lines = [
+        "| preset | typical gap | new for | overdue | dormant | churned | why |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, preset in PRESETS.items():
+        rules = policy_from_preset(name).lifecycle
+        limits = [
+            f"{each.cycles:g} × [{each.min_days:g}, {each.max_days:g}]; {each.fixed_days:g}"
+            for each in (rules.overdue, rules.dormant, rules.churned)
+        ]
+        row = [f"`{name}`", f"{rules.prior_gap_days:g} d", f"{rules.new_days} d", *limits, preset.why]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def reasons() -> str:
+    """Every reason that a dead letter may have."""
+    return ", ".join(f"`{reason.value}`" for reason in Reason)
+
+
+PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = MappingProxyType(
+    {
+        "ARCHITECTURE.md": {"lifecycle": lifecycle_diagram},
+        "docs/lifecycle.md": {"presets": preset_table},
+        "docs/events.md": {"reasons": reasons},
+    }
+)
+
+
+def rendered(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
+    """`text` with each generated part put anew.
+
+    Raises:
+        ValueError: a part has no place in the text.
+    """
+    for name, render in parts.items():
+        place = re.compile(rf"(<!-- generated: {name} -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
+        if not place.search(text):
+            raise ValueError(f"no place for the generated part {name!r}")
+        body = render() + "\n"
+        text = place.sub(lambda found, body=body: found[1] + body + found[2], text)
+    return text
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; answers the exit code."""
+    stale = []
+    for name, parts in PARTS.items():
+        path = ROOT / name
+        before = path.read_text("utf-8")
+        after = rendered(before, parts)
+        if before != after:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(after, "utf-8")
+    if stale and "--check" in arguments:
+        print(f"out of date: {', '.join(stale)}; run: make docs")
+        return 1
+    print(f"written: {', '.join(stale)}" if stale else "up to date")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
