@@ -22,6 +22,8 @@ from models.ledger import Ledger, Standing, Transition
 from models.policy import Policy
 
 MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE_CHARACTERS = 4_096  # names and values of one customer; 500 states fit one script
+MAX_SUM_MINOR = 2**62  # of one customer; two merged still fit into 64 bits
 
 
 class Remembered(NamedTuple):
@@ -219,3 +221,13 @@ def merged_attributes(
         if old is None or (old.at_ms, old.event_hash) < (new.at_ms, new.event_hash):
             merged[name] = new
     return {name: merged[name] for name in sorted(merged)}
+
+
+def too_much(attributes: Mapping[str, Attribute]) -> str | None:
+    """What is too much about them for one customer; None if nothing is."""
+    if len(attributes) > MAX_ATTRIBUTES:
+        return f"{len(attributes)} names; a customer has at most {MAX_ATTRIBUTES}"
+    characters = sum(len(name) + len(str(each.value)) for name, each in attributes.items())
+    if characters > MAX_ATTRIBUTE_CHARACTERS:
+        return f"{characters} characters; a customer has at most {MAX_ATTRIBUTE_CHARACTERS}"
+    return None

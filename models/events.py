@@ -34,6 +34,8 @@ MAX_ID_BYTES = 256  # after normalisation
 MAX_FUTURE_MS = 5 * 60_000  # an event may run ahead of its own record by a skewed clock, no more
 MAX_AMOUNT_MINOR = 10**15  # ten trillion in a two-digit currency; sums stay exact in 64 bits
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST = datetime(9900, 1, 1, tzinfo=UTC)  # deadlines up to ten years on are still dates
+_LAST_MS = (_LAST - _EPOCH) // timedelta(milliseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -108,7 +110,7 @@ class Item(_Record):
     cost_minor: AmountMinor | None = None
 
 
-OccurredAt = Annotated[AwareDatetime, Field(strict=True, ge=_EPOCH)]
+OccurredAt = Annotated[AwareDatetime, Field(strict=True, ge=_EPOCH, lt=_LAST)]
 
 
 class _CustomerEvent(_Record):
@@ -174,7 +176,7 @@ class Erasure(_CustomerEvent):
 class Tick(_Record):
     """Time has passed; written by a partition's owner, read back like any other record."""
 
-    at_ms: Annotated[StrictInt, Field(ge=0, le=2**53)]
+    at_ms: Annotated[StrictInt, Field(ge=0, lt=_LAST_MS)]
 
 
 class Kind(StrEnum):

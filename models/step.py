@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from models.customer import (
-    MAX_ATTRIBUTES,
+    MAX_SUM_MINOR,
     Attribute,
     CustomerState,
     Remembered,
@@ -27,6 +27,7 @@ from models.customer import (
     order_hash,
     settle,
     tell_one,
+    too_much,
     told,
 )
 from models.effects import Cause, EffectType, PublishChange, Why, ids_of, types_of
@@ -137,9 +138,9 @@ def _described(
     written = {name: Attribute(read.at_ms, written_by, value) for name, value in values.items()}
     state = before or CustomerState(known_since_ms=read.at_ms)
     attributes = merged_attributes(state.attributes, written)
-    if len(attributes) > MAX_ATTRIBUTES:
-        detail = f"attributes: {len(attributes)} names; a customer has at most {MAX_ATTRIBUTES}"
-        return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
+    refusal = too_much(attributes)
+    if refusal is not None:
+        return Outcome(before, rejected=Rejected(Reason.INVALID, f"attributes: {refusal}"))
     state = state._replace(
         attributes=attributes, known_since_ms=min(state.known_since_ms, read.at_ms)
     )
@@ -169,6 +170,9 @@ def _paid(
         return Outcome(before, rejected=Rejected(Reason.UNKNOWN_CURRENCY, str(error)))
     if amount > MAX_AMOUNT_MINOR:
         detail = f"amount_minor: {amount} in {policy.business.currency}; at most 10^15"
+        return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
+    if state.current.spent_minor + state.current.refunded_minor + amount > MAX_SUM_MINOR:
+        detail = "amount_minor: this customer's sums would no longer fit into 64 bits"
         return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
     if isinstance(event, Purchase):
         new = Remembered(read.at_ms, hashed, order, amount, 0, is_purchase=True)

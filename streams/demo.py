@@ -20,6 +20,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
 from streams.datasets import DATASETS, Dataset
 from streams.local import LocalBroker, LocalStore
@@ -29,7 +30,7 @@ from streams.processes import Children, as_environment
 from streams.redis_store import RedisStore, connect
 from streams.replay import Published, Publisher
 from streams.settings import Settings
-from streams.show import customer_card, sizes_table
+from streams.show import customer_card, day, sizes_table
 from streams.sources import SourceRecord
 from streams.topics import DEAD_LETTERS, LOG, TOPICS
 from streams.wall import wall_ms
@@ -185,11 +186,12 @@ async def _watch(
             try:
                 metas, sizes = await look.metas(), await look.sizes()
             except NothingYet:
+                metas, sizes = [], {state.value: 0 for state in State}
+            if not any(meta.offset for meta in metas):
+                display.update(replay, 0, sizes, "waiting for the worker")
                 continue
             offsets = [meta.offset for meta in metas]
-            today = time.strftime(
-                "%d %B %Y", time.gmtime(max(meta.clock_ms for meta in metas) / 1000)
-            )
+            today = day(max(meta.clock_ms for meta in metas))
             display.update(replay, sum(offsets), sizes, today)
             if ends is not None and all(o >= e for o, e in zip(offsets, ends, strict=True)):
                 return

@@ -57,9 +57,7 @@ def test_a_millisecond_before_its_beginning_is_the_day_before(name: str, day: in
 def test_a_deadline_falls_on_a_local_midnight_across_a_change_of_the_clocks(
     zone: str, bought: str, overdue: str
 ) -> None:
-    policy = policy_from_preset(
-        "grocery", business={"timezone": zone}, lifecycle={"mode": "fixed"}
-    )
+    policy = policy_from_preset("grocery", business={"timezone": zone}, lifecycle={"mode": "fixed"})
     told = tell(purchase("p1", utc(bought)), tick(utc(overdue) - 1), policy=policy)
     assert told.lifecycle == "new"
     assert told.customer.next_deadline_ms == utc(overdue)

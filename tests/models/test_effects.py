@@ -42,7 +42,9 @@ def test_two_customers_with_the_same_story_have_different_ids() -> None:
 
 def test_each_effect_says_what_was_and_what_is() -> None:
     told = tell(profile("x", noon(0)), purchase("p1", noon(1)), tick(noon(90)))
-    assert [(e.before and e.before.lifecycle, e.after and e.after.lifecycle) for e in told.effects] == [
+    assert [
+        (e.before and e.before.lifecycle, e.after and e.after.lifecycle) for e in told.effects
+    ] == [
         (None, "prospect"),
         ("prospect", "new"),
         ("new", "new"),
@@ -56,4 +58,3 @@ def test_each_effect_says_what_was_and_what_is() -> None:
         midnight(27),
         midnight(65),
     ]
-

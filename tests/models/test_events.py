@@ -198,7 +198,9 @@ def test_what_cannot_name_a_customer_is_refused(name: Any) -> None:
 
 def test_one_name_has_one_spelling_in_either_normal_form() -> None:
     composed, decomposed = "Zoë", "Zoe\u0308"
-    ids = {understood({**PURCHASE, "customer_id": n}).event.customer_id for n in (composed, decomposed)}
+    ids = {
+        understood({**PURCHASE, "customer_id": n}).event.customer_id for n in (composed, decomposed)
+    }
     assert ids == {composed}
     assert normalised_id("e\u0308" * 128) == "ë" * 128  # it is the normal form that counts
 
@@ -219,7 +221,11 @@ def test_a_basket_keeps_its_lines() -> None:
     item = {"sku": "milk", "quantity": 2, "unit_price_minor": 99, "category": "dairy"}
     event = understood({**PURCHASE, "items": [item], "store": "7"}).event
     assert isinstance(event, Purchase)
-    assert (event.items[0].sku, event.items[0].quantity, event.items[0].discount_minor) == ("milk", 2, 0)
+    assert (event.items[0].sku, event.items[0].quantity, event.items[0].discount_minor) == (
+        "milk",
+        2,
+        0,
+    )
 
 
 @pytest.mark.parametrize(

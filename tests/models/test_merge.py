@@ -29,7 +29,7 @@ def merged(*stories: list[Read], until_ms: int, policy: Policy) -> CustomerState
 
 
 @a_thousand
-@given(st.data(), crowded_histories(min_size=2), policies, some_hours)
+@given(st.data(), crowded_histories(at_least=2), policies, some_hours)
 def test_merging_equals_one_identity_from_the_start(
     data: st.DataObject, events: list[Read], policy: Policy, more_hours: int
 ) -> None:

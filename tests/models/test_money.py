@@ -25,7 +25,9 @@ def in_usd(amount_minor: int, currency: str, at: str, policy: Policy) -> int:
     return in_reporting_currency(amount_minor, currency, moment, policy.business)
 
 
-EURO = shop(("EUR", "2024-02-01", "1.25"), ("EUR", "2024-01-01", "1.10"), ("JPY", "2024-01-01", "0.7"))
+EURO = shop(
+    ("EUR", "2024-02-01", "1.25"), ("EUR", "2024-01-01", "1.10"), ("JPY", "2024-01-01", "0.7")
+)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,9 @@ def test_one_moment_has_one_rate_however_it_is_written(at: str) -> None:
 
 @pytest.mark.parametrize(("amount", "rounded"), [(1, 0), (3, 2), (5, 2), (7, 4), (9, 4)])
 def test_halves_are_rounded_to_even(amount: int, rounded: int) -> None:
-    assert in_usd(amount, "XTS", "2024-01-01T00:00:00Z", shop(("XTS", "2024-01-01", "0.5"))) == rounded
+    assert (
+        in_usd(amount, "XTS", "2024-01-01T00:00:00Z", shop(("XTS", "2024-01-01", "0.5"))) == rounded
+    )
 
 
 @pytest.mark.parametrize(("currency", "at"), [("GBP", "2024-01-01"), ("EUR", "2023-12-31")])

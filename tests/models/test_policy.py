@@ -127,9 +127,7 @@ def test_a_policy_cannot_be_changed() -> None:
 
 def test_the_version_names_the_content_not_the_preset() -> None:
     grocery = policy_from_preset("grocery")
-    spelled_out = policy_from_mapping(
-        {"lifecycle": PRESETS["grocery"].lifecycle}, source="<test>"
-    )
+    spelled_out = policy_from_mapping({"lifecycle": PRESETS["grocery"].lifecycle}, source="<test>")
     assert spelled_out.version == grocery.version != policy_from_preset("general").version
     assert len(grocery.version) == 12
 

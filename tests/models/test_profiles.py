@@ -113,7 +113,10 @@ def test_erasure_of_a_stranger_does_nothing() -> None:
 
 def test_who_comes_back_after_an_erasure_is_somebody_new() -> None:
     told = tell(
-        purchase("p1", noon(0)), profile("x", noon(0), a=1), erasure("e1", noon(1)), purchase("p2", noon(2))
+        purchase("p1", noon(0)),
+        profile("x", noon(0), a=1),
+        erasure("e1", noon(1)),
+        purchase("p2", noon(2)),
     )
     assert told.customer.current.purchases == 1
     assert told.customer.sequence == 1

@@ -19,7 +19,9 @@ def test_partial_refund_lowers_the_net_spend_and_nothing_else() -> None:
 def test_full_return_undoes_the_purchase_its_day_and_its_share_of_the_cadence() -> None:
     kept = tell(purchase("p1", noon(0)), tick(noon(12)))
     told = tell(
-        purchase("p1", noon(0)), purchase("p2", noon(10), order="o2"), refund("r2", noon(12), order="o2")
+        purchase("p1", noon(0)),
+        purchase("p2", noon(10), order="o2"),
+        refund("r2", noon(12), order="o2"),
     )
     assert told.customer.current == kept.customer.current
     assert told.customer.current.purchase_days == 1
@@ -48,7 +50,9 @@ def test_partial_refunds_add_up_to_a_full_return() -> None:
 
 
 def test_goodwill_beyond_the_price_makes_the_net_spend_negative() -> None:
-    told = tell(purchase("p1", noon(0), 1_000, order="o1"), refund("r1", noon(1), 1_500, order="o1"))
+    told = tell(
+        purchase("p1", noon(0), 1_000, order="o1"), refund("r1", noon(1), 1_500, order="o1")
+    )
     assert told.customer.current.net_spend_minor == -500
 
 
@@ -66,7 +70,9 @@ def test_refund_before_any_purchase_leaves_a_prospect_with_negative_net() -> Non
 
 def test_return_of_the_purchase_that_ended_a_silence_brings_the_silence_back() -> None:
     told = tell(
-        purchase("p1", noon(0)), purchase("p2", noon(30), order="o2"), refund("r2", noon(31), order="o2")
+        purchase("p1", noon(0)),
+        purchase("p2", noon(30), order="o2"),
+        refund("r2", noon(31), order="o2"),
     )
     assert told.lifecycle == "dormant"
     assert told.customer.lifecycle_since_ms == midnight(26)

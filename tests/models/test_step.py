@@ -125,7 +125,9 @@ def test_fixed_mode_has_one_limit_for_all() -> None:
 def test_when_overdue_and_dormant_fall_together_only_dormant_is_said() -> None:
     lifecycle = {"mode": "fixed", "overdue": {"fixed_days": 28}}
     told = tell(
-        purchase("p1", noon(0)), tick(noon(40)), policy=policy_from_preset("grocery", lifecycle=lifecycle)
+        purchase("p1", noon(0)),
+        tick(noon(40)),
+        policy=policy_from_preset("grocery", lifecycle=lifecycle),
     )
     assert told.lifecycle == "dormant"
     assert told.changes[1:] == [(CHANGED, "silence", midnight(29))]

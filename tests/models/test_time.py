@@ -34,7 +34,7 @@ some_hours = st.integers(0, 20_000)
 def test_advancing_in_two_steps_is_advancing_in_one(
     events: list[Read], policy: Policy, first_hours: int, more_hours: int
 ) -> None:
-    told = tell(*events, policy=policy)
+    told = tell(*in_order(events), policy=policy)
     first_ms = max(e.at_ms for e in events) + first_hours * HOUR_MS
     last_ms = first_ms + more_hours * HOUR_MS
     half_way, early = advance(CUSTOMER, told.customer, first_ms, policy)
@@ -77,7 +77,7 @@ def test_silence_beyond_the_frozen_limits_is_what_dormant_and_churned_mean(
     events: list[Read], policy: Policy, more_hours: int
 ) -> None:
     clock_ms = max(e.at_ms for e in events) + more_hours * HOUR_MS
-    ledger = told_until(events, clock_ms, policy).customer.current
+    ledger = told_until(in_order(events), clock_ms, policy).customer.current
     lifecycle = ledger.standing.lifecycle
     if ledger.limits is None:
         assert lifecycle is State.PROSPECT

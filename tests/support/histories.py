@@ -46,8 +46,12 @@ _BLIPS = (0, 0, 1, -1)
 _PAUSES = (0, 1, 5, 24, 72, 168, 336, 700, 1_500, 3_000, 8_000)
 
 
+_SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 25, 60)
+_ROW_BYTES = 7
+
+
 class _Drawn(NamedTuple):
-    """One row of a history; drawn as one number, which is ten times faster than field by field."""
+    """One row of a history."""
 
     kind: str
     amount: int
@@ -55,17 +59,27 @@ class _Drawn(NamedTuple):
     value: AttributeValue
     blip: int
     pause: int
+    hour: int
 
     @classmethod
-    def of(cls, number: int) -> _Drawn:
-        picked = []
-        for choices in (_KINDS, _AMOUNTS, range(60), _VALUES, _BLIPS, _PAUSES):
-            number, index = divmod(number, len(choices))
-            picked.append(choices[index])
-        return cls(*picked)
+    def of(cls, row: bytes) -> _Drawn:
+        kind, amount, ref, value, blip = row[:5]
+        return cls(
+            _KINDS[kind % len(_KINDS)],
+            _AMOUNTS[amount % len(_AMOUNTS)],
+            ref % 60,
+            _VALUES[value % len(_VALUES)],
+            _BLIPS[blip % len(_BLIPS)],
+            _PAUSES[row[5] % len(_PAUSES)],
+            int.from_bytes(row[5:]) % (WINDOW_HOURS - 1),
+        )
 
 
-_rows = st.integers(0, 5 * 4 * 60 * 5 * 4 * 11 - 1)
+def _rows(draw: st.DrawFn, at_least: int, at_most: int) -> list[_Drawn]:
+    """Draw all rows as one string of bytes: ten times faster than field by field."""
+    size = draw(st.sampled_from([n for n in _SIZES if at_least <= n <= at_most]))
+    drawn = draw(st.binary(min_size=size * _ROW_BYTES, max_size=size * _ROW_BYTES))
+    return [_Drawn.of(drawn[n : n + _ROW_BYTES]) for n in range(0, len(drawn), _ROW_BYTES)]
 
 
 def _some_event(number: int, at_ms: int, drawn: _Drawn, spree: Sequence[int]) -> Read:
@@ -82,29 +96,27 @@ def _some_event(number: int, at_ms: int, drawn: _Drawn, spree: Sequence[int]) ->
 
 
 @st.composite
-def crowded_histories(draw: st.DrawFn, min_size: int = 1) -> list[Read]:
-    """Up to 60 events of any kind within the remembered window, in no particular order."""
+def crowded_histories(draw: st.DrawFn, at_least: int = 1, at_most: int = 60) -> list[Read]:
+    """Events of any kind within the remembered window, in no particular order."""
     begins_ms = draw(beginnings) + HOUR_MS
-    hours = st.integers(0, WINDOW_HOURS - 2)
-    rows = draw(st.lists(st.tuples(hours, _rows), min_size=min_size, max_size=60))
-    drawn = [(hour, _Drawn.of(number)) for hour, number in rows]
-    spree = [number for number, (_, row) in enumerate(drawn) if row.kind == "purchase"]
+    rows = _rows(draw, at_least, at_most)
+    spree = [number for number, row in enumerate(rows) if row.kind == "purchase"]
     return [
-        _some_event(number, begins_ms + hour * HOUR_MS + row.blip, row, spree)
-        for number, (hour, row) in enumerate(drawn)
+        _some_event(number, begins_ms + row.hour * HOUR_MS + row.blip, row, spree)
+        for number, row in enumerate(rows)
     ]
 
 
 @st.composite
-def long_histories(draw: st.DrawFn, returns: bool = True, most: int = 25) -> list[Read]:
+def long_histories(draw: st.DrawFn, returns: bool = True, at_most: int = 25) -> list[Read]:
     """Years of one customer, in order; the first event is a purchase.
 
     Args:
         draw: Hypothesis.
         returns: whether refunds may undo purchases; otherwise they name none of them.
-        most: the longest history.
+        at_most: the longest history.
     """
-    rows = [_Drawn.of(number) for number in draw(st.lists(_rows, min_size=1, max_size=most))]
+    rows = _rows(draw, 1, at_most)
     hours = accumulate(row.pause + (number == 1) for number, row in enumerate(rows))
     begins_ms = draw(beginnings)
     events: list[Read] = []

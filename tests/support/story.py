@@ -121,7 +121,9 @@ class Told(NamedTuple):
         return [e.effect_id for e in self.effects]
 
 
-def tell(*arrivals: Read | Tick, policy: Policy = GROCERY, state: CustomerState | None = None) -> Told:
+def tell(
+    *arrivals: Read | Tick, policy: Policy = GROCERY, state: CustomerState | None = None
+) -> Told:
     """Feed arrivals in the order given; the clock is the newest of all that has arrived."""
     clock_ms = 0
     effects: list[PublishChange] = []
