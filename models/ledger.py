@@ -174,6 +174,8 @@ class Ledger(NamedTuple):
 
     def give_back(self, amount_minor: int) -> Ledger:
         """Lower the net spend; not a purchase, not a visit, no transition."""
+        if not amount_minor:
+            return self
         return self._replace(refunded_minor=self.refunded_minor + amount_minor)
 
     def with_next_deadline(self, policy: Policy) -> Ledger:

@@ -27,8 +27,8 @@ from models.customer import (
     order_hash,
     settle,
     tell_one,
-    too_much,
     told,
+    too_much,
 )
 from models.effects import Cause, EffectType, PublishChange, Why, ids_of, types_of
 from models.events import (

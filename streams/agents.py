@@ -22,16 +22,15 @@ owner of a partition ─ ticks (keep_time) ───────────┤
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import faust
 from faust.types import EventT, StreamT
 
-from models.events import LogRecord
 from streams.lane import Lane
 from streams.topics import LOG
-from streams.transport import FetchSchema
+from streams.transport import Fetched, FetchSchema
 
 TICK_EVERY_S = 1.0
 
@@ -39,12 +38,12 @@ TICK_EVERY_S = 1.0
 class FaustFetch:
     """A Faust event as the lane sees it."""
 
-    __slots__ = ("_event", "partition", "records")
+    __slots__ = ("_event", "fetched", "partition")
 
-    def __init__(self, event: EventT[Sequence[LogRecord]]) -> None:
+    def __init__(self, event: EventT[Fetched]) -> None:
         self._event = event
         self.partition: int = event.message.partition
-        self.records = cast(Sequence[LogRecord], event.value)
+        self.fetched = cast(Fetched, event.value)
 
     def ack(self) -> None:
         """Tell Faust that it need not wait for this any more."""
@@ -55,8 +54,8 @@ def declare(app: faust.App, lane: Lane, keep_time: Callable[[], Awaitable[None]]
     """Put every agent and timer on the app."""
     log = app.topic(LOG, schema=FetchSchema())
 
-    async def segment_customers(fetches: StreamT[Sequence[LogRecord]]) -> None:
-        stream = cast(faust.Stream[Sequence[LogRecord]], fetches)
+    async def segment_customers(fetches: StreamT[Fetched]) -> None:
+        stream = cast(faust.Stream[Fetched], fetches)
         async for event in stream.noack().events():
             await lane.put(FaustFetch(event))
 

@@ -92,7 +92,7 @@ class Worker:
         fold = PartitionFold(
             log, self._policy, self._store, self._records_exist, lambda: secrets.token_bytes(8)
         )
-        self.lane.open(partition, fold, meta.offset)
+        self.lane.open(partition, fold)
         logger.info("partition %d: reading from %d of %d", partition, meta.offset, extent.end)
         return meta.offset
 
@@ -147,7 +147,7 @@ class Worker:
         if fold is None:  # taken away while an earlier partition was looked at
             return
         shared = await self._store.offer_newest(fold.newest or Newest(0, 0))
-        if not self._has_read_to_end(partition) or shared.appended_ms == 0:
+        if not await self._has_read_to_end(partition) or shared.appended_ms == 0:
             return
         now_ms = wall_ms()
         if source_is_silent(now_ms, shared, self._policy):
@@ -166,9 +166,13 @@ class Worker:
                 {"kind": Kind.TICK.value.encode()},
             )
 
-    def _has_read_to_end(self, partition: int) -> bool:
-        end = cast(int | None, self.app.consumer.highwater(TP(LOG, partition)))
-        return end is not None and self.lane.next_offset(partition) == end
+    async def _has_read_to_end(self, partition: int) -> bool:
+        """By the position of reading: a transaction marker at the end is no record to wait for."""
+        if not self.lane.idle(partition):
+            return False
+        consumer, tp = self.app.consumer, TP(LOG, partition)
+        end = cast(int | None, consumer.highwater(tp))
+        return end is not None and await consumer.position(tp) == end
 
     def run(self, log_level: str) -> None:
         """Run until a signal or a failure; does not return.

@@ -71,6 +71,8 @@ class _Replay(threading.Thread):
             self.published = self._publisher.publish(records, 0.0, self._progress)
         except BaseException as error:  # noqa: BLE001 - handed to the display, which raises it
             self.failure = error
+        finally:
+            self._publisher.close()
 
     def _progress(self, count: int) -> None:
         self.count = count

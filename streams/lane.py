@@ -14,12 +14,12 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
-from models.events import LogRecord
 from streams.partition import Batch, OutboxFull, PartitionFold, Seek
 from streams.store import StoreUnavailable
+from streams.transport import Fetched
 
 MAX_WAITING = 4  # fetches of one partition, each at most a megabyte on the wire
 FIRST_PAUSE_S = 0.1
@@ -35,19 +35,18 @@ class Fetch(Protocol):
         """Whose records these are."""
 
     @property
-    def records(self) -> Sequence[LogRecord]:
-        """At least one, offsets ascending; holes only where the broker has no record."""
+    def fetched(self) -> Fetched:
+        """What it brought."""
 
     def ack(self) -> None:
         """Tell Faust that it need not wait for this any more."""
 
 
 class _Inbox:
-    """Fetches of one partition that wait, and where the store stands."""
+    """Fetches of one partition that wait."""
 
-    def __init__(self, fold: PartitionFold, offset: int) -> None:
+    def __init__(self, fold: PartitionFold) -> None:
         self.fold = fold
-        self.next_offset = offset
         self.fetches: deque[Fetch] = deque()
         self.busy = False
         self.arrived = asyncio.Event()
@@ -76,10 +75,10 @@ class Lane:
         self._inboxes: dict[int, _Inbox] = {}
         self.waiting_for: str | None = None
 
-    def open(self, partition: int, fold: PartitionFold, offset: int) -> None:
-        """Begin, or begin again, at the store's offset; what waited is dropped."""
+    def open(self, partition: int, fold: PartitionFold) -> None:
+        """Begin, or begin again; what waited is dropped."""
         self.close(partition)
-        inbox = self._inboxes[partition] = _Inbox(fold, offset)
+        inbox = self._inboxes[partition] = _Inbox(fold)
         inbox.task = asyncio.create_task(self._pump(partition, inbox))
 
     def close(self, partition: int) -> None:
@@ -104,12 +103,10 @@ class Lane:
         inbox = self._inboxes.get(partition)
         return None if inbox is None else inbox.fold
 
-    def next_offset(self, partition: int) -> int | None:
-        """Where the store stands; None while fetches wait or the partition is not open."""
+    def idle(self, partition: int) -> bool:
+        """Whether all that was handed over for a partition is in the store."""
         inbox = self._inboxes.get(partition)
-        if inbox is None or inbox.busy or inbox.fetches:
-            return None
-        return inbox.next_offset
+        return inbox is not None and not inbox.busy and not inbox.fetches
 
     async def put(self, fetch: Fetch) -> None:
         """Take one fetch; waits while too many of its partition wait."""
@@ -139,16 +136,15 @@ class Lane:
             await self._crash(error)
 
     async def _hand_over(self, inbox: _Inbox, fetch: Fetch) -> Seek | None:
-        records = fetch.records
-        batch = Batch(records[0].offset, records[-1].offset + 1, records)
+        from_offset, records = fetch.fetched
+        batch = Batch(from_offset, records[-1].offset + 1, records)
         inbox.busy = True
         inbox.room.set()
         try:
             seek = await self._handle_patiently(inbox.fold, batch)
         finally:  # done, or given up: either way Faust must not wait for it
             fetch.ack()
-        inbox.next_offset = batch.next_offset
-        inbox.busy = False
+        inbox.busy = seek is not None  # nothing is idle before it has been read again
         return seek
 
     async def _handle_patiently(self, fold: PartitionFold, batch: Batch) -> Seek | None:

@@ -54,6 +54,7 @@ class _Server:
     """
 
     name: str
+    start_timeout_s = START_TIMEOUT_S
     _process: subprocess.Popen[bytes]  # from __enter__ on
 
     def __init__(self, directory: Path | str) -> None:
@@ -67,7 +68,7 @@ class _Server:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        """Start the server; blocks until it answers, at most ``START_TIMEOUT_S``."""
+        """Start the server; blocks until it answers, at most ``start_timeout_s``."""
         self._directory.mkdir(parents=True, exist_ok=True)
         self._process = self._spawn()
         try:
@@ -104,13 +105,13 @@ class _Server:
             )
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + self.start_timeout_s
         while not (_accepts(self._port) and self._answers()):
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(POLL_S)
                 raise self._failure("ended at its start")
             if time.monotonic() > deadline:
-                raise self._failure(f"did not answer within {START_TIMEOUT_S:g} s")
+                raise self._failure(f"did not answer within {self.start_timeout_s:g} s")
 
     def _failure(self, what: str) -> LocalServerError:
         lines = self._log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:]

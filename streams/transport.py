@@ -3,20 +3,22 @@
 On every assignment, and whenever Faust seeks to its committed offsets, reading begins at the
 offset that stands in the store beside the states. Only committed records are read: those of an
 aborted transaction never were. And an agent is handed what one fetch brought for one partition,
-as a tuple of `LogRecord`s, instead of one message a record, because Faust's work for a message
+as a `Fetched`, instead of one message a record, because Faust's work for a message
 costs several times what a record costs here.
 
 Theory of operation. Faust calls `getmany` for (partition, message) pairs, drops messages below
 its read offset, delivers the rest to the agent's queue, and commits what was acknowledged. Here a
 message stands for a fetch and carries the offset of its *last* record, so that dropping,
-delivering and committing keep their meaning. Gaps between messages are the rule and not noted.
+delivering and committing keep their meaning. It also carries where the fetch began; so a fetch that
+Faust drops on its way leaves a gap that `PartitionFold` sees, while offsets that the broker itself
+passes over (transaction markers, compacted records) leave none.
 The commit is a hint to Kafka's tools; nothing reads it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import aiokafka
 import faust
@@ -25,6 +27,19 @@ from faust.types import TP, AppT, ConsumerMessage
 from yarl import URL
 
 from models.events import LogRecord
+
+
+class Fetched(NamedTuple):
+    """What one fetch brought for one partition.
+
+    Attributes:
+        from_offset: where the fetch began: the end of the one before, or where reading was begun.
+        records: at least one, offsets ascending; holes only where the broker has no record.
+    """
+
+    from_offset: int
+    records: Sequence[LogRecord]
+
 
 #: async (partitions) → where each one's reading begins; raises to refuse the assignment
 ResumeAt = Callable[[list[int]], Awaitable[dict[int, int]]]
@@ -55,6 +70,11 @@ class Consumer(driver.Consumer):
     """Begins where the store stands; delivers whole fetches."""
 
     transport: Transport
+    _fetched_to: dict[TP, int]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._fetched_to = {}
+        super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
@@ -69,6 +89,7 @@ class Consumer(driver.Consumer):
             return
         for partition, offset in offsets.items():
             await self.seek(mine[partition], offset)
+            self._fetched_to[mine[partition]] = offset
 
     async def getmany(
         self,
@@ -80,13 +101,17 @@ class Consumer(driver.Consumer):
             await self.perform_seek()
             return
         for tp, fetched in (records or {}).items():
-            wanted = active is None or tp in active or tp in self._buffered_partitions
-            if fetched and wanted and self.flow_active:
-                yield tp, self._to_message(tp, fetched)
+            if fetched:
+                message = self._to_message(tp, fetched)
+                wanted = active is None or tp in active or tp in self._buffered_partitions
+                if wanted and self.flow_active:
+                    yield tp, message
 
     def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
         fetched: Sequence[Any] = record
-        last = fetched[-1]
+        first, last = fetched[0], fetched[-1]
+        from_offset = self._fetched_to.get(tp, first.offset)
+        self._fetched_to[tp] = last.offset + 1
         return ConsumerMessage(
             last.topic,
             last.partition,
@@ -95,7 +120,7 @@ class Consumer(driver.Consumer):
             last.timestamp_type,
             [],
             None,
-            cast(Any, tuple(_log_record(each) for each in fetched)),
+            cast(Any, Fetched(from_offset, tuple(_log_record(each) for each in fetched))),
             None,
             tp=tp,
             generation_id=self.app.consumer_generation_id,

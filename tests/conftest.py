@@ -17,7 +17,8 @@ from streams.local import LocalBroker, LocalStore
 from streams.memory_store import MemoryStore
 from streams.redis_store import RedisStore, connect
 from streams.store import Store
-from tests.real_parts import BROKER, PARTS, REDIS, VALKEY, RealParts, in_ci
+from tests.real_parts import BROKER, KAFKA, PARTS, REDIS, VALKEY, RealParts, in_ci
+from tests.support.apache_kafka import ApacheKafka
 
 _REAL_PARTS = pytest.StashKey[RealParts]()
 MEMORY = "memory"
@@ -73,6 +74,23 @@ def bootstrap_servers(
     assert isinstance(server, LocalBroker)
     with server:
         yield server.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(
+    real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApacheKafka]:
+    """A real Kafka. Its topics are every test's: delete them behind you."""
+    server = real_parts.server(KAFKA.name, tmp_path_factory.mktemp("kafka"))
+    assert isinstance(server, ApacheKafka)
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka_servers(apache_kafka: ApacheKafka) -> str:
+    """Where it answers."""
+    return apache_kafka.bootstrap_servers
 
 
 @pytest.fixture

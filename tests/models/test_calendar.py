@@ -6,13 +6,13 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
-from histories import ZONES, a_thousand
 from hypothesis import given
 from hypothesis import strategies as st
-from story import noon, purchase, tell, tick, utc
 
 from models.calendar import day_of, start_of_day_ms
 from models.policy import policy_from_preset
+from tests.support.histories import ZONES, a_thousand
+from tests.support.story import noon, purchase, tell, tick, utc
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from story import CUSTOMER, GROCERY, midnight, noon, profile, purchase, tell, tick
-
 from models.effects import Cause, EffectType, Why, effect_id
 from models.step import advance
+from tests.support.story import CUSTOMER, GROCERY, midnight, noon, profile, purchase, tell, tick
 
 
 def test_an_id_is_that_of_customer_type_and_cause() -> None:

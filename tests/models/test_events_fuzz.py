@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from histories import POLICIES, a_thousand
 from hypothesis import given
 from hypothesis import strategies as st
-from story import DAY_MS, noon
 
 from models.codec import decode_state, encode_state
 from models.events import Kind, LogRecord, Read, Rejected, Tick, Tombstone, read_record
 from models.step import step
+from tests.support.histories import POLICIES, a_thousand
+from tests.support.story import DAY_MS, noon
 
 FULL = {
     "customer_id": "c1",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from story import GROCERY
 
 from models.cadence import cadence_days
 from models.lifecycle import (
@@ -20,6 +19,7 @@ from models.lifecycle import (
     mermaid,
 )
 from models.policy import policy_from_preset
+from tests.support.story import GROCERY
 
 GENERAL = policy_from_preset("general").lifecycle
 FIXED = policy_from_preset("grocery", lifecycle={"mode": "fixed"}).lifecycle

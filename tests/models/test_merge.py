@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from histories import (
-    HOUR_MS,
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.customer import CustomerState
+from models.events import Read
+from models.merge import merged_states
+from models.policy import Policy
+from tests.support.histories import (
     a_thousand,
     crowded_histories,
     in_order,
@@ -11,16 +17,20 @@ from histories import (
     policies,
     told_until,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-from story import GROCERY, noon, profile, purchase, refund, tell, tick, without_sequence
-
-from models.customer import CustomerState
-from models.events import Read
-from models.merge import merged_states
-from models.policy import Policy
+from tests.support.story import (
+    GROCERY,
+    HOUR_MS,
+    noon,
+    profile,
+    purchase,
+    refund,
+    tell,
+    tick,
+    without_sequence,
+)
 
 some_hours = st.integers(0, 20_000)
+some_years = long_histories(at_most=14)
 
 
 def merged(*stories: list[Read], until_ms: int, policy: Policy) -> CustomerState:
@@ -41,7 +51,7 @@ def test_merging_equals_one_identity_from_the_start(
 
 
 @a_thousand
-@given(long_histories(), long_histories(), policies, some_hours)
+@given(some_years, some_years, policies, some_hours)
 def test_merging_is_commutative(
     one: list[Read], other: list[Read], policy: Policy, more_hours: int
 ) -> None:
@@ -64,7 +74,7 @@ def test_merging_with_an_empty_prospect_changes_nothing(
 
 
 @a_thousand
-@given(long_histories(), long_histories(), policies)
+@given(some_years, some_years, policies)
 def test_money_adds_up_whatever_has_been_settled(
     one: list[Read], other: list[Read], policy: Policy
 ) -> None:

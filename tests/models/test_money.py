@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from story import noon, purchase, refund, tell
 
+from models.customer import CustomerState
+from models.ledger import Ledger
 from models.money import UnknownCurrency, in_reporting_currency
 from models.policy import Policy, policy_from_preset
+from tests.support.story import noon, purchase, refund, tell
 
 
 def shop(*rates: tuple[str, str, str]) -> Policy:
@@ -83,3 +85,12 @@ def test_an_amount_that_no_currency_bears_is_rejected_before_it_is_stored() -> N
     assert outcome.rejected is not None
     assert outcome.rejected.reason == "invalid"
     assert "amount_minor" in outcome.rejected.detail
+
+
+def test_sums_of_one_customer_stay_within_64_bits() -> None:
+    rich = CustomerState(known_since_ms=0, current=Ledger(spent_minor=2**62 - 1_000), sequence=1)
+    assert tell(purchase("p1", noon(0), 1_000), state=rich).outcomes[0].rejected is None
+    (outcome,) = tell(purchase("p1", noon(0), 1_001), state=rich).outcomes
+    assert outcome.rejected is not None
+    assert outcome.rejected.reason == "invalid"
+    assert "64 bits" in outcome.rejected.detail

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from histories import (
-    HOUR_MS,
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from models.effects import EffectType, Why
+from models.events import Read
+from models.policy import Policy
+from tests.support.histories import (
     WINDOW_MS,
     a_thousand,
     crowded_histories,
@@ -14,13 +19,7 @@ from histories import (
     told_until,
     with_ticks,
 )
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from story import tick, without_sequence
-
-from models.effects import EffectType, Why
-from models.events import Read
-from models.policy import Policy
+from tests.support.story import HOUR_MS, tick, without_sequence
 
 
 @a_thousand

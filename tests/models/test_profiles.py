@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from story import erasure, noon, profile, purchase, refund, tell, tick
-
 from models.customer import CustomerState
+from tests.support.story import erasure, noon, profile, purchase, refund, tell, tick
 
 
 def values(state: CustomerState) -> dict[str, Any]:
@@ -84,6 +83,15 @@ def test_a_65th_attribute_is_rejected_and_changes_nothing() -> None:
     assert outcome.rejected.reason == "invalid"
     assert "at most 64" in outcome.rejected.detail
     assert values(tell(profile("x3", noon(3), a5="new"), state=full.state).customer)["a5"] == "new"
+
+
+def test_attributes_that_are_too_long_together_are_rejected_and_change_nothing() -> None:
+    state = tell(profile("x1", noon(1), **{f"a{n}": "x" * 250 for n in range(16)})).state
+    told = tell(profile("x2", noon(2), last="x" * 250), state=state)
+    assert told.state == state
+    (outcome,) = told.outcomes
+    assert outcome.rejected is not None
+    assert outcome.rejected.detail.startswith("attributes: 4292 characters; a customer has at most")
 
 
 def test_erasure_forgets_the_person_and_says_so_once() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from story import DAY_MS, GROCERY, midnight, noon, purchase, refund, tell, tick
 
 from models.policy import policy_from_preset
+from tests.support.story import DAY_MS, GROCERY, midnight, noon, purchase, refund, tell, tick
 
 
 def test_partial_refund_lowers_the_net_spend_and_nothing_else() -> None:

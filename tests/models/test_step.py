@@ -7,10 +7,10 @@ churned after 63, and new for 28.
 from __future__ import annotations
 
 import pytest
-from story import GROCERY, midnight, noon, profile, purchase, tell, tick
 
 from models.customer import CustomerState
 from models.policy import policy_from_preset
+from tests.support.story import GROCERY, midnight, noon, profile, purchase, tell, tick
 
 CHANGED, WON_BACK = "lifecycle.changed", "customer.won_back"
 

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from histories import (
-    HOUR_MS,
-    a_thousand,
-    crowded_histories,
-    in_order,
-    long_histories,
-    policies,
-    told_until,
-    with_ticks,
-)
 from hypothesis import given
 from hypothesis import strategies as st
-from story import CUSTOMER, tell
 
 from models.calendar import day_of, start_of_day_ms
 from models.customer import CustomerState, matched
@@ -25,6 +14,16 @@ from models.events import Profile, Purchase, Read
 from models.lifecycle import SILENT, TRANSITIONS, State, Trigger
 from models.policy import Policy
 from models.step import advance
+from tests.support.histories import (
+    a_thousand,
+    crowded_histories,
+    in_order,
+    long_histories,
+    policies,
+    told_until,
+    with_ticks,
+)
+from tests.support.story import CUSTOMER, HOUR_MS, tell
 
 some_hours = st.integers(0, 20_000)
 

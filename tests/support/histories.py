@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from story import HOUR_MS, Told, profile, purchase, refund, tell, tick, utc
 
 from models.customer import event_hash
 from models.events import AttributeValue, Purchase, Read, Tick
 from models.policy import Policy, policy_from_preset
+from tests.support.story import HOUR_MS, Told, profile, purchase, refund, tell, tick, utc
 
 a_thousand = settings(max_examples=1_000, deadline=None)
 
@@ -46,7 +46,7 @@ _BLIPS = (0, 0, 1, -1)
 _PAUSES = (0, 1, 5, 24, 72, 168, 336, 700, 1_500, 3_000, 8_000)
 
 
-_SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 15, 25, 60)
+_SIZES = (1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 8, 10, 14, 25, 60)
 _ROW_BYTES = 7
 
 

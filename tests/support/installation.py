@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -40,31 +40,50 @@ PATIENCE_S = 60.0
 
 
 class Installation:
-    """One installation on a given broker and store."""
+    """One installation on a given broker and store; its processes are a consumer group of their own.
 
-    def __init__(self, servers: str, redis_url: str, namespace: str, policy: Policy) -> None:
-        self.policy = policy
+    Args:
+        servers: of the broker.
+        redis_url: of the store.
+        namespace: one that no other test uses.
+        policy: the rules in force.
+        partitions: of every topic.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        redis_url: str,
+        namespace: str,
+        policy: Policy,
+        partitions: int = PARTITIONS,
+    ) -> None:
+        self.policy, self.partitions = policy, partitions
         self.settings = Settings.model_validate(
             {
                 "bootstrap_servers": servers,
                 "redis_url": redis_url,
                 "namespace": namespace,
+                "group": namespace,
                 "session_timeout_s": 6.0,
             }
         )
         self.inspector = LogInspector(servers)
-        self.inspector.create(TOPICS, PARTITIONS, 1)
+        self.inspector.create(TOPICS, partitions, 1)
         self.redis = redis.Redis.from_url(redis_url)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: str, config: Path) -> subprocess.Popen[bytes]:
-        """Start `segmenter run COMMAND`."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streams.cli", "--config", str(config), "run", command],
-            env={**os.environ, **as_environment(self.settings)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
+    def start(
+        self, command: str, config: Path, log: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start `segmenter run COMMAND`; its log goes to a pipe of 64 kB, or to a file."""
+        with ExitStack() as stack:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", "--config", str(config), "run", command],
+                env={**os.environ, **as_environment(self.settings)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE if log is None else stack.enter_context(log.open("wb")),
+            )
         self._processes.append(process)
         return process
 
@@ -78,19 +97,19 @@ class Installation:
 
     def publish(self, records: list[SourceRecord]) -> None:
         """Write events, with their ticks, into the log."""
-        publisher = Publisher(self.settings.bootstrap_servers, PARTITIONS, self.policy.timezone)
+        publisher = Publisher(self.settings.bootstrap_servers, self.partitions, self.policy.timezone)
         publisher.publish(records, 0.0, lambda _: None)
         publisher.close()
 
     def offsets(self) -> list[int]:
         """Where the store stands."""
-        stored = (self.redis.hget(self._keys(each).meta, "offset") for each in range(PARTITIONS))
+        stored = (self.redis.hget(self._keys(each).meta, "offset") for each in range(self.partitions))
         return [int(each or 0) for each in stored]  # type: ignore[arg-type]
 
     def ends(self) -> list[int]:
         """Where the log ends."""
-        extents = self.inspector.extents(LOG, range(PARTITIONS))
-        return [extents[each].end for each in range(PARTITIONS)]
+        extents = self.inspector.extents(LOG, range(self.partitions))
+        return [extents[each].end for each in range(self.partitions)]
 
     def wait_until_folded(self) -> None:
         """Until the store stands at the log's end."""
@@ -98,13 +117,13 @@ class Installation:
 
     def wait_until_relayed(self) -> None:
         """Until no effect waits any more."""
-        outboxes = [self._keys(each).outbox for each in range(PARTITIONS)]
+        outboxes = [self._keys(each).outbox for each in range(self.partitions)]
         wait_until(lambda: not any(self.redis.xlen(each) for each in outboxes))
 
     def states(self) -> dict[bytes, bytes]:
         """Every customer's state, as it stands in the store."""
         found: dict[bytes, bytes] = {}
-        for partition in range(PARTITIONS):
+        for partition in range(self.partitions):
             found.update(self.redis.hgetall(self._keys(partition).customers))  # type: ignore[arg-type]
         return found
 
@@ -118,8 +137,8 @@ class Installation:
 
     async def _oracle(self) -> tuple[dict[bytes, bytes], list[OutboxRow]]:
         store, nonces = MemoryStore(lambda: 0), count()
-        facts = self.inspector.facts(LOG)
-        records: list[list[LogRecord]] = [[] for _ in range(PARTITIONS)]
+        facts, ends = self.inspector.facts(LOG), self.ends()
+        records: list[list[LogRecord]] = [[] for _ in range(self.partitions)]
         for each in self._read(LOG):
             records[each.partition].append(
                 LogRecord(
@@ -136,19 +155,21 @@ class Installation:
         for partition, mine in enumerate(records):
             log = LogIdentity(self.settings.namespace, facts.topic_id, facts.partitions, partition)
             fold = PartitionFold(log, self.policy, store, _no_records, lambda: b"%d" % next(nonces))
-            assert await fold.handle(Batch(0, len(mine), mine)) is None
+            assert await fold.handle(Batch(0, ends[partition], mine)) is None
             loaded = await store.load(partition, _ids(mine))
             states.update({id_.encode(): packed for id_, packed in loaded.states.items()})
             rows += [row for _, row in await store.outbox(partition, 10**9)]
         return states, rows
 
     def _read(self, topic: str) -> Iterator[Any]:
-        extents = self.inspector.extents(topic, range(PARTITIONS))
+        extents = self.inspector.extents(topic, range(self.partitions))
         consumer: Any = KafkaConsumer(
-            bootstrap_servers=self.settings.bootstrap_servers, enable_auto_commit=False
+            bootstrap_servers=self.settings.bootstrap_servers,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
         )
         with closing(consumer):
-            wanted = [TopicPartition(topic, each) for each in range(PARTITIONS)]
+            wanted = [TopicPartition(topic, each) for each in range(self.partitions)]
             consumer.assign(wanted)
             consumer.seek_to_beginning(*wanted)
             while any(consumer.position(tp) < extents[tp.partition].end for tp in wanted):
