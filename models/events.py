@@ -19,6 +19,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -110,7 +111,14 @@ class Item(_Record):
     cost_minor: AmountMinor | None = None
 
 
-OccurredAt = Annotated[AwareDatetime, Field(strict=True, ge=_EPOCH, lt=_LAST)]
+def _written_out(moment: object) -> object:
+    """Let RFC 3339 pass; a number, in quotes or not, would be taken for Unix time."""
+    if isinstance(moment, datetime) or (isinstance(moment, str) and moment[4:5] == "-"):
+        return moment
+    raise ValueError("must be RFC 3339 with a zone, such as 2026-03-01T10:00:00Z")
+
+
+OccurredAt = Annotated[AwareDatetime, Field(ge=_EPOCH, lt=_LAST), BeforeValidator(_written_out)]
 
 
 class _CustomerEvent(_Record):
@@ -159,7 +167,7 @@ class Refund(_Money):
 AttributeName = Annotated[str, Field(min_length=1, max_length=64)]
 AttributeText = Annotated[StrictStr, Field(max_length=256)]
 AttributeInt = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
-AttributeFloat = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+AttributeFloat = Annotated[StrictFloat, Field(ge=-(2**53), le=2**53, allow_inf_nan=False)]
 AttributeValue = StrictBool | AttributeInt | AttributeFloat | AttributeText | None
 
 

@@ -153,20 +153,26 @@ class Ledger(NamedTuple):
         older_days = self.older_days + max(0, len(days) - DAYS_KEPT)
         closed_gaps = older_days + len(days[-DAYS_KEPT:]) - 1
         cadence = cadence_days(policy.lifecycle.prior_gap_days, closed_gaps, day - first_day)
-        ledger = self._replace(
+        limits = limits_for(cadence, policy.lifecycle)
+        new_until_day = self.new_until_day or first_day + policy.lifecycle.new_days
+        due_ms, due = next_deadline(standing, limits, day, new_until_day, policy)
+        ledger = Ledger(
             purchases=self.purchases + 1,
             spent_minor=self.spent_minor + amount_minor,
+            refunded_minor=self.refunded_minor,
             first_purchase_ms=first_ms,
             last_purchase_ms=at_ms,
             older_days=older_days,
             recent_days=days[-DAYS_KEPT:],
             cadence_days=cadence,
-            limits=limits_for(cadence, policy.lifecycle),
-            new_until_day=self.new_until_day or first_day + policy.lifecycle.new_days,
+            limits=limits,
+            new_until_day=new_until_day,
             standing=standing,
             since_ms=self.since_ms if lifecycle is before.lifecycle else at_ms,
             moved_ms=at_ms,
-        ).with_next_deadline(policy)
+            due_ms=due_ms,
+            due=due,
+        )
         if standing == before:
             return ledger, ()
         moved = Transition(at_ms, Trigger.PURCHASE, event_hash, before, standing, ledger.since_ms)
@@ -180,19 +186,35 @@ class Ledger(NamedTuple):
 
     def with_next_deadline(self, policy: Policy) -> Ledger:
         """Work out the one next deadline from the frozen limits; only after a purchase."""
-        limits, last_day = self.limits, self.recent_days[-1]
-        assert limits is not None
-        last_good_day = {
-            Trigger.OVERDUE: last_day + limits.overdue_days,
-            Trigger.DORMANT: last_day + limits.dormant_days,
-            Trigger.CHURNED: last_day + limits.churned_days,
-            Trigger.NO_LONGER_NEW: self.new_until_day,
-        }
-        day, due = 0, None
-        for trigger in DEADLINES[self.standing.lifecycle]:
-            if trigger is Trigger.OVERDUE and self.standing.overdue:
-                continue
-            if due is None or last_good_day[trigger] < day:
-                day, due = last_good_day[trigger], trigger
-        due_ms = None if due is None else start_of_day_ms(day + 1, policy.timezone)
+        assert self.limits is not None
+        due_ms, due = next_deadline(
+            self.standing, self.limits, self.recent_days[-1], self.new_until_day, policy
+        )
         return self._replace(due_ms=due_ms, due=due)
+
+
+def next_deadline(
+    standing: Standing, limits: Limits, last_day: int, new_until_day: int, policy: Policy
+) -> tuple[int | None, Trigger | None]:
+    """The next moment at which time alone changes a standing, and what happens then.
+
+    Args:
+        standing: as it is now.
+        limits: frozen at the last purchase.
+        last_day: of the last purchase, ordinal.
+        new_until_day: the last customer-day of being new, ordinal.
+        policy: for the time zone.
+    """
+    last_good_day = {
+        Trigger.OVERDUE: last_day + limits.overdue_days,
+        Trigger.DORMANT: last_day + limits.dormant_days,
+        Trigger.CHURNED: last_day + limits.churned_days,
+        Trigger.NO_LONGER_NEW: new_until_day,
+    }
+    day, due = 0, None
+    for trigger in DEADLINES[standing.lifecycle]:
+        if trigger is Trigger.OVERDUE and standing.overdue:
+            continue
+        if due is None or last_good_day[trigger] < day:
+            day, due = last_good_day[trigger], trigger
+    return (None if due is None else start_of_day_ms(day + 1, policy.timezone)), due

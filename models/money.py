@@ -31,7 +31,7 @@ def in_reporting_currency(
     """
     if currency == business.currency:
         return amount_minor
-    day = occurred_at.astimezone(UTC).date().isoformat()
+    day = occurred_at.astimezone(UTC).date()
     rates = [r for r in business.exchange_rates if r.currency == currency and r.valid_from <= day]
     if not rates:
         raise UnknownCurrency(
@@ -39,5 +39,5 @@ def in_reporting_currency(
             "add one under business.exchange_rates"
         )
     rate = max(rates, key=lambda each: each.valid_from).rate
-    converted = Decimal(amount_minor) * Decimal(rate)
+    converted = Decimal(amount_minor) * rate
     return int(converted.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -51,9 +52,9 @@ class ExchangeRate(_Frozen):
     """From `valid_from` on, one minor unit of `currency` is worth `rate` of the reporting one."""
 
     currency: CurrencyCode
-    valid_from: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-    rate: Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,9})?$")] = Field(
-        description="decimal, in minor units of the reporting currency per minor unit"
+    valid_from: date
+    rate: Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=9)] = Field(
+        description="in minor units of the reporting currency per minor unit"
     )
 
 

@@ -85,15 +85,20 @@ def step(
     due: tuple[PublishChange, ...] = ()
     if state is not None:
         state, due = advance(customer_id, state, min(read.at_ms, clock_ms), policy)
-    outcome = fold(customer_id, state, read, policy)
-    if outcome.state is None:
-        return outcome._replace(effects=(*due, *outcome.effects))
-    state, later = advance(customer_id, outcome.state, clock_ms, policy)
-    return outcome._replace(state=state, effects=(*due, *outcome.effects, *later))
+    outcome = fold(customer_id, state, read, clock_ms, policy)
+    later: tuple[PublishChange, ...] = ()
+    folded = outcome.state
+    if folded is not None:
+        folded, later = advance(customer_id, folded, clock_ms, policy)
+    if not due and not later:
+        return outcome
+    return outcome._replace(state=folded, effects=(*due, *outcome.effects, *later))
 
 
-def fold(customer_id: str, state: CustomerState | None, read: Read, policy: Policy) -> Outcome:
-    """Fold one event into a state that has been advanced to it."""
+def fold(
+    customer_id: str, state: CustomerState | None, read: Read, clock_ms: int, policy: Policy
+) -> Outcome:
+    """Fold one event into a state that has been advanced to it; see `step`."""
     match read.event:
         case Erasure():
             return _erased(customer_id, state, read)
@@ -101,14 +106,14 @@ def fold(customer_id: str, state: CustomerState | None, read: Read, policy: Poli
             return _described(customer_id, state, read, attributes)
         case Purchase() as event:
             order = order_hash(event.order_id) if event.order_id else 0
-            return _paid(customer_id, state, read, event, order, policy)
+            return _paid(customer_id, state, read, event, order, clock_ms, policy)
         case Refund() as event:
             undoes = (
                 order_hash(event.order_id)
                 if event.order_id
                 else event_hash(event.refunded_event_id or "")
             )
-            return _paid(customer_id, state, read, event, undoes, policy)
+            return _paid(customer_id, state, read, event, undoes, clock_ms, policy)
 
 
 def _erased(customer_id: str, state: CustomerState | None, read: Read) -> Outcome:
@@ -153,6 +158,7 @@ def _paid(
     read: Read,
     event: Purchase | Refund,
     order: int,
+    clock_ms: int,
     policy: Policy,
 ) -> Outcome:
     """Fold a purchase or a refund: unless it is known or too late, remember and tell it."""
@@ -179,7 +185,7 @@ def _paid(
     else:
         new = Remembered(read.at_ms, hashed, order, 0, amount, is_purchase=False)
     state = state._replace(known_since_ms=min(state.known_since_ms, read.at_ms))
-    outcome = _told_on(customer_id, state, new, read, policy)
+    outcome = _told_on(customer_id, state, new, read, clock_ms, policy)
     assert outcome.state is not None
     return outcome._replace(state=settle(outcome.state, policy))
 
@@ -194,14 +200,19 @@ def _too_late(state: CustomerState, read: Read) -> Rejected:
 
 
 def _told_on(
-    customer_id: str, state: CustomerState, new: Remembered, read: Read, policy: Policy
+    customer_id: str,
+    state: CustomerState,
+    new: Remembered,
+    read: Read,
+    clock_ms: int,
+    policy: Policy,
 ) -> Outcome:
     events = tuple(sorted((*state.remembered, new)))
     why = Why.PURCHASE if new.is_purchase else Why.REFUND
     *earlier, last = matched(events, policy)
     changes_the_past = tuple(earlier) != matched(state.remembered, policy)
     if changes_the_past or new.at_ms < state.current.moved_ms:
-        return _retold(customer_id, state, events, read, policy)
+        return _retold(customer_id, state, events, read, clock_ms, policy)
     ledger, moved = tell_one(state.current, last, policy)
     state = state._replace(current=ledger, remembered=events)
     if state.sequence == 0:
@@ -214,18 +225,20 @@ def _retold(
     state: CustomerState,
     events: tuple[Remembered, ...],
     read: Read,
+    clock_ms: int,
     policy: Policy,
 ) -> Outcome:
     """Tell the timeline again with a late event, or a return, in its place.
 
-    One effect says where the customer now stands, and names the earlier ones that were false.
+    One effect says where the customer now stands, and names the earlier ones that were false. It
+    speaks for every deadline up to the clock, so none of them can be published a second time.
     """
     until_ms = state.current.moved_ms
     _, old = told(state.settled, state.remembered, until_ms, policy)
-    ledger, new = told(state.settled, events, until_ms, policy)
+    ledger, new = told(state.settled, events, clock_ms, policy)
     is_purchase, before = isinstance(read.event, Purchase), state.standing
     state = state._replace(current=ledger, remembered=events)
-    if is_purchase and read.at_ms >= until_ms and new[: len(old)] == old:  # only a refund was newer
+    if is_purchase and _only_adds(read, old, new, until_ms):
         return Outcome(*_announced(customer_id, state, new[len(old) :]))
     still_true = {each for transition in new for each in ids_of(customer_id, transition)}
     retracts = tuple(
@@ -250,6 +263,19 @@ def _retold(
         retracts,
     )
     return Outcome(state, (change,))
+
+
+def _only_adds(
+    read: Read, old: tuple[Transition, ...], new: tuple[Transition, ...], until_ms: int
+) -> bool:
+    """Whether a purchase was out of order only because a refund, which moves nobody, was newer."""
+    mine = event_hash(read.event_id)
+    added = new[len(old) :]
+    return (
+        read.at_ms >= until_ms
+        and new[: len(old)] == old
+        and all(transition.event_hash in (None, mine) for transition in added)
+    )
 
 
 def _introduced(customer_id: str, state: CustomerState, read: Read, why: Why) -> Outcome:

@@ -167,12 +167,8 @@ class Worker:
             )
 
     async def _has_read_to_end(self, partition: int) -> bool:
-        """By the position of reading: a transaction marker at the end is no record to wait for."""
-        if not self.lane.idle(partition):
-            return False
-        consumer, tp = self.app.consumer, TP(LOG, partition)
-        end = cast(int | None, consumer.highwater(tp))
-        return end is not None and await consumer.position(tp) == end
+        consumer = cast(Consumer, self.app.consumer)
+        return self.lane.idle(partition) and await consumer.has_read_to_end(TP(LOG, partition))
 
     def run(self, log_level: str) -> None:
         """Run until a signal or a failure; does not return.
@@ -183,7 +179,7 @@ class Worker:
         """
         worker = faust.Worker(
             self.app,
-            loglevel="WARN",
+            loglevel=log_level,  # of the handler: a higher one would hide our own
             redirect_stdouts=False,
             logging_config=logging_config(log_level),
             quiet=True,

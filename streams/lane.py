@@ -49,6 +49,7 @@ class _Inbox:
         self.fold = fold
         self.fetches: deque[Fetch] = deque()
         self.busy = False
+        self.closed = False  # said twice: redis-py may swallow a cancellation (wait_for, Python 3.11)
         self.arrived = asyncio.Event()
         self.room = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
@@ -86,6 +87,7 @@ class Lane:
         inbox = self._inboxes.pop(partition, None)
         if inbox is None:
             return
+        inbox.closed = True
         if inbox.task is not None and inbox.task is not asyncio.current_task():
             inbox.task.cancel()
         for fetch in inbox.fetches:
@@ -122,12 +124,12 @@ class Lane:
 
     async def _pump(self, partition: int, inbox: _Inbox) -> None:
         try:
-            while True:
+            while not inbox.closed:
                 await inbox.arrived.wait()
                 inbox.arrived.clear()
                 while inbox.fetches:
                     seek = await self._hand_over(inbox, inbox.fetches.popleft())
-                    if seek is not None:
+                    if seek is not None and not inbox.closed:
                         logger.warning("partition %d: reads again from %d", partition, seek.offset)
                         await self._read_again()
                         return
@@ -141,17 +143,19 @@ class Lane:
         inbox.busy = True
         inbox.room.set()
         try:
-            seek = await self._handle_patiently(inbox.fold, batch)
+            seek = await self._handle_patiently(inbox, batch)
         finally:  # done, or given up: either way Faust must not wait for it
             fetch.ack()
         inbox.busy = seek is not None  # nothing is idle before it has been read again
         return seek
 
-    async def _handle_patiently(self, fold: PartitionFold, batch: Batch) -> Seek | None:
+    async def _handle_patiently(self, inbox: _Inbox, batch: Batch) -> Seek | None:
         async for _ in _attempts():
             try:
-                seek = await fold.handle(batch)
+                seek = await inbox.fold.handle(batch)
             except (StoreUnavailable, OutboxFull) as error:
+                if inbox.closed:
+                    return None
                 if self.waiting_for is None:
                     logger.warning("waiting: %s", error)
                 self.waiting_for = str(error)

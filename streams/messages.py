@@ -88,13 +88,14 @@ def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> Ou
         headers["value.bytes"] = str(len(value))
         headers["value.sha256"] = hashlib.sha256(value).hexdigest()
         value = value[:DEAD_LETTER_BYTES]
-    kept = [(name, each) for name, each in record.headers.items() if name not in headers]
-    return OutboxRow(DEAD_LETTERS, record.key, value, [*kept, *_encoded(headers)])
+    key = None if record.key is None else record.key[:DEAD_LETTER_BYTES]
+    kept = [(name, each) for name, each in _own_headers(record).items() if name not in headers]
+    return OutboxRow(DEAD_LETTERS, key, value, [*kept, *_encoded(headers)])
 
 
 def reroute_row(record: LogRecord, read: Read) -> OutboxRow:
     """A record that another client's partitioner put astray, back into the log."""
-    headers = {**record.headers, "event-id": read.event_id.encode()}
+    headers = {**_own_headers(record), "event-id": read.event_id.encode()}
     return OutboxRow(LOG, read.event.customer_id.encode(), record.value, list(headers.items()))
 
 
@@ -132,6 +133,15 @@ def _standing(standing: Standing | None) -> dict[str, Any] | None:
     if standing is None:
         return None
     return {"lifecycle": standing.lifecycle.value, "flags": list(standing.flags)}
+
+
+def _own_headers(record: LogRecord) -> dict[str, bytes]:
+    """The producer's headers, so that Kafka takes them: none without a value, not too much."""
+    own = {name: value or b"" for name, value in record.headers.items()}
+    if sum(len(name) + len(value) for name, value in own.items()) <= DEAD_LETTER_BYTES:
+        return own
+    kept = {name: value[:64] for name, value in own.items() if name == "kind"}
+    return {**kept, "headers.dropped": b"%d" % (len(own) - len(kept))}
 
 
 def _place(source: Source) -> dict[str, str]:

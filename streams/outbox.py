@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from models.events import MAX_VALUE_BYTES
 from streams.store import OutboxRow, Store, StoreUnavailable
 from streams.topics import LOG
 
@@ -46,27 +47,26 @@ class KafkaSender:
             acks="all",
             linger_ms=5,
             compression_type="gzip",
+            max_request_size=2 * MAX_VALUE_BYTES,  # before compression; a record and its headers
         )
 
     def send(self, rows: Sequence[OutboxRow]) -> int:
         """See `Sender.send`."""
+        futures: list[Any] = []
         try:
-            futures = [
-                self._producer.send(
-                    row.topic, key=row.key, value=row.value, headers=list(row.headers)
-                )
-                for row in rows
-            ]
-        except KafkaError as error:
+            for row in rows:
+                headers = list(row.headers)
+                sent = self._producer.send(row.topic, value=row.value, key=row.key, headers=headers)
+                futures.append(sent)
+        except KafkaError as error:  # those before it are on their way all the same
             logger.warning("relay: %s", error)
-            return 0
-        for sent, future in enumerate(futures):
+        for count, future in enumerate(futures):
             try:
                 future.get(timeout=SEND_TIMEOUT_S)
             except KafkaError as error:
                 logger.warning("relay: %s", error)
-                return sent
-        return len(rows)
+                return count
+        return len(futures)
 
     def close(self) -> None:
         """Close the connection."""

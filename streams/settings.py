@@ -5,17 +5,24 @@ What the segments mean is the policy's matter (`models/policy.py`); it stands in
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.policy import Policy, PolicyError, policy_from_preset, policy_from_toml
 
 CONFIG_FILE = "segmenter.toml"
+ENV_FILE = ".env"
 _PREFIX = "SEGMENTER_"
+_SERVER = r"(\[[0-9a-fA-F:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
+_SERVERS = re.compile(f"{_SERVER}(,{_SERVER})*")
 
 
 class SettingsError(ValueError):
@@ -26,7 +33,7 @@ class Settings(BaseSettings):
     """How to reach Kafka and Redis."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=".env", extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_file=ENV_FILE, extra="ignore", frozen=True
     )
     bootstrap_servers: str = Field(
         default="127.0.0.1:9092", description="Kafka brokers, host:port, comma-separated"
@@ -48,6 +55,25 @@ class Settings(BaseSettings):
         default=10.0, ge=2, le=300, description="a worker silent for this long loses its partitions"
     )
 
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses(cls, servers: str) -> str:
+        if not _SERVERS.fullmatch(servers):
+            raise ValueError("write host:port, comma-separated, without blanks")
+        return servers
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_address(cls, url: SecretStr) -> SecretStr:
+        try:
+            parts = urlsplit(url.get_secret_value())
+            known = parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError("write redis://host:port/0, or rediss:// for TLS")
+        return url
+
 
 def load_settings(config: Path | None, environment: dict[str, str], **given: Any) -> Settings:
     """Read the settings.
@@ -60,7 +86,9 @@ def load_settings(config: Path | None, environment: dict[str, str], **given: Any
     Raises:
         SettingsError: an unknown key, or a value out of bounds.
     """
-    _refuse_unknown_environment(environment)
+    settings = [_PREFIX + name.upper() for name in Settings.model_fields]
+    _refuse_unknown("environment", environment, [*settings, _PREFIX + "CONFIG"])
+    _refuse_unknown(ENV_FILE, dotenv_values(ENV_FILE), settings)
     path, text = read_config(config)
     table = _table(path, text)
     unknown = sorted(set(table) - set(Settings.model_fields))
@@ -69,15 +97,26 @@ def load_settings(config: Path | None, environment: dict[str, str], **given: Any
             f"{path}: connection.{unknown[0]}: unknown key; "
             f"known are {', '.join(Settings.model_fields)}"
         )
+    asked = {key: value for key, value in given.items() if value is not None}
     try:
         around = Settings()
-        above = {key: getattr(around, key) for key in around.model_fields_set}
-        asked = {key: value for key, value in given.items() if value is not None}
+    except ValidationError as error:
+        names = f"environment or {ENV_FILE}: {_PREFIX}"
+        raise _refused(error, lambda key: names + key.upper()) from None
+    above = {key: getattr(around, key) for key in around.model_fields_set}
+    try:
         return Settings(**{**table, **above, **asked})
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"settings: {key}: {first['msg']} (found {first['input']!r})") from None
+        file = f"{path}: connection."
+        raise _refused(error, lambda k: f"command line: {k}" if k in asked else file + k) from None
+
+
+def _refused(error: ValidationError, place: Callable[[str], str]) -> SettingsError:
+    first = error.errors()[0]
+    key = str(first["loc"][0])
+    found = "" if key == "redis_url" else f" (found {first['input']!r})"  # it holds a password
+    message = first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{place(key)}: {message}{found}")
 
 
 def load_policy(config: Path | None) -> Policy:
@@ -117,10 +156,9 @@ def _table(path: Path, text: str | None) -> dict[str, Any]:
     return table
 
 
-def _refuse_unknown_environment(environment: dict[str, str]) -> None:
-    known = {_PREFIX + name.upper() for name in Settings.model_fields} | {_PREFIX + "CONFIG"}
-    for name in environment:
-        if name.startswith(_PREFIX) and name not in known:
+def _refuse_unknown(source: str, names: Iterable[str], known: list[str]) -> None:
+    for name in names:
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
             raise SettingsError(
-                f"environment: {name}: unknown setting; known are {', '.join(sorted(known))}"
+                f"{source}: {name}: unknown setting; known are {', '.join(sorted(known))}"
             )

@@ -17,11 +17,13 @@ The commit is a hint to Kafka's tools; nothing reads it back.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, cast
 
 import aiokafka
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage
 from yarl import URL
@@ -74,22 +76,48 @@ class Consumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._fetched_to = {}
+        self._seeking = asyncio.Lock()
         super().__init__(*args, **kwargs)
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Seek to the store's offsets; called by Faust before it lets records flow."""
-        mine = {tp.partition: tp for tp in self.assignment() if tp.topic == self.transport.log}
+        """Seek to the store's offsets; called by Faust before it lets records flow.
+
+        And called by `getmany` while flow is stopped, so that two may come at once, and partitions
+        may be taken away or given under way: the last word is had with those that are held.
+        """
+        async with self._seeking:
+            while not await self._seek_all():
+                pass
+
+    async def _seek_all(self) -> bool:
+        """Answers whether the same partitions were held all along."""
+        mine = self._mine()
         try:
             offsets = await self.transport.resume_at(sorted(mine))
         except Exception as error:  # noqa: BLE001 - whatever it is, reading must not begin
             await self.transport.refused(error)
-            return
-        for partition, offset in offsets.items():
-            await self.seek(mine[partition], offset)
-            self._fetched_to[mine[partition]] = offset
+            return True
+        try:
+            for partition, offset in offsets.items():
+                await self.seek(mine[partition], offset)
+                self._fetched_to[mine[partition]] = offset
+        except IllegalStateError:  # taken away under way
+            return False
+        return self._mine() == mine
+
+    def _mine(self) -> dict[int, TP]:
+        return {tp.partition: tp for tp in self.assignment() if tp.topic == self.transport.log}
+
+    async def has_read_to_end(self, tp: TP) -> bool:
+        """By the position of reading: a transaction marker at the end is no record to wait for."""
+        try:
+            end = cast(int | None, self.highwater(tp))
+            return end is not None and await self.position(tp) == end
+        except (IllegalStateError, AssertionError):  # aiokafka's words for: not yours any more
+            return False
 
     async def getmany(
         self,

@@ -171,7 +171,17 @@ def test_event_time_is_a_moment_with_its_zone(moment: str, ms: int) -> None:
     "moment",
     [
         *("2024-01-01T12:00:00", "2024-01-01", "1969-12-31T23:59:59Z", "0001-01-01T00:00:00+23:59"),
-        *("2024-02-30T00:00:00Z", "yesterday", "", 1_704_110_400, 1.5, None, True, {}),
+        *(
+            "2024-02-30T00:00:00Z",
+            "yesterday",
+            "",
+            1_704_110_400,
+            "1704110400",
+            1.5,
+            None,
+            True,
+            {},
+        ),
     ],
 )
 def test_anything_else_is_no_event_time(moment: Any) -> None:
@@ -247,7 +257,16 @@ def test_a_wrong_line_is_named_by_its_place(field: str, wrong: object) -> None:
 @pytest.mark.parametrize(
     "attributes",
     [
-        *({"": 1}, {"n" * 65: 1}, {"a": "x" * 257}, {"a": [1]}, {"a": {}}, [], None),
+        *(
+            {"": 1},
+            {"n" * 65: 1},
+            {"a": "x" * 257},
+            {"a": [1]},
+            {"a": {}},
+            {"a": 2**53 + 1},
+            [],
+            None,
+        ),
         {f"a{n}": n for n in range(65)},
     ],
 )

@@ -35,6 +35,16 @@ def test_every_order_of_arrival_gives_the_same_state(
 
 
 @a_thousand
+@given(st.data(), crowded_histories(), policies)
+def test_no_effect_is_published_twice_under_one_id_in_any_order_of_arrival(
+    data: st.DataObject, events: list[Read], policy: Policy
+) -> None:
+    shuffled = data.draw(with_ticks(data.draw(st.permutations(events))))
+    ids = told_until(shuffled, max(each.at_ms for each in events), policy).ids
+    assert len(set(ids)) == len(ids)
+
+
+@a_thousand
 @given(st.data(), long_histories(), policies)
 def test_late_purchase_gives_the_state_that_order_would_have_given(
     data: st.DataObject, events: list[Read], policy: Policy

@@ -136,3 +136,12 @@ def test_times_are_given_in_the_units_of_their_names() -> None:
     time = policy_from_toml("[time]\nremembered_days = 2\nmax_source_silence_hours = 1.5").time
     assert time.remembered_ms == 172_800_000
     assert time.max_source_silence.total_seconds() == 5_400
+
+
+@pytest.mark.parametrize(
+    "rate", [{"rate": "0"}, {"rate": "-1"}, {"valid_from": "2024-99-99"}, {"rate": "much"}]
+)
+def test_a_rate_is_positive_and_its_day_is_a_day(rate: dict[str, str]) -> None:
+    line = {"currency": "EUR", "valid_from": "2024-01-01", "rate": "1.1", **rate}
+    with pytest.raises(PolicyError, match=f"business.exchange_rates.0.{next(iter(rate))}: "):
+        policy_from_preset("general", business={"exchange_rates": [line]})

@@ -10,7 +10,7 @@ import pytest
 
 from models.customer import CustomerState
 from models.policy import policy_from_preset
-from tests.support.story import GROCERY, midnight, noon, profile, purchase, tell, tick
+from tests.support.story import GROCERY, midnight, noon, profile, purchase, refund, tell, tick
 
 CHANGED, WON_BACK = "lifecycle.changed", "customer.won_back"
 
@@ -150,13 +150,26 @@ def test_late_purchase_does_not_wake_a_churned_customer() -> None:
 def test_late_purchase_disproves_a_silence_retracts_it_and_is_no_win_back() -> None:
     told = tell(purchase("p1", noon(0)), tick(noon(30)), purchase("p2", noon(24)))
     assert told.lifecycle == "active"
-    correction = told.effects[-2]
+    correction = told.effects[-1]
     assert (correction.type, correction.cause.why) == (CHANGED, "late_purchase")
     assert correction.before == ("dormant", False, False)
-    assert correction.after == ("new", False, False)
-    assert correction.since_ms == noon(0)
+    assert correction.after == ("active", False, False)  # four weeks had passed meanwhile
+    assert correction.since_ms == midnight(29)
     assert correction.retracts == (told.effects[2].effect_id,)
-    assert told.changes[-1] == (CHANGED, "tenure", midnight(29))
+
+
+def test_a_silence_published_disproved_and_true_after_all_is_not_published_under_the_same_id() -> (
+    None
+):
+    told = tell(
+        purchase("p1", noon(0)),
+        tick(noon(30)),
+        purchase("p2", noon(24), order="o2"),
+        refund("r2", noon(31), order="o2"),
+    )
+    assert told.lifecycle == "dormant"
+    assert told.effects[-1].cause.why == "refund"
+    assert len(set(told.ids)) == len(told.ids)
 
 
 def test_late_purchase_that_disproves_nothing_says_nothing() -> None:

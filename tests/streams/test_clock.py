@@ -60,7 +60,9 @@ def test_a_producers_clock_that_runs_ahead_does_not_turn_the_delay_negative() ->
     assert tick_to_write(NOW_MS, ahead, NOW_MS + 1, POLICY) is None
 
 
-@pytest.mark.parametrize(("silence_ms", "silent"), [(24 * HOUR_MS, False), (24 * HOUR_MS + 1, True)])
+@pytest.mark.parametrize(
+    ("silence_ms", "silent"), [(24 * HOUR_MS, False), (24 * HOUR_MS + 1, True)]
+)
 def test_a_source_is_silent_once_its_silence_is_longer_than_is_believable(
     silence_ms: int, silent: bool
 ) -> None:

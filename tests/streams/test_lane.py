@@ -8,7 +8,8 @@ import pytest
 
 from streams.lane import MAX_WAITING
 from streams.memory_store import MemoryStore
-from streams.partition import PartitionFold
+from streams.partition import Batch, PartitionFold, Seek
+from streams.store import StoreUnavailable
 from tests.streams.lanes import (
     Crowded,
     Failing,
@@ -265,3 +266,38 @@ async def test_a_partition_just_opened_is_idle_and_one_that_is_not_ours_never_is
     assert watched.lane.idle(PARTITION)
     assert watched.lane.fold(PARTITION) is fold
     assert not watched.lane.idle(OTHER)
+
+
+class Deaf(PartitionFold):
+    """A fold whose first batch swallows its cancellation, as redis-py may on Python 3.11."""
+
+    def __init__(self, ending: Seek | StoreUnavailable | None) -> None:
+        self.ending = ending
+        self.handled = 0
+
+    async def handle(self, batch: Batch) -> Seek | None:
+        self.handled += 1
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if isinstance(self.ending, StoreUnavailable):
+                raise self.ending from None
+        assert not isinstance(self.ending, StoreUnavailable)
+        return self.ending
+
+
+@pytest.mark.parametrize("ending", [None, Seek(0), down()], ids=["done", "gap", "store away"])
+async def test_a_batch_that_swallows_its_cancellation_is_the_last_one_of_its_pump(
+    watched: Watched, ending: Seek | StoreUnavailable | None
+) -> None:
+    fold = Deaf(ending)
+    others = asyncio.all_tasks()
+    watched.lane.open(PARTITION, fold)
+    (pump,) = asyncio.all_tasks() - others
+    (fetch,) = fetches_of(a_week(), 7)
+    await watched.lane.put(fetch)
+    await until(lambda: fold.handled == 1)
+    watched.lane.close(PARTITION)
+    await until(pump.done)
+    assert (fetch.acks, fold.handled) == (1, 1)
+    assert (watched.read_again, watched.crashes) == (0, [])

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from models.events import MAX_VALUE_BYTES
 from streams.log import LogInspector
 from streams.memory_store import MemoryStore
 from streams.outbox import KafkaSender, relay, relay_once
@@ -221,3 +222,31 @@ def relayed(bootstrap_servers: str) -> list[tuple[bytes | None, bytes | None, li
             for each in consumer.poll(timeout_ms=200).get(tp, ()):
                 found.append((each.key, each.value, list(each.headers)))
     return found
+
+
+def test_kafka_is_sent_rows_in_order_with_keys_and_headers(
+    sender: KafkaSender, bootstrap_servers: str
+) -> None:
+    before = len(relayed(bootstrap_servers))
+    rows = [row(f"{number}", "relayed") for number in range(500)]
+    rows.append(OutboxRow("relayed", None, b"nobody's", []))
+    assert sender.send(rows) == 501
+    sent = relayed(bootstrap_servers)[before:]
+    assert sent[:-1] == [(b"c1", b"%d" % n, [("ce_id", b"%d" % n)]) for n in range(500)]
+    assert sent[-1] == (None, b"nobody's", [])
+
+
+def test_rows_before_one_that_kafka_refuses_are_sent_and_count(
+    sender: KafkaSender, bootstrap_servers: str
+) -> None:
+    before = len(relayed(bootstrap_servers))
+    huge = OutboxRow("relayed", b"c1", bytes(5_000_000), [])
+    assert sender.send([row("a", "relayed"), row("b", "relayed"), huge, row("c", "relayed")]) == 2
+    assert [value for _, value, _ in relayed(bootstrap_servers)[before:]] == [b"a", b"b"]
+
+
+def test_a_record_as_large_as_is_read_can_be_sent_on(
+    sender: KafkaSender, bootstrap_servers: str
+) -> None:
+    largest = OutboxRow("relayed", b"c1", b"x" * MAX_VALUE_BYTES, [("event-id", b"e" * 256)])
+    assert sender.send([largest]) == 1

@@ -164,7 +164,12 @@ def _program(name: str) -> str:
 def _run(command: list[str], timeout_s: float) -> None:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", check=False, timeout=timeout_s
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=timeout_s,
         )
     except subprocess.TimeoutExpired:
         raise LocalServerError(f"{Path(command[0]).name} took more than {timeout_s:g} s") from None

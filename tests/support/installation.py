@@ -73,9 +73,7 @@ class Installation:
         self.redis = redis.Redis.from_url(redis_url)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(
-        self, command: str, config: Path, log: Path | None = None
-    ) -> subprocess.Popen[bytes]:
+    def start(self, command: str, config: Path, log: Path | None = None) -> subprocess.Popen[bytes]:
         """Start `segmenter run COMMAND`; its log goes to a pipe of 64 kB, or to a file."""
         with ExitStack() as stack:
             process = subprocess.Popen(
@@ -97,13 +95,17 @@ class Installation:
 
     def publish(self, records: list[SourceRecord]) -> None:
         """Write events, with their ticks, into the log."""
-        publisher = Publisher(self.settings.bootstrap_servers, self.partitions, self.policy.timezone)
+        publisher = Publisher(
+            self.settings.bootstrap_servers, self.partitions, self.policy.timezone
+        )
         publisher.publish(records, 0.0, lambda _: None)
         publisher.close()
 
     def offsets(self) -> list[int]:
         """Where the store stands."""
-        stored = (self.redis.hget(self._keys(each).meta, "offset") for each in range(self.partitions))
+        stored = (
+            self.redis.hget(self._keys(each).meta, "offset") for each in range(self.partitions)
+        )
         return [int(each or 0) for each in stored]  # type: ignore[arg-type]
 
     def ends(self) -> list[int]:

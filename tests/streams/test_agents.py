@@ -1,0 +1,273 @@
+"""The agent and what Faust is made to do for it: whole fetches in, acknowledged when folded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import faust
+import pytest
+from faust.types import TP, EventT
+from yarl import URL
+
+from models.events import LogRecord
+from streams.agents import FaustFetch, declare
+from streams.topics import DEAD_LETTERS, LOG
+from streams.transport import Consumer, Fetched, FetchSchema, Transport, transport_for
+from tests.streams.good_ones import dead_letters
+from tests.streams.lanes import Failing, Store, Watched, down, until
+from tests.streams.logbook import (
+    CUSTOMERS,
+    PARTITION,
+    START_MS,
+    Logbook,
+    contents,
+    folded,
+    header,
+)
+
+WHO = CUSTOMERS[0]
+MINE, THEIRS = TP(LOG, PARTITION), TP("another.topic", PARTITION)
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[faust.App]:
+    """A Faust app that is never started."""
+    one = faust.App(
+        "test", broker="kafka://127.0.0.1:1", store="memory://", topic_allow_declare=False
+    )
+    yield one
+    await one.stop()
+
+
+class FakeEvent:
+    """A Faust event."""
+
+    def __init__(self, fetched: Fetched) -> None:
+        self.value = fetched
+        self.message = SimpleNamespace(partition=PARTITION, value=fetched)
+        self.acks = 0
+
+    def ack(self) -> None:
+        self.acks += 1
+
+
+def test_a_fetch_is_the_events_partition_and_value_and_acknowledges_the_event() -> None:
+    fetched = Fetched(7, [Logbook().purchase(WHO, START_MS)])
+    event = FakeEvent(fetched)
+    fetch = FaustFetch(cast(EventT[Fetched], event))
+    assert (fetch.partition, fetch.fetched) == (PARTITION, fetched)
+    fetch.ack()
+    assert event.acks == 1
+
+
+def test_the_schema_hands_a_fetch_on_as_it_is(app: faust.App) -> None:
+    fetched = Fetched(0, [])
+    message = FakeEvent(fetched).message
+    assert FetchSchema().loads_value(app, message) is fetched
+    assert FetchSchema().loads_key(app, message) is None
+
+
+class Agent:
+    """`segment_customers` on a lane and a store, fed by hand."""
+
+    def __init__(self, app: faust.App, store: Store) -> None:
+        self.watched = Watched()
+        declare(app, self.watched.lane, keep_time=nothing)
+        self.store = store
+        self.agent = cast(Any, app.agents["segment_customers"]).test_context()
+
+    async def give(self, log: Logbook) -> None:
+        """One fetch with the whole log, and what it says of the store."""
+        self.watched.open(log, self.store)
+        async with self.agent as agent:
+            event = await agent.put(Fetched(0, log.records), partition=PARTITION, wait=False)
+            await until(lambda: event.message.acked or bool(self.watched.crashes))
+
+
+async def nothing() -> None:
+    """A timer that does nothing."""
+
+
+async def test_a_good_event_becomes_a_state(app: faust.App) -> None:
+    log = Logbook()
+    log.purchase(WHO, START_MS)
+    agent = Agent(app, Store())
+    await agent.give(log)
+    found = await contents(agent.store)
+    assert found.lifecycles == {WHO: "new"}
+    assert found == await contents(await folded(log))
+
+
+async def test_a_poison_event_becomes_a_dead_letter_and_holds_nobody_up(app: faust.App) -> None:
+    log = Logbook()
+    log.purchase(WHO, START_MS)
+    log.append(b"\xff\x00{", START_MS, key=WHO)
+    log.purchase(WHO, START_MS)
+    agent = Agent(app, Store())
+    await agent.give(log)
+    found = await contents(agent.store)
+    (letter,) = dead_letters(found)
+    assert (letter.topic, letter.value) == (DEAD_LETTERS, b"\xff\x00{")
+    assert header(letter, "error.reason") == "not_utf8"
+    assert header(letter, "source.offset") == "1"
+    assert found.state(WHO).current.purchases == 2
+    assert (found.meta.offset, agent.watched.crashes) == (3, [])
+
+
+async def test_the_agent_outlives_a_store_that_is_away(app: faust.App) -> None:
+    log = Logbook()
+    log.purchase(WHO, START_MS)
+    agent = Agent(app, Failing(down(), down()))
+    await agent.give(log)
+    assert (await contents(agent.store)).lifecycles == {WHO: "new"}
+
+
+async def test_time_is_kept_by_every_worker_not_only_by_the_leader(app: faust.App) -> None:
+    declare(app, Watched().lane, keep_time=nothing)
+    assert list(app.agents) == ["segment_customers"]
+
+
+class Reading(Consumer):
+    """The consumer without a broker: what it is assigned and what a fetch brings is given."""
+
+    assigned: set[TP]
+    brought: dict[TP, Sequence[Any]]
+    sought: list[tuple[TP, int]]
+
+    def _new_consumer_thread(self) -> Any:
+        return SimpleNamespace(beacon=None)  # the real one makes an event loop of its own at once
+
+    def assignment(self) -> set[TP]:
+        return self.assigned
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        self.sought.append((partition, offset))
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        return self.brought, None
+
+
+class Broker:
+    """A consumer whose transport notes what it is asked."""
+
+    def __init__(self, app: faust.App, resume: dict[int, int] | Exception) -> None:
+        self.resume = resume
+        self.asked: list[list[int]] = []
+        self.refusals: list[BaseException] = []
+        transport = transport_for(
+            app, [URL("kafka://127.0.0.1:1")], LOG, self._resume_at, self._refused
+        )
+        self.consumer = Reading(transport, nothing, nothing, nothing)
+        self.consumer.assigned = {MINE, THEIRS, TP(LOG, 0)}
+        self.consumer.brought, self.consumer.sought = {}, []
+
+    async def _resume_at(self, partitions: list[int]) -> dict[int, int]:
+        self.asked.append(partitions)
+        if isinstance(self.resume, Exception):
+            raise self.resume
+        return self.resume
+
+    async def _refused(self, error: BaseException) -> None:
+        self.refusals.append(error)
+
+    async def fetch(self, *records: LogRecord) -> list[tuple[TP, Any]]:
+        """What Faust gets of one fetch."""
+        self.consumer.brought = {MINE: [as_fetched(each) for each in records]}
+        return [each async for each in self.consumer.getmany(timeout=1.0)]
+
+
+def as_fetched(record: LogRecord) -> SimpleNamespace:
+    """A record as aiokafka hands it over."""
+    return SimpleNamespace(
+        topic=LOG,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp_ms,
+        timestamp_type=1,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers.items()),
+    )
+
+
+def five_purchases() -> Logbook:
+    log = Logbook()
+    for number in range(5):
+        log.purchase(WHO, START_MS + number)
+    return log
+
+
+async def test_a_fetch_is_one_message_that_stands_at_its_last_record(app: faust.App) -> None:
+    broker, log = Broker(app, {}), five_purchases()
+    ((tp, message),) = await broker.fetch(*log.records[:3])
+    assert (tp, message.offset, message.partition) == (MINE, 2, PARTITION)
+    assert message.value == Fetched(0, tuple(log.records[:3]))
+    assert message.timestamp == (START_MS + 2) / 1000
+
+
+async def test_a_fetch_begins_where_the_one_before_it_ended(app: faust.App) -> None:
+    broker, log = Broker(app, {}), five_purchases()
+    await broker.fetch(*log.records[:2])
+    ((_, message),) = await broker.fetch(*log.records[3:])
+    assert message.value == Fetched(2, tuple(log.records[3:]))
+
+
+async def test_the_first_fetch_begins_where_reading_began_though_no_record_stands_there(
+    app: faust.App,
+) -> None:
+    broker, log = Broker(app, {PARTITION: 1}), five_purchases()
+    await broker.consumer.perform_seek()
+    ((_, message),) = await broker.fetch(*log.records[3:])
+    assert message.value.from_offset == 1
+
+
+async def test_a_fetch_without_records_is_no_message(app: faust.App) -> None:
+    assert await Broker(app, {}).fetch() == []
+
+
+async def test_reading_begins_at_the_stores_offsets_and_only_the_logs_partitions_are_asked_for(
+    app: faust.App,
+) -> None:
+    broker = Broker(app, {0: 7, PARTITION: 42})
+    await broker.consumer.perform_seek()
+    assert broker.asked == [[0, PARTITION]]
+    assert broker.consumer.sought == [(TP(LOG, 0), 7), (MINE, 42)]
+    assert broker.refusals == []
+
+
+async def test_a_refused_assignment_begins_no_reading_and_says_why(app: faust.App) -> None:
+    why = RuntimeError("the states belong to another log")
+    broker = Broker(app, why)
+    await broker.consumer.perform_seek()
+    assert (broker.consumer.sought, broker.refusals) == ([], [why])
+
+
+async def test_while_flow_is_stopped_a_fetch_is_dropped_and_reading_is_begun_again(
+    app: faust.App,
+) -> None:
+    broker, log = Broker(app, {PARTITION: 0}), five_purchases()
+    broker.consumer.flow_active = False
+    assert await broker.fetch(*log.records) == []
+    assert broker.consumer.sought == [(MINE, 0)]
+
+
+@pytest.mark.parametrize(
+    ("acked", "offset"), [([], None), ([0], 1), ([2, 9, 41], 42), ([41, 2, 9], 42)]
+)
+async def test_what_is_committed_is_the_end_of_the_newest_fetch_that_was_acknowledged(
+    app: faust.App, acked: list[int], offset: int | None
+) -> None:
+    consumer = Broker(app, {}).consumer
+    consumer._acked[MINE] = list(acked)
+    consumer._acked_index[MINE] = set(acked)
+    assert consumer._new_offset(MINE) == offset
+    assert consumer._new_offset(MINE) is None
+    assert consumer._acked_index[MINE] == set()
+
+
+async def test_faust_makes_its_consumer_by_our_transport(app: faust.App) -> None:
+    broker = Broker(app, {})
+    assert isinstance(broker.consumer.transport, Transport)
+    assert broker.consumer.transport.Consumer is Consumer

@@ -1,0 +1,218 @@
+"""Outbox rows: changes as CloudEvents, dead letters as they were, records sent on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import pairwise
+
+from models.effects import Cause, EffectType, PublishChange, Why
+from models.events import LogRecord, Read, Reason, Rejected, read_record
+from models.ledger import Standing
+from models.lifecycle import State
+from streams.messages import (
+    DEAD_LETTER_BYTES,
+    Source,
+    change_row,
+    dead_letter_row,
+    pack_history,
+    reroute_row,
+    rfc3339,
+    unpack_history,
+)
+from streams.store import OutboxRow
+from streams.topics import CHANGES, DEAD_LETTERS, LOG
+from tests.streams.good_ones import C1, body
+
+MARCH_MS = 1_488_326_400_000  # 2017-03-01T00:00:00Z
+SOURCE = Source("main", 3, 41_872, "d2fffe021d92")
+CHANGE = PublishChange(
+    type=EffectType.LIFECYCLE_CHANGED,
+    customer_id="Zoë 🛍️",
+    cause=Cause(f"deadline:dormant:{MARCH_MS}", MARCH_MS, Why.SILENCE),
+    before=Standing(State.ACTIVE, overdue=True),
+    after=Standing(State.DORMANT),
+    since_ms=MARCH_MS,
+    sequence=9,
+    retracts=("1f6e", "2a7b"),
+)
+INVALID = Rejected(Reason.INVALID, "amount_minor: négatif")
+
+
+def record(value: bytes | None, key: bytes | None = b"c1", **headers: bytes | None) -> LogRecord:
+    """A record of partition 3, written by a producer."""
+    return LogRecord(3, 41_872, MARCH_MS, key, value, headers)  # type: ignore[arg-type]
+
+
+def headers_of(row: OutboxRow) -> dict[str, bytes]:
+    assert len(dict(row.headers)) == len(row.headers)
+    return dict(row.headers)
+
+
+def size_of(row: OutboxRow) -> int:
+    headers = sum(len(name) + len(value) for name, value in row.headers)
+    return len(row.key or b"") + len(row.value or b"") + headers
+
+
+def test_a_change_is_a_cloudevent_in_binary_mode_keyed_by_customer() -> None:
+    row = change_row(CHANGE, SOURCE)
+    assert (row.topic, row.key) == (CHANGES, "Zoë 🛍️".encode())
+    assert headers_of(row) == {
+        "ce_specversion": b"1.0",
+        "ce_id": CHANGE.effect_id.encode(),
+        "ce_type": b"lifecycle.changed",
+        "ce_source": b"/segmenter/main/customer-events.v1/3",
+        "ce_time": b"2017-03-01T00:00:00.000Z",
+        "ce_subject": "Zoë 🛍️".encode(),
+        "content-type": b"application/json",
+        "source.partition": b"3",
+        "source.offset": b"41872",
+    }
+
+
+def test_a_changes_body_says_from_where_to_where_since_when_and_why() -> None:
+    assert json.loads(change_row(CHANGE, SOURCE).value or b"") == {
+        "customer_id": "Zoë 🛍️",
+        "before": {"lifecycle": "active", "flags": ["overdue"]},
+        "after": {"lifecycle": "dormant", "flags": []},
+        "since": "2017-03-01T00:00:00.000Z",
+        "reason": "silence",
+        "cause": "deadline:dormant:1488326400000",
+        "sequence": 9,
+        "retracts": ["1f6e", "2a7b"],
+        "policy": "d2fffe021d92",
+    }
+
+
+def test_who_was_not_known_before_and_who_is_erased_have_no_standing() -> None:
+    row = change_row(CHANGE._replace(before=None, after=None), SOURCE)
+    told = json.loads(row.value or b"")
+    assert (told["before"], told["after"]) == (None, None)
+
+
+def test_an_effects_id_does_not_depend_on_where_its_cause_stands_in_the_log() -> None:
+    ids = [
+        headers_of(change_row(CHANGE, source))["ce_id"]
+        for source in (SOURCE, SOURCE._replace(partition=0, offset=7, policy="other"))
+    ]
+    assert ids[0] == ids[1]
+
+
+def test_moments_are_told_to_the_millisecond_and_sort_as_text() -> None:
+    moments = [rfc3339(at_ms) for at_ms in (0, 1, 999, 1_000, MARCH_MS)]
+    assert moments[:3] == [
+        "1970-01-01T00:00:00.000Z",
+        "1970-01-01T00:00:00.001Z",
+        "1970-01-01T00:00:00.999Z",
+    ]
+    assert all(earlier < later for earlier, later in pairwise(moments))
+
+
+def test_a_dead_letter_is_the_record_as_it_was_with_the_reason_and_the_place() -> None:
+    row = dead_letter_row(record(b"\xff{", kind=b"purchase", trace=b"\x00\xff"), INVALID, SOURCE)
+    assert (row.topic, row.key, row.value) == (DEAD_LETTERS, b"c1", b"\xff{")
+    assert headers_of(row) == {
+        "kind": b"purchase",
+        "trace": b"\x00\xff",
+        "error.reason": b"invalid",
+        "error.detail": "amount_minor: négatif".encode(),
+        "source.topic": b"customer-events.v1",
+        "source.partition": b"3",
+        "source.offset": b"41872",
+    }
+
+
+def test_a_dead_letter_sent_again_is_told_apart_by_its_newest_reason() -> None:
+    again = {"error.reason": b"not_json", "source.offset": b"7", "kind": b"purchase"}
+    row = dead_letter_row(record(b"{")._replace(headers=again), INVALID, SOURCE)
+    assert headers_of(row)["error.reason"] == b"invalid"
+    assert headers_of(row)["source.offset"] == b"41872"
+
+
+def test_of_a_large_dead_letter_the_beginning_the_size_and_a_hash_are_kept() -> None:
+    value = bytes(range(256)) * 400
+    row = dead_letter_row(record(value), INVALID, SOURCE)
+    assert row.value == value[:DEAD_LETTER_BYTES]
+    assert headers_of(row)["value.bytes"] == b"102400"
+    assert headers_of(row)["value.sha256"] == hashlib.sha256(value).hexdigest().encode()
+
+
+def test_a_dead_letter_of_64_kb_is_kept_whole() -> None:
+    value = bytes(DEAD_LETTER_BYTES)
+    row = dead_letter_row(record(value), INVALID, SOURCE)
+    assert row.value == value
+    assert "value.bytes" not in headers_of(row)
+
+
+def test_a_header_without_a_value_is_kept_empty_because_kafkas_client_takes_no_other() -> None:
+    row = dead_letter_row(record(b"{", kind=b"purchase", trace=None), INVALID, SOURCE)
+    assert headers_of(row)["trace"] == b""
+    astray = record(body(), kind=b"purchase", trace=None)
+    assert headers_of(reroute_row(astray, understood(astray)))["trace"] == b""
+
+
+def test_headers_and_keys_too_large_for_a_message_do_not_make_a_dead_letter_too_large() -> None:
+    poison = record(b"{", key=bytes(900_000), kind=b"purchase", trace=bytes(900_000))
+    row = dead_letter_row(poison, INVALID, SOURCE)
+    assert size_of(row) < 300_000
+    assert headers_of(row)["error.reason"] == b"invalid"
+    assert headers_of(row)["headers.dropped"] == b"1"
+    assert headers_of(row)["kind"] == b"purchase"
+    assert row.key == bytes(DEAD_LETTER_BYTES)
+
+
+def test_headers_too_large_for_a_message_are_left_behind_when_a_record_is_sent_on() -> None:
+    astray = record(body(), kind=b"purchase", trace=bytes(900_000))
+    row = reroute_row(astray, understood(astray))
+    assert size_of(row) < 1_000
+    assert headers_of(row)["kind"] == b"purchase"
+    assert headers_of(row)["event-id"] == b"customer-events.v1/3/41872"
+
+
+def understood(one: LogRecord) -> Read:
+    read = read_record(one, LOG)
+    assert isinstance(read, Read)
+    return read
+
+
+def test_a_record_sent_on_keeps_its_value_its_headers_and_the_id_its_place_gave_it() -> None:
+    astray = record(body(), key=b"another key", kind=b"purchase", trace=b"t")
+    row = reroute_row(astray, understood(astray))
+    assert (row.topic, row.key, row.value) == (LOG, C1.encode(), body())
+    assert headers_of(row) == {
+        "kind": b"purchase",
+        "trace": b"t",
+        "event-id": b"customer-events.v1/3/41872",
+    }
+
+
+def test_a_record_sent_on_is_the_same_event_where_it_arrives() -> None:
+    astray = record(body(), kind=b"purchase")
+    row = reroute_row(astray, understood(astray))
+    arrived = LogRecord(0, 7, MARCH_MS, row.key, row.value, dict(row.headers))
+    assert understood(arrived).event_id == "customer-events.v1/3/41872"
+    twice = reroute_row(arrived, understood(arrived))
+    assert headers_of(twice)["event-id"] == b"customer-events.v1/3/41872"
+
+
+def test_a_producers_own_event_id_is_not_touched_on_the_way() -> None:
+    astray = record(body(event_id="order 7"), kind=b"purchase")
+    row = reroute_row(astray, understood(astray))
+    arrived = LogRecord(0, 7, MARCH_MS, row.key, row.value, dict(row.headers))
+    assert understood(arrived).event_id == "order 7"
+
+
+def test_history_tells_what_was_published() -> None:
+    assert unpack_history(pack_history(CHANGE)) == {
+        "sequence": 9,
+        "type": "lifecycle.changed",
+        "at": "2017-03-01T00:00:00.000Z",
+        "reason": "silence",
+        "before": {"lifecycle": "active", "flags": ["overdue"]},
+        "after": {"lifecycle": "dormant", "flags": []},
+        "since": "2017-03-01T00:00:00.000Z",
+    }
+
+
+def test_history_of_a_first_change_has_no_before() -> None:
+    assert unpack_history(pack_history(CHANGE._replace(before=None)))["before"] is None

@@ -1,0 +1,92 @@
+"""When a worker must not go on: each refusal says what is wrong and what to do instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from models.codec import SCHEMA_VERSION
+from streams.log import Extent, TopicFacts
+from streams.refusal import why_refused
+from streams.store import Meta
+
+FACTS = TopicFacts(topic_id="topic-1", partitions=4)
+META = Meta(
+    offset=100, nonce=b"n", topic_id="topic-1", partitions=4, schema=SCHEMA_VERSION, policy="p"
+)
+EXTENT = Extent(start=0, end=100)
+ANEW = "point namespace at an empty one to fold the log anew"
+
+
+def refused(meta: Meta = META, facts: TopicFacts = FACTS, extent: Extent = EXTENT) -> str:
+    refusal = why_refused(meta, facts, extent, partition=3)
+    assert refusal is not None
+    return refusal
+
+
+@pytest.mark.parametrize(
+    ("meta", "facts", "extent"),
+    [
+        (META, FACTS, EXTENT),
+        (META, FACTS, Extent(0, 10_000)),
+        (META, FACTS, Extent(100, 100)),
+        (META._replace(schema=SCHEMA_VERSION - 1), FACTS, EXTENT),
+        (Meta(), FACTS, Extent(0, 0)),
+        (Meta(), FACTS, EXTENT),
+        (META, TopicFacts("", 4), EXTENT),
+        (META._replace(topic_id=""), FACTS, EXTENT),
+    ],
+    ids=[
+        "at the log's end",
+        "behind it",
+        "all before it has expired",
+        "states of an older schema",
+        "an empty store and an empty log",
+        "an empty store",
+        "a broker that gives no topic ids",
+        "states of a broker that gave none",
+    ],
+)
+def test_states_that_belong_to_their_log_are_not_refused(
+    meta: Meta, facts: TopicFacts, extent: Extent
+) -> None:
+    assert why_refused(meta, facts, extent, partition=3) is None
+
+
+def test_states_of_a_newer_schema_want_a_newer_version() -> None:
+    newer = SCHEMA_VERSION + 1
+    assert refused(META._replace(schema=newer)) == (
+        f"partition 3: the states have schema {newer}, this version knows {SCHEMA_VERSION}; "
+        "run a version at least as new as the one that wrote them"
+    )
+
+
+def test_a_topic_deleted_and_made_again_is_another_log() -> None:
+    assert refused(facts=TopicFacts("topic-2", 4)) == (
+        "partition 3: the states are a fold of topic topic-1, but customer-events.v1 is now "
+        f"topic-2: it was deleted and made again; {ANEW}"
+    )
+
+
+def test_another_number_of_partitions_would_move_customers() -> None:
+    assert refused(facts=TopicFacts("topic-1", 8)) == (
+        "customer-events.v1 has 8 partitions, the states belong to 4: "
+        f"customers would change partitions; {ANEW}"
+    )
+
+
+def test_a_log_that_ends_before_the_states_has_lost_records() -> None:
+    assert refused(extent=Extent(0, 99)) == (
+        "partition 3: the store stands at offset 100, the log ends at 99: "
+        f"the log has lost records; restore it, or {ANEW}"
+    )
+
+
+def test_a_log_that_begins_after_the_states_has_expired_records_that_are_needed() -> None:
+    assert refused(extent=Extent(101, 200)) == (
+        "partition 3: the store stands at offset 100, the log begins at 101: records that are "
+        "needed have expired; set the topic's retention.ms to -1 and restore the store from a backup"
+    )
+
+
+def test_an_empty_store_refuses_a_log_whose_beginning_has_expired() -> None:
+    assert "the store stands at offset 0, the log begins at 1" in refused(Meta(), extent=Extent(1, 9))

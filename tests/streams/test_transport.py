@@ -1,0 +1,93 @@
+"""Where reading begins, while a rebalance gives and takes partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from aiokafka.errors import IllegalStateError
+from faust.types import TP
+
+from streams.topics import LOG
+from streams.transport import Consumer
+
+
+class Held(Consumer):
+    """A consumer without Faust and Kafka: it holds what a test says and notes its seeks."""
+
+    def __init__(self, *partitions: int) -> None:
+        self.held = set(partitions)
+        self.sought: list[tuple[int, int]] = []
+        self.asked: list[list[int]] = []
+        self.refusals: list[BaseException] = []
+        self.meanwhile: list[Iterable[int]] = []  # held after each question to the store
+        self._fetched_to = {}
+        self._seeking = asyncio.Lock()
+        self.transport: Any = SimpleNamespace(
+            log=LOG, resume_at=self._resume_at, refused=self._refused
+        )
+
+    async def _resume_at(self, partitions: list[int]) -> dict[int, int]:
+        self.asked.append(partitions)
+        await asyncio.sleep(0.01)
+        if self.meanwhile:
+            self.held = set(self.meanwhile.pop(0))
+        return {each: 100 + each for each in partitions}
+
+    async def _refused(self, error: BaseException) -> None:
+        self.refusals.append(error)
+
+    def assignment(self) -> set[TP]:
+        return {TP(LOG, each) for each in self.held}
+
+    async def seek(self, partition: Any, offset: int) -> None:
+        if partition.partition not in self.held:
+            raise IllegalStateError(f"No current assignment for partition {partition}")
+        self.sought.append((partition.partition, offset))
+
+    def highwater(self, tp: TP) -> int:
+        assert tp.partition in self.held, "Partition is not assigned"
+        return 7
+
+    async def position(self, tp: TP) -> int | None:
+        if tp.partition not in self.held:
+            raise IllegalStateError(f"Partition {tp} is not assigned")
+        return 7
+
+
+async def test_a_partition_taken_away_while_the_store_is_asked_is_left_alone() -> None:
+    consumer = Held(0, 1, 2, 3)
+    consumer.meanwhile = [{0, 1}]
+    await consumer.perform_seek()
+    assert consumer.asked == [[0, 1, 2, 3], [0, 1]]  # the second closes the lanes of 2 and 3
+    assert consumer.sought[-2:] == [(0, 100), (1, 101)]
+    assert consumer.refusals == []
+
+
+async def test_a_partition_given_while_the_store_is_asked_is_sought_too() -> None:
+    consumer = Held(0)
+    consumer.meanwhile = [{0, 1}]
+    await consumer.perform_seek()
+    assert consumer.sought[-2:] == [(0, 100), (1, 101)]
+
+
+async def test_all_taken_away_while_the_store_is_asked_closes_every_lane() -> None:
+    consumer = Held(0, 1)
+    consumer.meanwhile = [()]
+    await consumer.perform_seek()
+    assert consumer.asked[-1] == []
+
+
+async def test_two_seeks_at_once_come_one_after_the_other() -> None:
+    consumer = Held(0, 1, 2, 3)
+    consumer.meanwhile = [{0}]
+    await asyncio.gather(consumer.perform_seek(), consumer.perform_seek())
+    assert consumer.asked == [[0, 1, 2, 3], [0], [0]]
+
+
+async def test_a_partition_that_is_held_no_more_is_not_read_to_its_end() -> None:
+    consumer = Held(0)
+    assert await consumer.has_read_to_end(TP(LOG, 0))
+    assert not await consumer.has_read_to_end(TP(LOG, 1))
