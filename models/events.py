@@ -167,7 +167,7 @@ class Refund(_Money):
 AttributeName = Annotated[str, Field(min_length=1, max_length=64)]
 AttributeText = Annotated[StrictStr, Field(max_length=256)]
 AttributeInt = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
-AttributeFloat = Annotated[StrictFloat, Field(ge=-(2**53), le=2**53, allow_inf_nan=False)]
+AttributeFloat = Annotated[StrictFloat, Field(gt=-(2**53), lt=2**53, allow_inf_nan=False)]
 AttributeValue = StrictBool | AttributeInt | AttributeFloat | AttributeText | None
 
 
