@@ -49,7 +49,7 @@ class _Inbox:
         self.fold = fold
         self.fetches: deque[Fetch] = deque()
         self.busy = False
-        self.closed = False  # said twice: redis-py may swallow a cancellation (wait_for, Python 3.11)
+        self.closed = False  # beside cancelling: redis-py on Python 3.11 may swallow that
         self.arrived = asyncio.Event()
         self.room = asyncio.Event()
         self.task: asyncio.Task[None] | None = None

@@ -1,7 +1,7 @@
 """What leaves for Kafka: effects, dead letters and re-routed records as outbox rows.
 
 Changes are CloudEvents 1.0 in binary mode: attributes in `ce_…` headers, JSON in the value.
-Two more headers tell where a row comes from in the log: `source.partition`, `source.offset`.
+More headers tell where a row comes from: `source.namespace`, `source.partition`, `source.offset`.
 """
 
 from __future__ import annotations
@@ -145,7 +145,11 @@ def _own_headers(record: LogRecord) -> dict[str, bytes]:
 
 
 def _place(source: Source) -> dict[str, str]:
-    return {"source.partition": str(source.partition), "source.offset": str(source.offset)}
+    return {
+        "source.namespace": source.namespace,
+        "source.partition": str(source.partition),
+        "source.offset": str(source.offset),
+    }
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from models.policy import Policy
 from streams.app import STOP_WITHIN_S, Worker
 from streams.log import LogInspector
+from streams.mute import MutingSender, read_marks
 from streams.outbox import KafkaSender, relay
 from streams.redis_store import RedisStore, connect
 from streams.settings import Settings
-from streams.topics import LOG
+from streams.topics import CHANGES, DEAD_LETTERS, LOG
 
 
 def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
@@ -34,11 +35,15 @@ async def _relay(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
-    facts = await asyncio.to_thread(LogInspector(settings.bootstrap_servers).facts, LOG)
+    servers = settings.bootstrap_servers
+    inspector = LogInspector(servers)
+    facts = await asyncio.to_thread(inspector.facts, LOG)
+    marks = await asyncio.to_thread(read_marks, inspector, servers, (CHANGES, DEAD_LETTERS))
     client = connect(settings.redis_url.get_secret_value())
-    sender = KafkaSender(settings.bootstrap_servers)
+    sender = KafkaSender(servers)
+    muting = MutingSender(sender, marks)
     try:
-        await relay(RedisStore(client, settings.namespace), facts.partitions, sender, stop)
+        await relay(RedisStore(client, settings.namespace), facts.partitions, muting, stop)
     finally:
         sender.close()
         await client.aclose()

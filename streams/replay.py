@@ -101,16 +101,19 @@ class Publisher:
         count, ticks, day = 0, 0, 0
         last_at_ms: int | None = None
         pace = _Pace(speed)
-        for record in records:
-            record_day = day_of(record.occurred_at_ms, self._zone)
-            if record_day > day and last_at_ms is not None:
-                ticks += self._tick(start_of_day_ms(record_day, self._zone))
-            day, last_at_ms = max(day, record_day), record.occurred_at_ms
-            pace.wait_for(record.occurred_at_ms)
-            self._send(record)
-            count += 1
-            if count % PROGRESS_EVERY == 0:
-                progress(count)
+        try:
+            for record in records:
+                record_day = day_of(record.occurred_at_ms, self._zone)
+                if record_day > day and last_at_ms is not None:
+                    ticks += self._tick(start_of_day_ms(record_day, self._zone))
+                day, last_at_ms = max(day, record_day), record.occurred_at_ms
+                pace.wait_for(record.occurred_at_ms)
+                self._send(record)
+                count += 1
+                if count % PROGRESS_EVERY == 0:
+                    progress(count)
+        except KafkaError as error:  # too large, or nobody there to take it
+            self._failed(error)
         self._finish()
         progress(count)
         return Published(count, ticks, last_at_ms)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import time
 from itertools import islice
 from pathlib import Path
 
@@ -31,17 +29,17 @@ def purchases() -> list[SourceRecord]:
 
 
 class Story:
-    """Workers by name, each with a log of its own, and what happens to them."""
+    """Processes by name, each with a log of its own, and the purchases in slices."""
 
     def __init__(self, here: Installation, config: Path, purchases: list[SourceRecord]) -> None:
         self._here, self._config = here, config
         self._slices = [purchases[i : i + SLICE] for i in range(0, len(purchases), SLICE)]
-        self._workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: str = "worker") -> subprocess.Popen[bytes]:
         log = self._config.parent / f"{name}.log"
-        self._workers[name] = self._here.start(command, self._config, log)
-        return self._workers[name]
+        self._processes[name] = self._here.start(command, self._config, log)
+        return self._processes[name]
 
     def has_joined(self, name: str) -> None:
         """Wait until the worker has partitions to read."""
@@ -58,9 +56,13 @@ class Story:
         self.publish()
         wait_until(lambda: sum(self._here.offsets()) > before)
 
-    def everybody_runs(self, *names: str) -> None:
+    def stop(self, *names: str) -> None:
+        """Everybody ran to this moment, and stops when asked to."""
         for name in names:
-            assert self._workers[name].poll() is None, name
+            assert self._processes[name].poll() is None, name
+            self._processes[name].send_signal(signal.SIGTERM)
+        codes = {name: self._processes[name].wait(STOP_WITHIN_S) for name in names}
+        assert not any(codes.values()), codes
 
     def nothing_is_left_to_publish(self) -> None:
         assert not self._slices
@@ -99,7 +101,6 @@ def test_states_and_effects_are_those_of_the_log_whatever_dies(
     here.wait_until_relayed()
 
     story.nothing_is_left_to_publish()
-    story.everybody_runs("third", "fourth", "second relay")
     states, rows = here.oracle()
     assert here.states() == states
     wanted = [dict(row.headers)["ce_id"] for row in rows if row.topic == CHANGES]
@@ -107,3 +108,4 @@ def test_states_and_effects_are_those_of_the_log_whatever_dies(
     sent = [headers["ce_id"] for headers in here.published(CHANGES)]
     assert set(sent) == set(wanted)
     assert len(sent) - len(wanted) <= RELAY_BATCH  # one relay died once
+    story.stop("third", "fourth", "second relay")

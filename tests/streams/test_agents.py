@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import faust
 import pytest
@@ -31,14 +31,40 @@ WHO = CUSTOMERS[0]
 MINE, THEIRS = TP(LOG, PARTITION), TP("another.topic", PARTITION)
 
 
+class Reading(Consumer):
+    """The consumer without a broker: what it is assigned and what a fetch brings is given."""
+
+    assigned: set[TP]
+    brought: dict[TP, Sequence[Any]]
+    sought: list[tuple[TP, int]]
+
+    def _new_consumer_thread(self) -> Any:
+        return SimpleNamespace(beacon=None)  # the real one makes an event loop of its own at once
+
+    def assignment(self) -> set[TP]:
+        return self.assigned
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        self.sought.append((partition, offset))
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        return self.brought, None
+
+
+class Offline(Transport):
+    """Makes such consumers."""
+
+    Consumer: ClassVar[Any] = Reading
+
+
 @pytest.fixture
-async def app() -> AsyncIterator[faust.App]:
+def app() -> faust.App:
     """A Faust app that is never started."""
     one = faust.App(
         "test", broker="kafka://127.0.0.1:1", store="memory://", topic_allow_declare=False
     )
-    yield one
-    await one.stop()
+    one.transport = Offline([URL("kafka://127.0.0.1:1")], one)
+    return one
 
 
 class FakeEvent:
@@ -124,29 +150,9 @@ async def test_the_agent_outlives_a_store_that_is_away(app: faust.App) -> None:
     assert (await contents(agent.store)).lifecycles == {WHO: "new"}
 
 
-async def test_time_is_kept_by_every_worker_not_only_by_the_leader(app: faust.App) -> None:
+async def test_the_app_has_this_one_agent(app: faust.App) -> None:
     declare(app, Watched().lane, keep_time=nothing)
     assert list(app.agents) == ["segment_customers"]
-
-
-class Reading(Consumer):
-    """The consumer without a broker: what it is assigned and what a fetch brings is given."""
-
-    assigned: set[TP]
-    brought: dict[TP, Sequence[Any]]
-    sought: list[tuple[TP, int]]
-
-    def _new_consumer_thread(self) -> Any:
-        return SimpleNamespace(beacon=None)  # the real one makes an event loop of its own at once
-
-    def assignment(self) -> set[TP]:
-        return self.assigned
-
-    async def seek(self, partition: TP, offset: int) -> None:
-        self.sought.append((partition, offset))
-
-    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
-        return self.brought, None
 
 
 class Broker:
@@ -156,9 +162,8 @@ class Broker:
         self.resume = resume
         self.asked: list[list[int]] = []
         self.refusals: list[BaseException] = []
-        transport = transport_for(
-            app, [URL("kafka://127.0.0.1:1")], LOG, self._resume_at, self._refused
-        )
+        transport = Offline([URL("kafka://127.0.0.1:1")], app)
+        transport.log, transport.resume_at, transport.refused = LOG, self._resume_at, self._refused
         self.consumer = Reading(transport, nothing, nothing, nothing)
         self.consumer.assigned = {MINE, THEIRS, TP(LOG, 0)}
         self.consumer.brought, self.consumer.sought = {}, []
@@ -237,13 +242,6 @@ async def test_reading_begins_at_the_stores_offsets_and_only_the_logs_partitions
     assert broker.refusals == []
 
 
-async def test_a_refused_assignment_begins_no_reading_and_says_why(app: faust.App) -> None:
-    why = RuntimeError("the states belong to another log")
-    broker = Broker(app, why)
-    await broker.consumer.perform_seek()
-    assert (broker.consumer.sought, broker.refusals) == ([], [why])
-
-
 async def test_while_flow_is_stopped_a_fetch_is_dropped_and_reading_is_begun_again(
     app: faust.App,
 ) -> None:
@@ -267,7 +265,14 @@ async def test_what_is_committed_is_the_end_of_the_newest_fetch_that_was_acknowl
     assert consumer._acked_index[MINE] == set()
 
 
-async def test_faust_makes_its_consumer_by_our_transport(app: faust.App) -> None:
+async def test_the_transport_knows_the_log_where_reading_begins_and_whom_to_tell(
+    app: faust.App,
+) -> None:
     broker = Broker(app, {})
-    assert isinstance(broker.consumer.transport, Transport)
-    assert broker.consumer.transport.Consumer is Consumer
+    url = [URL("kafka://127.0.0.1:1")]
+    transport = transport_for(app, url, LOG, broker._resume_at, broker._refused)
+    assert transport.Consumer is Consumer
+    assert transport.log == LOG
+    assert await transport.resume_at([7]) == {}
+    await transport.refused(ValueError())
+    assert (broker.asked, len(broker.refusals)) == ([[7]], 1)

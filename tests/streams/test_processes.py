@@ -133,14 +133,17 @@ def test_a_store_emptied_in_mid_stream_is_folded_anew_by_the_running_worker(
     here: Installation, config: Path, purchases: list[SourceRecord]
 ) -> None:
     worker = here.start("worker", config)
+    here.start("relay", config)
     here.publish(purchases[:1_000])
     here.wait_until_folded()
+    here.wait_until_relayed()
     here.redis.flushall()
     here.publish(purchases[1_000:2_000])
     here.wait_until_folded()
-    here.start("relay", config)
     here.wait_until_relayed()
     assert_equal_to_the_oracle(here)
+    ids = [headers["ce_id"] for headers in here.published(CHANGES)]
+    assert len(ids) == len(set(ids))  # what was published before the wipe was not sent again
     assert worker.poll() is None
 
 
