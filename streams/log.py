@@ -93,8 +93,11 @@ class LogInspector:
     def config(self, topic: str) -> dict[str, str]:
         """The topic's settings, as far as the broker tells them."""
         with self._admin() as admin:
-            answer: Any = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
-        return _flat_config(answer)
+            answer: Any = admin.describe_configs(
+                [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all"
+            )
+        found = answer.get("topic", {}).get(topic, {})
+        return {name: str(entry["value"]) for name, entry in found.items()}
 
     def extents(self, topic: str, partitions: Sequence[int]) -> dict[int, Extent]:
         """First and next offset of each partition.
@@ -174,11 +177,3 @@ def _fetched_ends(consumer: Any, starts: Any, ends: Any) -> dict[Any, int]:
             consumer.pause(tp)
             waiting.discard(tp)
     raise KafkaUnavailable(f"no answer about {len(waiting)} partitions")
-
-
-def _flat_config(answer: Any) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, entries in dict(answer or {}).items():
-        pairs = entries.items() if isinstance(entries, dict) else [(name, entries)]
-        found.update({str(key): str(value) for key, value in pairs})
-    return found

@@ -55,9 +55,7 @@ class KafkaSender:
         futures: list[Any] = []
         try:
             for row in rows:
-                headers = list(row.headers)
-                sent = self._producer.send(row.topic, value=row.value, key=row.key, headers=headers)
-                futures.append(sent)
+                futures.append(self._send(row))  # noqa: PERF401 - those before an error count
         except KafkaError as error:  # those before it are on their way all the same
             logger.warning("relay: %s", error)
         for count, future in enumerate(futures):
@@ -67,6 +65,23 @@ class KafkaSender:
                 logger.warning("relay: %s", error)
                 return count
         return len(futures)
+
+    def _send(self, row: OutboxRow) -> Any:
+        """Effects of one partition of the log stay in one partition, whatever their key.
+
+        So their order holds, and the newest one published tells what was published before it.
+        """
+        source = dict(row.headers).get("source.partition")
+        partition = None
+        if source is not None:
+            partition = int(source) % len(self._producer.partitions_for(row.topic) or {0})
+        return self._producer.send(
+            row.topic,
+            value=row.value,
+            key=row.key,
+            headers=list(row.headers),
+            partition=partition,
+        )
 
     def close(self) -> None:
         """Close the connection."""

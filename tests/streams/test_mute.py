@@ -104,3 +104,20 @@ def test_the_marks_are_read_from_the_tail_of_the_output_topics(bootstrap_servers
     assert marks.published(rows[0])
     assert marks.published(rows[-1])
     assert not marks.published(row(len(rows), "next")._replace(topic="muted-changes"))
+
+
+def test_effects_of_one_partition_stay_in_one_partition_whatever_their_key(
+    bootstrap_servers: str,
+) -> None:
+    inspector = LogInspector(bootstrap_servers)
+    inspector.create([Topic("kept-together", {})], 4, 1)
+    sender = KafkaSender(bootstrap_servers)
+    keys: tuple[bytes | None, ...] = (b"a", b"b", b"c", None)
+    rows = [row(n, f"e{n}", partition=2) for n in range(len(keys))]
+    together = [
+        each._replace(topic="kept-together", key=key) for each, key in zip(rows, keys, strict=True)
+    ]
+    assert sender.send(together) == len(keys)
+    sender.close()
+    extents = inspector.extents("kept-together", range(4))
+    assert [extents[each].end for each in range(4)] == [0, 0, len(keys), 0]
