@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from models.policy import Policy, PolicyError
 from streams.settings import Settings, SettingsError, load_policy, load_settings
@@ -62,8 +63,8 @@ for _name, _sub in (
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(soft_wrap=True, emoji=False)
+err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 @app.callback()
@@ -159,9 +160,9 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         for check in checks:
             mark = "[green]ok[/]  " if check.ok else "[red]bad[/] "
-            out.print(f"{mark} {check.name}: {check.found}", highlight=False)
+            out.print(f"{mark} {check.name}: {escape(check.found)}", highlight=False)
             if not check.ok:
-                out.print(f"      → {check.remedy}", highlight=False)
+                out.print(f"      → {check.remedy}", highlight=False, markup=False)
     if not all(check.ok for check in checks):
         raise typer.Exit(Exit.FAILURE)
 
@@ -202,7 +203,7 @@ def customer_explain(customer_id: CustomerId, as_json: AsJson = False) -> None:
         _print_json(sentences)
     else:
         for sentence in sentences:
-            out.print(sentence, highlight=False)
+            out.print(sentence, highlight=False, markup=False)
 
 
 @segments_app.command("list")

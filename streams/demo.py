@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -38,6 +39,7 @@ from streams.wall import wall_ms
 PARTITIONS = 4
 POLICY = 'preset = "grocery"\n'
 LOOK_EVERY_S = 0.5
+GIVE_UP_WITHIN_S = 10.0
 
 
 class DemoFailed(RuntimeError):
@@ -64,6 +66,12 @@ class _Replay(threading.Thread):
         self.count = 0
         self.published: Published | None = None
         self.failure: BaseException | None = None
+        self._given_up = threading.Event()
+
+    def give_up(self) -> None:
+        """End early, while the broker still takes what is on its way."""
+        self._given_up.set()
+        self.join(GIVE_UP_WITHIN_S)
 
     def run(self) -> None:
         try:
@@ -79,6 +87,8 @@ class _Replay(threading.Thread):
 
     def _counted(self, records: Iterator[SourceRecord]) -> Iterator[SourceRecord]:
         for record in records:
+            if self._given_up.is_set():
+                return
             self.customers[record.customer_id] = self.customers.get(record.customer_id, 0) + 1
             yield record
 
@@ -91,6 +101,7 @@ async def run_demo(console: Console, *, headless: bool) -> Summary:
     """
     began_s = time.monotonic()
     policy = policy_from_preset("grocery")
+    _end_in_order()
     with _installation() as (settings, children):
         async with _looking(settings, policy) as look:
             dataset = DATASETS["complete-journey"]
@@ -98,7 +109,10 @@ async def run_demo(console: Console, *, headless: bool) -> Summary:
             replay = _Replay(dataset, publisher)
             replay.start()
             display = _Display(dataset.count_records(), console, headless=headless)
-            await _watch(look, settings, children, replay, display)
+            try:
+                await _watch(look, settings, children, replay, display)
+            finally:
+                replay.give_up()
             summary = await _summary(look, settings, replay, began_s)
             if not headless:
                 await _show_end(console, look, policy, replay, summary)
@@ -106,6 +120,14 @@ async def run_demo(console: Console, *, headless: bool) -> Summary:
         if any(codes.values()):
             raise DemoFailed(f"a process did not end well: exit codes {codes}")
     return summary
+
+
+def _end_in_order() -> None:
+    """Let whatever ends the demo end it like Ctrl-C: the children are sessions of their own."""
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(each, signal.raise_signal, signal.SIGINT)
 
 
 @contextmanager
@@ -125,7 +147,7 @@ def _installation() -> Iterator[tuple[Settings, Children]]:
                 }
             )
             LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
-            environment = {**os.environ, **as_environment(settings)}
+            environment = {**os.environ, **as_environment(settings), "TMPDIR": folder}
             children = Children(environment, ["--config", str(config), "--quiet"])
             children.start("worker", "relay")
             try:
@@ -189,11 +211,11 @@ async def _watch(
                 metas, sizes = await look.metas(), await look.sizes()
             except NothingYet:
                 metas, sizes = [], {state.value: 0 for state in State}
-            if not any(meta.offset for meta in metas):
+            if not all(meta.offset for meta in metas) or not metas:
                 display.update(replay, 0, sizes, "waiting for the worker")
                 continue
             offsets = [meta.offset for meta in metas]
-            today = day(max(meta.clock_ms for meta in metas))
+            today = f"read up to {day(min(meta.clock_ms for meta in metas))}"
             display.update(replay, sum(offsets), sizes, today)
             if ends is not None and all(o >= e for o, e in zip(offsets, ends, strict=True)):
                 return

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from streams.topics import Topic
 
 TIMEOUT_MS = 10_000
+CONNECT_TIMEOUT_MS = 5_000  # Kafka's client would try for half a minute
 _NO_ID = uuid.UUID(int=0)
 
 
@@ -134,7 +135,11 @@ class LogInspector:
     @contextmanager
     def _admin(self) -> Iterator[Any]:
         with _as_unavailable(self._servers):
-            admin = KafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=TIMEOUT_MS)
+            admin = KafkaAdminClient(
+                bootstrap_servers=self._servers,
+                request_timeout_ms=TIMEOUT_MS,
+                bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
+            )
             with closing(admin):
                 yield admin
 
@@ -146,6 +151,7 @@ class LogInspector:
                 enable_auto_commit=False,
                 isolation_level="read_committed",
                 request_timeout_ms=TIMEOUT_MS,
+                bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
             )
             with closing(consumer):
                 yield consumer

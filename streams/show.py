@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,6 +16,7 @@ from models.policy import Policy
 from streams.lookup import Found
 from streams.messages import rfc3339
 
+LINE_WIDTH = 90
 COLOURS = {
     "prospect": "bright_black",
     "new": "cyan",
@@ -75,9 +77,8 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
         )
     known = {n: a.value for n, a in found.state.attributes.items() if a.value is not None}
     if known:
-        lines.append(
-            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items())
-        )
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items())
+        lines += textwrap.wrap(told, LINE_WIDTH)
     lines.append(f"as of {rfc3339(found.as_of_ms)}{'' if found.live else ' (reading is behind)'}")
     return lines
 

@@ -64,6 +64,10 @@ class Watched:
         self.lane.open(PARTITION, fold)
         return fold
 
+    def waiting_for(self) -> str | None:
+        """What keeps the lane from writing now."""
+        return self.lane.waiting_for
+
     async def done(self, partition: int = PARTITION) -> None:
         """Wait until all that was put is in the store."""
         await until(lambda: self.lane.idle(partition))

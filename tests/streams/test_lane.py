@@ -111,10 +111,10 @@ async def test_while_the_store_is_away_the_lane_waits_and_then_goes_on_by_itself
     (fetch,) = fetches_of(log, 7)
     await watched.lane.put(fetch)
     await until(lambda: len(store.errors) == 1)
-    assert watched.lane.waiting_for == "Redis: connection refused"
+    assert watched.waiting_for() == "Redis: connection refused"
     assert (watched.lane.idle(PARTITION), fetch.acks) == (False, 0)
     await until(lambda: fetch.acks == 1)
-    assert watched.lane.waiting_for is None
+    assert watched.waiting_for() is None
     assert await contents(store) == await contents(await folded(log))
     assert watched.crashes == []
 
@@ -124,11 +124,11 @@ async def test_while_the_relay_is_far_behind_the_lane_waits(watched: Watched) ->
     watched.open(log, store)
     (fetch,) = fetches_of(log, 7)
     await watched.lane.put(fetch)
-    await until(lambda: watched.lane.waiting_for is not None)
-    assert watched.lane.waiting_for == "1000000000 effects wait to be relayed"
+    await until(lambda: watched.waiting_for() is not None)
+    assert watched.waiting_for() == "1000000000 effects wait to be relayed"
     assert fetch.acks == 0
     await until(lambda: fetch.acks == 1)
-    assert (watched.lane.waiting_for, store.offset) == (None, 7)
+    assert (watched.waiting_for(), store.offset) == (None, 7)
 
 
 async def test_who_puts_more_than_may_wait_is_made_to_wait_until_there_is_room(
@@ -277,6 +277,8 @@ class Deaf(PartitionFold):
 
     async def handle(self, batch: Batch) -> Seek | None:
         self.handled += 1
+        if self.handled > 1:
+            raise RuntimeError("handled again")
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:

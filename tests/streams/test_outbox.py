@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -15,6 +16,7 @@ from streams.memory_store import MemoryStore
 from streams.outbox import KafkaSender, relay, relay_once
 from streams.store import Change, OutboxRow, StoreUnavailable
 from streams.topics import CHANGES, DEAD_LETTERS, LOG, Topic
+from tests.streams.lanes import until
 from tests.streams.logbook import ASTRAY, CUSTOMERS, PARTITION, START_MS, Logbook, fold_of
 
 PARTITIONS = 2
@@ -169,10 +171,9 @@ async def test_a_relay_that_waits_for_the_store_stops_when_it_is_told() -> None:
     store = Outbox(*[StoreUnavailable("down for good")] * 100)
     stop = asyncio.Event()
     task = asyncio.create_task(relay(store, PARTITIONS, FakeSender(), stop))
+    await until(lambda: len(store.errors) < 100)
+    stop.set()
     async with asyncio.timeout(5):
-        while len(store.errors) == 100:
-            await asyncio.sleep(0.001)
-        stop.set()
         assert await task == {}
 
 
@@ -217,11 +218,10 @@ def relayed(bootstrap_servers: str) -> list[tuple[bytes | None, bytes | None, li
     with closing(consumer):
         consumer.assign([tp])
         consumer.seek_to_beginning(tp)
-        found = []
+        found: list[Any] = []
         while len(found) < end:
-            for each in consumer.poll(timeout_ms=200).get(tp, ()):
-                found.append((each.key, each.value, list(each.headers)))
-    return found
+            found += consumer.poll(timeout_ms=200).get(tp, ())
+    return [(each.key, each.value, list(each.headers)) for each in found]
 
 
 def test_kafka_is_sent_rows_in_order_with_keys_and_headers(

@@ -89,4 +89,6 @@ def test_a_log_that_begins_after_the_states_has_expired_records_that_are_needed(
 
 
 def test_an_empty_store_refuses_a_log_whose_beginning_has_expired() -> None:
-    assert "the store stands at offset 0, the log begins at 1" in refused(Meta(), extent=Extent(1, 9))
+    assert "the store stands at offset 0, the log begins at 1" in refused(
+        Meta(), extent=Extent(1, 9)
+    )

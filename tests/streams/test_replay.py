@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -52,11 +53,10 @@ class Log:
         with closing(consumer):
             consumer.assign([tp])
             consumer.seek(tp, self._begin[partition])
-            found: list[str | int] = []
+            found: list[Any] = []
             while consumer.position(tp) < self._ends()[partition]:
-                for each in consumer.poll(timeout_ms=200).get(tp, ()):
-                    found.append(told(each.key, each.value, dict(each.headers)))
-        return found
+                found += consumer.poll(timeout_ms=200).get(tp, ())
+        return [told(each.key, each.value, dict(each.headers)) for each in found]
 
     def _ends(self) -> list[int]:
         extents = LogInspector(self.servers).extents(LOG, range(PARTITIONS))

@@ -107,7 +107,10 @@ def test_the_names_of_other_programs_are_none_of_our_business(
 @pytest.mark.parametrize(
     ("connection", "said"),
     [
-        ("partitions = 0", r"segmenter\.toml: connection\.partitions: .*greater than or equal to 1"),
+        (
+            "partitions = 0",
+            r"segmenter\.toml: connection\.partitions: .*greater than or equal to 1",
+        ),
         ('partitions = "many"', r"segmenter\.toml: connection\.partitions: .*\(found 'many'\)"),
         ('namespace = "No Good"', r"segmenter\.toml: connection\.namespace: .*\(found 'No Good'\)"),
         ("session_timeout_s = 1", r"segmenter\.toml: connection\.session_timeout_s: .*equal to 2"),

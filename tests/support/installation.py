@@ -36,7 +36,7 @@ from streams.store import OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, LOG, TOPICS
 
 PARTITIONS = 2
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # a killed member is missed after its session and a rebalance
 
 
 class Installation:
@@ -106,7 +106,7 @@ class Installation:
         stored = (
             self.redis.hget(self._keys(each).meta, "offset") for each in range(self.partitions)
         )
-        return [int(each or 0) for each in stored]  # type: ignore[arg-type]
+        return [int(each or 0) for each in stored]
 
     def ends(self) -> list[int]:
         """Where the log ends."""

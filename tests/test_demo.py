@@ -1,0 +1,79 @@
+"""The demo as a newcomer runs it: the whole year through the real path, and nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real_parts import BROKER, VALKEY, RealParts
+from tests.support.installation import wait_until
+from tests.support.terminal import ROOT, Terminal
+
+pytestmark = pytest.mark.slow
+
+
+def processes_in(folder: Path) -> Iterator[str]:
+    """Command lines of processes that know of a folder: by environment, argument or place."""
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            known = (each / "environ").read_bytes() + (each / "cmdline").read_bytes()
+            if str(folder).encode() in known or (each / "cwd").resolve().is_relative_to(folder):
+                yield (each / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:  # it has ended meanwhile, or is another user's
+            continue
+
+
+@pytest.fixture
+def folder(real_parts: RealParts, tmp_path: Path) -> Path:
+    """Where all temporary files of a demo go."""
+    for part in (BROKER, VALKEY):
+        real_parts.server(part.name, tmp_path / "unused")
+    place = tmp_path / "temporary"
+    place.mkdir()
+    return place
+
+
+def test_a_year_of_purchases_is_folded_and_nothing_is_left_behind(folder: Path) -> None:
+    ran = Terminal({"TMPDIR": str(folder)}).spawn("demo", "--headless", "--json")
+    assert ran.exit_code == 0, ran.err
+    summary = ran.json
+    assert summary.pop("seconds") > 0
+    assert summary == {
+        "purchases": 155_848,
+        "customers": 2_469,
+        "by_lifecycle": {"prospect": 0, "new": 5, "active": 2_164, "dormant": 166, "churned": 134},
+        "dead_letters": 0,
+    }
+    if sys.platform == "linux":
+        assert list(processes_in(folder)) == []
+    assert [path.name for path in folder.iterdir()] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_interrupted_leaves_nothing_behind(
+    folder: Path, number: signal.Signals
+) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "demo", "--headless"],
+        env={**Terminal({"TMPDIR": str(folder)}).environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: sum("run worker" in each for each in processes_in(folder)) == 1)
+        demo.send_signal(number)
+        _, said = demo.communicate(timeout=60)
+    finally:
+        demo.kill()
+        demo.communicate()
+    assert b"Traceback" not in said
+    assert demo.returncode == 130  # as shells tell an interruption
+    assert list(processes_in(folder)) == []
+    assert [path.name for path in folder.iterdir()] == []
