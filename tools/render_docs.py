@@ -8,7 +8,6 @@ Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,7 +38,13 @@ def preset_table() -> str:
             f"{each.cycles:g} × [{each.min_days:g}, {each.max_days:g}]; {each.fixed_days:g}"
             for each in (rules.overdue, rules.dormant, rules.churned)
         ]
-        row = [f"`{name}`", f"{rules.prior_gap_days:g} d", f"{rules.new_days} d", *limits, preset.why]
+        row = [
+            f"`{name}`",
+            f"{rules.prior_gap_days:g} d",
+            f"{rules.new_days} d",
+            *limits,
+            preset.why,
+        ]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
@@ -65,11 +70,12 @@ def rendered(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
         ValueError: a part has no place in the text.
     """
     for name, render in parts.items():
-        place = re.compile(rf"(<!-- generated: {name} -->\n)(?:.*?\n)??(<!-- end -->)", re.DOTALL)
-        if not place.search(text):
+        begin = f"<!-- generated: {name} -->\n"
+        before, found, rest = text.partition(begin)
+        _, ended, behind = rest.partition("<!-- end -->")
+        if not found or not ended:
             raise ValueError(f"no place for the generated part {name!r}")
-        body = render() + "\n"
-        text = place.sub(lambda found, body=body: found[1] + body + found[2], text)
+        text = f"{before}{begin}{render()}\n{ended}{behind}"
     return text
 
 

@@ -20,7 +20,7 @@ from tests.streams.good_ones import (
     the_dead_letter,
     with_a_good_one,
 )
-from tests.streams.logbook import POLICY, START_MS, contents, fold_of, folded, header, memory
+from tests.streams.logbook import POLICY, START_MS, contents, folded, header
 
 
 def raw(amount: str) -> bytes:
