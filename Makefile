@@ -61,9 +61,10 @@ lint: $(VENV)/.dev-ok
 types: $(VENV)/.dev-ok
 	@$(BIN)/mypy
 
-# The core is covered by its own tests, without the shell's help.
+# The core is covered by its own tests, without the shell's help. Fewer examples than `make test`
+# draws are enough to see which lines run.
 coverage: $(VENV)/.dev-ok
-	@$(BIN)/python -m pytest --quiet --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
+	@EXAMPLES=60 $(BIN)/python -m pytest --quiet --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
 
 compose:
 	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }

@@ -85,7 +85,10 @@ def decode_state(packed: bytes) -> CustomerState:
     except (NewerSchema, CorruptState):
         raise
     except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
-        raise CorruptState(f"{len(packed)} bytes are not a customer's state: {error}") from error
+        raise CorruptState(
+            f"{len(packed)} bytes are not a customer's state ({error}); restore the store from a "
+            "backup, or fold the log anew under another namespace"
+        ) from error
 
 
 def _ledger_fields(ledger: Ledger) -> tuple[Any, ...]:

@@ -233,7 +233,7 @@ class LogRecord(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A record understood: the event, its id, and its time bounded by its own append time."""
+    """A record understood: the event, its id, and its time (at most 5 min past its record's)."""
 
     event: CustomerEvent
     event_id: str

@@ -214,4 +214,5 @@ def _explain(source: str, error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{source}: {key}: unknown key; remove it or check its spelling"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{source}: {key}: {message} (found {error['input']!r})"
+    found = "" if isinstance(error["input"], dict) else f" (found {error['input']!r})"
+    return f"{source}: {key}: {message}{found}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.types import TP
 from yarl import URL
 
@@ -29,10 +30,11 @@ from streams.lane import Lane
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts
 from streams.logs import logging_config
 from streams.partition import PartitionFold
+from streams.patience import attempts
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused, why_refused
 from streams.settings import Settings
-from streams.store import Live, Meta, Newest, Store, StoreUnavailable
+from streams.store import Live, Newest, Store, StoreUnavailable
 from streams.topics import LOG
 from streams.transport import Consumer, transport_for
 from streams.wall import wall_ms
@@ -56,7 +58,7 @@ class Worker:
         self._redis = connect(settings.redis_url.get_secret_value())
         self._store = store or RedisStore(self._redis, settings.namespace)
         self._inspector = LogInspector(settings.bootstrap_servers)
-        self._ticked_ms: dict[int, int] = {}
+        self._source_was_silent = False
         self.failure: BaseException | None = None
         self.app = _faust_app(settings)
         self.lane = Lane(self._read_again, self._fail)
@@ -67,11 +69,19 @@ class Worker:
         self.app.on_before_shutdown.connect(_stop_in_time)
 
     async def resume_at(self, partitions: list[int]) -> dict[int, int]:
-        """Open the partitions assigned; answers where reading begins.
+        """Open the partitions assigned; answers where reading begins. Waits for Kafka and Redis.
 
         Raises:
-            Refused: says why and what to do.
+            Refused, TopicMissing: say why and what to do.
         """
+        async for _ in attempts():
+            try:
+                return await self._open_all(partitions)
+            except (StoreUnavailable, KafkaUnavailable) as error:
+                logger.warning("waiting: %s", error)
+        raise AssertionError("attempts never end")
+
+    async def _open_all(self, partitions: list[int]) -> dict[int, int]:
         for partition in set(self.lane.partitions) - set(partitions):
             self.lane.close(partition)
         if not partitions:
@@ -84,7 +94,7 @@ class Worker:
         return self._inspector.facts(LOG), self._inspector.extents(LOG, partitions)
 
     async def _open(self, partition: int, facts: TopicFacts, extent: Extent) -> int:
-        meta = await self._meta(partition)
+        meta = (await self._store.load(partition, ())).meta
         refusal = why_refused(meta, facts, extent, partition)
         if refusal is not None:
             raise Refused(refusal)
@@ -95,14 +105,6 @@ class Worker:
         self.lane.open(partition, fold)
         logger.info("partition %d: reading from %d of %d", partition, meta.offset, extent.end)
         return meta.offset
-
-    async def _meta(self, partition: int) -> Meta:
-        while True:
-            try:
-                return (await self._store.load(partition, ())).meta
-            except StoreUnavailable as error:
-                logger.warning("waiting: %s", error)
-                await asyncio.sleep(1.0)
 
     async def _records_exist(self, partition: int, start: int, end: int) -> bool:
         return await asyncio.to_thread(self._inspector.records_exist, LOG, partition, start, end)
@@ -136,7 +138,7 @@ class Worker:
         for partition in self.lane.partitions:
             try:
                 await self._keep_time_of(partition)
-            except (StoreUnavailable, KafkaUnavailable) as error:
+            except (StoreUnavailable, KafkaError, TimeoutError) as error:
                 logger.warning("partition %d: time stands still: %s", partition, error)
             except Exception as error:  # an error in a timer would end in silence
                 logger.exception("partition %d: keeping time failed", partition)
@@ -146,12 +148,20 @@ class Worker:
         fold = self.lane.fold(partition)
         if fold is None:  # taken away while an earlier partition was looked at
             return
+        if self.lane.idle(partition) and await self._was_rolled_back(partition, fold):
+            logger.warning("partition %d: the store has lost what was folded", partition)
+            await self._read_again()
+            return
         shared = await self._store.offer_newest(fold.newest or Newest(0, 0))
         if not await self._has_read_to_end(partition) or shared.appended_ms == 0:
             return
         now_ms = wall_ms()
-        if source_is_silent(now_ms, shared, self._policy):
-            logger.warning("source_silent: no event in any partition; time stands still")
+        silent = source_is_silent(now_ms, shared, self._policy)
+        if silent != self._source_was_silent:
+            said = "no event in any partition; time stands still" if silent else "over"
+            logger.warning("source_silent: %s", said)
+            self._source_was_silent = silent
+        if silent:
             return
         await self._store.set_live(partition, Live(source_delay_ms(shared)), LIVE_TTL_MS)
         due_ms = await self._store.next_due_ms(partition)
@@ -165,6 +175,10 @@ class Worker:
                 None,
                 {"kind": Kind.TICK.value.encode()},
             )
+
+    async def _was_rolled_back(self, partition: int, fold: PartitionFold) -> bool:
+        """Whether the store stands before what was written to it: emptied, or an older copy."""
+        return (await self._store.load(partition, ())).meta.offset < fold.applied_offset
 
     async def _has_read_to_end(self, partition: int) -> bool:
         consumer = cast(Consumer, self.app.consumer)
@@ -201,7 +215,7 @@ async def _stop_in_time(*_: object, **__: object) -> None:
 
 def _faust_app(settings: Settings) -> faust.App:
     return faust.App(
-        settings.group,
+        f"{settings.group}-{settings.namespace}",
         broker=f"kafka://{settings.bootstrap_servers.replace(',', ';')}",
         store="memory://",
         topic_disable_leader=True,

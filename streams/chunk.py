@@ -140,7 +140,6 @@ class Folding:
             self.tally["rerouted"] += 1
             return
         self._clock_ms = max(self._clock_ms, min(read.at_ms, record.timestamp_ms))
-        self.newest = Newest(record.timestamp_ms, read.at_ms)
         touched = self._customers.get(customer_id)
         if touched is None:
             touched = _Touched(self._loaded.states.get(customer_id))
@@ -150,7 +149,11 @@ class Folding:
         self._publish(outcome.effects, source)
         if outcome.rejected is not None:
             self._dead_letter(record, outcome.rejected, source)
-        self.tally["duplicates" if outcome.duplicate else "events"] += 1
+        elif outcome.duplicate:
+            self.tally["duplicates"] += 1
+        else:
+            self.newest = Newest(record.timestamp_ms, read.at_ms)
+            self.tally["events"] += 1
 
     def _dead_letter(self, record: LogRecord, rejected: Rejected, source: Source) -> None:
         self._rows.append(dead_letter_row(record, rejected, source))

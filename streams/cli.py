@@ -61,6 +61,7 @@ for _name, _sub in (
 ):
     app.add_typer(_sub, name=_name)
 
+_LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
 out = Console(soft_wrap=True, emoji=False)
@@ -104,6 +105,7 @@ def run_worker() -> None:
 
     settings, policy = _settings(), _policy()
     with _errors():
+        _reach_the_log(settings)
         worker(settings, policy, Given.log_level)
 
 
@@ -128,8 +130,10 @@ def run_all() -> None:
 
     settings = _settings()
     _policy()
+    with _errors():
+        _reach_the_log(settings)
     before = [] if Given.config is None else ["--config", str(Given.config)]
-    ended = both(settings, [*before, *(["--quiet"] if Given.log_level == "WARNING" else [])])
+    ended = both(settings, [*before, *_LEVEL_OPTIONS.get(Given.log_level, [])])
     if ended:
         _fail(ended, Exit.FAILURE)
 
@@ -279,6 +283,14 @@ def main() -> None:
     app()
 
 
+def _reach_the_log(settings: Settings) -> None:
+    """Fail at once, and in one line, if there is no broker or no log."""
+    from streams.log import LogInspector
+    from streams.topics import LOG
+
+    LogInspector(settings.bootstrap_servers).facts(LOG)
+
+
 def _settings() -> Settings:
     try:
         return load_settings(Given.config, dict(os.environ))
@@ -359,6 +371,8 @@ def _expected() -> tuple[type[Exception], ...]:
         ("streams.local", "LocalServerError"),
         ("streams.sources", "SourceError"),
         ("streams.lookup", "NothingYet"),
+        ("models.codec", "CorruptState"),
+        ("models.codec", "NewerSchema"),
     )
     return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
 

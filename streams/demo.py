@@ -27,11 +27,12 @@ from streams.datasets import DATASETS, Dataset
 from streams.local import LocalBroker, LocalStore
 from streams.log import LogInspector
 from streams.lookup import Found, Lookup, NothingYet
+from streams.messages import rfc3339
 from streams.processes import Children, as_environment
 from streams.redis_store import RedisStore, connect
 from streams.replay import Published, Publisher
 from streams.settings import Settings
-from streams.show import customer_card, day, sizes_table
+from streams.show import customer_card, sizes_table
 from streams.sources import SourceRecord
 from streams.topics import DEAD_LETTERS, LOG, TOPICS
 from streams.wall import wall_ms
@@ -215,7 +216,7 @@ async def _watch(
                 display.update(replay, 0, sizes, "waiting for the worker")
                 continue
             offsets = [meta.offset for meta in metas]
-            today = f"read up to {day(min(meta.clock_ms for meta in metas))}"
+            today = f"read up to {rfc3339(min(meta.clock_ms for meta in metas))[:10]}"
             display.update(replay, sum(offsets), sizes, today)
             if ends is not None and all(o >= e for o, e in zip(offsets, ends, strict=True)):
                 return

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 from redis.exceptions import RedisError
 
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
+from streams.partitioner import partition_of
 from streams.redis_store import RedisStore, connect
 from streams.refusal import why_refused
 from streams.settings import Settings
@@ -66,6 +67,7 @@ def _examine_kafka(
             checks.append(_partitions(topic.name, found, facts))
         assert facts is not None
         checks.append(_log_config(inspector.config(LOG)))
+        checks.append(_partitioner(inspector, facts.partitions))
         return checks, facts, inspector.extents(LOG, range(facts.partitions))
     except TopicMissing as error:
         return [*checks, Check.bad("topics", str(error), "segmenter topics create")], None, {}
@@ -92,12 +94,35 @@ def _log_config(config: dict[str, str]) -> Check:
     stamped, kept = config.get("message.timestamp.type"), config.get("retention.ms")
     if stamped is None and kept is None:
         return Check.good("log settings", "the broker does not tell its topics' settings")
-    right = stamped == "LogAppendTime" and kept == "-1"
+    cleanup = config.get("cleanup.policy", "delete")
+    right = stamped == "LogAppendTime" and kept == "-1" and cleanup == "delete"
     return Check(
         "log settings",
         right,
-        f"message.timestamp.type={stamped}, retention.ms={kept}",
-        "" if right else f"set message.timestamp.type=LogAppendTime and retention.ms=-1 on {LOG}",
+        f"message.timestamp.type={stamped}, retention.ms={kept}, cleanup.policy={cleanup}",
+        ""
+        if right
+        else "set message.timestamp.type=LogAppendTime, retention.ms=-1 and cleanup.policy=delete "
+        f"on {LOG}",
+    )
+
+
+def _partitioner(inspector: LogInspector, partitions: int) -> Check:
+    keys = inspector.tail_keys(LOG, range(partitions))
+    seen = sum(map(len, keys.values()))
+    astray = sum(
+        partition_of(key.decode("utf-8", "replace"), partitions) != partition
+        for partition, mine in keys.items()
+        for key in mine
+    )
+    return Check(
+        "partitioner",
+        not astray,
+        f"{astray} of the newest {seen} records are in another partition than murmur2 of the key",
+        "use Kafka's default partitioner (librdkafka: partitioner=murmur2_random); until then such "
+        "records are sent on"
+        if astray
+        else "",
     )
 
 
@@ -164,21 +189,34 @@ async def _examine_partitions(
     store: RedisStore, facts: TopicFacts, extents: dict[int, Extent]
 ) -> list[Check]:
     checks: list[Check] = []
-    lag = outbox = 0
+    lag = outbox = live = 0
     try:
         for partition, extent in extents.items():
             loaded = await store.load(partition, ())
             meta: Meta = loaded.meta
             refusal = why_refused(meta, facts, extent, partition)
             if refusal is not None:
-                checks.append(Check.bad(f"partition {partition}", refusal, "see above"))
+                checks.append(
+                    Check.bad(f"partition {partition}", refusal, "the workers refuse, too")
+                )
             lag += max(0, extent.end - meta.offset)
             outbox += loaded.outbox_rows
+            live += await store.live(partition) is not None
     except StoreUnavailable as error:
         return [Check.bad("states", str(error), "see redis")]
     behind = lag > MAX_LAG
     checks.append(
         Check("lag", not behind, f"{lag:,} records", "start more workers" if behind else "")
+    )
+    checks.append(
+        Check(
+            "workers",
+            live == len(extents),
+            f"{live} of {len(extents)} partitions are read to their end by an owner",
+            ""
+            if live == len(extents)
+            else "segmenter run worker; if one runs: it is still reading, or the source is silent",
+        )
     )
     stuck = outbox > MAX_LAG
     checks.append(

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from streams.log import KafkaUnavailable
 from streams.partition import Batch, OutboxFull, PartitionFold, Seek
+from streams.patience import attempts
 from streams.store import StoreUnavailable
 from streams.transport import Fetched
 
 MAX_WAITING = 4  # fetches of one partition, each at most a megabyte on the wire
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
 logger = logging.getLogger(__name__)
 
 
@@ -150,10 +149,10 @@ class Lane:
         return seek
 
     async def _handle_patiently(self, inbox: _Inbox, batch: Batch) -> Seek | None:
-        async for _ in _attempts():
+        async for _ in attempts():
             try:
                 seek = await inbox.fold.handle(batch)
-            except (StoreUnavailable, OutboxFull) as error:
+            except (StoreUnavailable, OutboxFull, KafkaUnavailable) as error:
                 if inbox.closed:
                     return None
                 if self.waiting_for is None:
@@ -165,12 +164,3 @@ class Lane:
             self.waiting_for = None
             return seek
         raise AssertionError("attempts never end")
-
-
-async def _attempts() -> AsyncIterator[None]:
-    """Now, and again after pauses that grow, with jitter."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield
-        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from streams.topics import Topic
 
 TIMEOUT_MS = 10_000
+TAIL_RECORDS = 100
 CONNECT_TIMEOUT_MS = 5_000  # Kafka's client would try for half a minute
 _NO_ID = uuid.UUID(int=0)
 
@@ -115,8 +116,28 @@ class LogInspector:
             seen = _fetched_ends(consumer, starts, ends)
         return {tp.partition: Extent(starts[tp], max(ends[tp], seen[tp])) for tp in wanted}
 
+    def tail_keys(self, topic: str, partitions: Sequence[int]) -> dict[int, list[bytes]]:
+        """The keys of the newest records of each partition; control records have none.
+
+        Raises:
+            KafkaUnavailable.
+        """
+        extents = self.extents(topic, partitions)
+        ends = {TopicPartition(topic, each): extents[each].end for each in partitions}
+        keys: dict[int, list[bytes]] = {each: [] for each in partitions}
+        with self._consumer() as consumer:
+            consumer.assign(list(ends))
+            for tp, end in ends.items():
+                consumer.seek(tp, max(extents[tp.partition].start, end - TAIL_RECORDS))
+            for _ in range(TIMEOUT_MS // 100):
+                if all(consumer.position(tp) >= end for tp, end in ends.items()):
+                    break
+                for tp, records in consumer.poll(timeout_ms=100).items():
+                    keys[tp.partition] += [each.key for each in records if each.key is not None]
+        return keys
+
     def records_exist(self, topic: str, partition: int, start: int, end: int) -> bool:
-        """Whether the partition has a committed record with start ≤ offset < end.
+        """Whether the partition has, or had, a committed record with start ≤ offset < end.
 
         Raises:
             KafkaUnavailable.
@@ -124,6 +145,8 @@ class LogInspector:
         tp = TopicPartition(topic, partition)
         with self._consumer() as consumer:
             consumer.assign([tp])
+            if consumer.beginning_offsets([tp])[tp] > start:
+                return True
             consumer.seek(tp, start)
             for _ in range(TIMEOUT_MS // 100):
                 for records in consumer.poll(timeout_ms=100, max_records=1).values():

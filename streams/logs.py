@@ -28,7 +28,7 @@ def logging_config(level: str) -> dict[str, Any]:
     """For `logging.config.dictConfig`, and for Faust.
 
     Args:
-        level: of our own loggers; those of libraries stay at WARNING.
+        level: of our own loggers; those of libraries stay a step above.
     """
     return {
         "version": 1,
@@ -41,6 +41,6 @@ def logging_config(level: str) -> dict[str, Any]:
                 "stream": "ext://sys.stderr",
             }
         },
-        "root": {"level": "WARNING", "handlers": ["stderr"]},
+        "root": {"level": "ERROR" if level == "WARNING" else "WARNING", "handlers": ["stderr"]},
         "loggers": {"streams": {"level": level}},
     }

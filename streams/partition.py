@@ -65,6 +65,7 @@ class PartitionFold:
     Attributes:
         tally: what was folded, by kind.
         newest: the last event folded here; None before the first.
+        applied_offset: where the store stood after the last write from here.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class PartitionFold:
         self._new_nonce = new_nonce
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
+        self.applied_offset = 0
 
     async def handle(self, batch: Batch) -> Seek | None:
         """Fold a batch; idempotent.
@@ -150,6 +152,7 @@ class PartitionFold:
         self.tally.update(folding.tally if applied else {"fenced": 1})
         if applied:
             self.newest = folding.newest or self.newest
+            self.applied_offset = next_offset
         return applied
 
 

@@ -150,8 +150,9 @@ class Publisher:
             self._failed(error)
         if self._failure is not None:
             raise KafkaUnavailable(
-                f"not everything was written: {self._failure}; run the replay again: events that "
-                "were written are recognised by their ids"
+                f"not everything was written: {self._failure}; run the replay again: what was "
+                "written counts once all the same, if its events have ids; the older part of it "
+                "then comes out as dead letters (too_late)"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -12,8 +13,19 @@ from streams.datasets import DATASETS
 from streams.log import LogInspector
 from streams.replay import Published, Publisher
 from streams.settings import Settings
-from streams.sources import count_records, read_file
+from streams.sources import SourceError, SourceRecord, count_records, read_file
 from streams.topics import LOG
+
+
+def _telling(records: Iterator[SourceRecord]) -> Iterator[SourceRecord]:
+    """The records; an error among them says how many came before it."""
+    count = 0
+    try:
+        for record in records:
+            yield record
+            count += 1
+    except SourceError as error:
+        raise SourceError(f"{error}; the {count} events before it were written") from None
 
 
 def replay_to_topic(
@@ -41,7 +53,7 @@ def replay_to_topic(
         with bar:
             task = bar.add_task(path, total=total)
             return publisher.publish(
-                records, speed, lambda count: bar.update(task, completed=count)
+                _telling(records), speed, lambda count: bar.update(task, completed=count)
             )
     finally:
         publisher.close()

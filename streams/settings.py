@@ -44,9 +44,11 @@ class Settings(BaseSettings):
     namespace: str = Field(
         default="main",
         pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
-        description="separates installations on one Redis and one Kafka",
+        description="separates installations on one Redis; part of the consumer group, too",
     )
-    group: str = Field(default="segmenter", description="Kafka consumer group of the workers")
+    group: str = Field(
+        default="segmenter", description="the workers' consumer group is GROUP-NAMESPACE"
+    )
     partitions: int = Field(
         default=4, ge=1, le=4096, description="for topics that do not exist yet"
     )

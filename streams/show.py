@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,6 +17,7 @@ from models.lifecycle import State
 from models.policy import Policy
 from streams.lookup import Found
 from streams.messages import rfc3339
+from streams.sources import MINOR_DIGITS
 
 LINE_WIDTH = 90
 COLOURS = {
@@ -27,19 +30,18 @@ COLOURS = {
 
 
 def money(minor: int, currency: str) -> str:
-    """An amount with two decimals.
+    """An amount with the decimals of its currency.
 
-    >>> money(-1234567, "USD")
-    '-12,345.67 USD'
+    >>> money(-1234567, "USD"), money(4990, "JPY")
+    ('-12,345.67 USD', '4,990 JPY')
     """
-    sign = "-" if minor < 0 else ""
-    whole, cents = divmod(abs(minor), 100)
-    return f"{sign}{whole:,}.{cents:02d} {currency}"
+    digits = MINOR_DIGITS.get(currency, 2)
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"
 
 
-def day(at_ms: int) -> str:
-    """The date of a moment, in UTC."""
-    return rfc3339(at_ms)[:10]
+def day(at_ms: int, policy: Policy) -> str:
+    """The customer-day of a moment."""
+    return date.fromordinal(day_of(at_ms, policy.timezone)).isoformat()
 
 
 def customer_card(found: Found, policy: Policy) -> RenderableType:
@@ -50,7 +52,7 @@ def customer_card(found: Found, policy: Policy) -> RenderableType:
         (f"{found.customer_id}  ", "bold"),
         (standing.lifecycle.value, f"bold {COLOURS[standing.lifecycle]}"),
         *((f"  {flag.replace('_', ' ')}", "magenta") for flag in standing.flags),
-        f"  since {day(found.state.lifecycle_since_ms)}",
+        f"  since {day(found.state.lifecycle_since_ms, policy)}",
     )
     lines = [f"  {line}" for line in _sentences(found, policy)]
     return Group(head, *(Text(line) for line in lines))
@@ -64,7 +66,7 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
     else:
         lines.append(
             f"{_plural(ledger.purchases, 'purchase')} on {_plural(ledger.purchase_days, 'day')} "
-            f"from {day(ledger.first_purchase_ms or 0)} to {day(ledger.last_purchase_ms or 0)}, "
+            f"from {day(ledger.first_purchase_ms or 0, policy)} to {day(ledger.last_purchase_ms or 0, policy)}, "
             f"net {money(ledger.net_spend_minor, currency)}"
         )
         lines.append(
@@ -73,13 +75,15 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
         )
     if ledger.due_ms is not None and ledger.due is not None:
         lines.append(
-            f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms)} if nothing comes"
+            f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms, policy)} if nothing comes"
         )
     known = {n: a.value for n, a in found.state.attributes.items() if a.value is not None}
     if known:
         told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items())
         lines += textwrap.wrap(told, LINE_WIDTH)
-    lines.append(f"as of {rfc3339(found.as_of_ms)}{'' if found.live else ' (reading is behind)'}")
+    lines.append(
+        f"as of {rfc3339(found.as_of_ms)}{'' if found.live else ' (as far as the log has been read)'}"
+    )
     return lines
 
 
@@ -99,7 +103,7 @@ def explanation(found: Found, policy: Policy) -> list[str]:
     mode = policy.lifecycle.mode
     return [
         f"{found.customer_id} is {ledger.standing.lifecycle} since "
-        f"{day(found.state.lifecycle_since_ms)}"
+        f"{day(found.state.lifecycle_since_ms, policy)}"
         + (
             f" ({', '.join(ledger.standing.flags).replace('_', ' ')})"
             if ledger.standing.flags
@@ -109,7 +113,7 @@ def explanation(found: Found, policy: Policy) -> list[str]:
         f"Usual rhythm: one purchase every {ledger.cadence_days:.1f} days, from "
         f"{_plural(gaps, 'gap')} of their own and the typical {prior:g} days counted twice.",
         f"Silent for {_plural(silence_days(found, policy), 'day')} since "
-        f"{day(ledger.last_purchase_ms or 0)}.",
+        f"{day(ledger.last_purchase_ms or 0, policy)}.",
         *(_limit_line(ledger, name, policy) for name in ("overdue", "dormant", "churned")),
         f"Limits are {mode} (preset {policy.preset}) and were frozen at the last purchase.",
     ]
@@ -125,12 +129,12 @@ def _limit_line(ledger: Ledger, name: str, policy: Policy) -> str:
         if policy.lifecycle.mode == "adaptive"
         else f"fixed at {limit.fixed_days:g}"
     )
-    return f"{name.capitalize()} after more than {_plural(days, 'day')} ({how}): on {day(on_ms)}."
+    return f"{name.capitalize()} after more than {_plural(days, 'day')} ({how}): on {day(on_ms, policy)}."
 
 
 def history_table(changes: list[dict[str, Any]]) -> Table:
     """Published changes, oldest first."""
-    table = Table("when", "what", "from", "to", "why", box=None, pad_edge=False)
+    table = Table("when (UTC)", "what", "from", "to", "why", box=None, pad_edge=False)
     for change in changes:
         table.add_row(
             change["at"][:16].replace("T", " "),

@@ -65,6 +65,7 @@ def test_a_change_is_a_cloudevent_in_binary_mode_keyed_by_customer() -> None:
         "ce_time": b"2017-03-01T00:00:00.000Z",
         "ce_subject": "Zoë 🛍️".encode(),
         "content-type": b"application/json",
+        "source.namespace": b"main",
         "source.partition": b"3",
         "source.offset": b"41872",
     }
@@ -117,6 +118,7 @@ def test_a_dead_letter_is_the_record_as_it_was_with_the_reason_and_the_place() -
         "error.reason": b"invalid",
         "error.detail": "amount_minor: négatif".encode(),
         "source.topic": b"customer-events.v1",
+        "source.namespace": b"main",
         "source.partition": b"3",
         "source.offset": b"41872",
     }

@@ -147,6 +147,18 @@ def test_a_store_emptied_in_mid_stream_is_folded_anew_by_the_running_worker(
     assert worker.poll() is None
 
 
+def test_a_store_emptied_at_night_is_folded_anew_though_nothing_arrives(
+    here: Installation, config: Path, purchases: list[SourceRecord]
+) -> None:
+    here.start("worker", config)
+    here.publish(purchases[:500])
+    here.wait_until_folded()
+    here.redis.flushall()
+    here.wait_until_folded()
+    states, _ = here.oracle()
+    assert here.states() == states
+
+
 def test_a_worker_refuses_states_of_another_log(
     here: Installation, config: Path, purchases: list[SourceRecord]
 ) -> None:

@@ -61,7 +61,7 @@ class Terminal:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         return Ran(ended.returncode, ended.stdout, ended.stderr)
 

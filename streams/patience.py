@@ -1,0 +1,19 @@
+"""Trying again: pauses that grow, with jitter, for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
+
+async def attempts() -> AsyncIterator[None]:
+    """Now, and again after each pause; never ends by itself."""
+    pause_s = FIRST_PAUSE_S
+    while True:
+        yield
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
