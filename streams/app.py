@@ -102,6 +102,7 @@ class Worker:
         fold = PartitionFold(
             log, self._policy, self._store, self._records_exist, lambda: secrets.token_bytes(8)
         )
+        fold.store_offset = meta.offset
         self.lane.open(partition, fold)
         logger.info("partition %d: reading from %d of %d", partition, meta.offset, extent.end)
         return meta.offset
@@ -153,7 +154,7 @@ class Worker:
             await self._read_again()
             return
         shared = await self._store.offer_newest(fold.newest or Newest(0, 0))
-        if not await self._has_read_to_end(partition) or shared.appended_ms == 0:
+        if not await self._has_read_to_end(partition, fold) or shared.appended_ms == 0:
             return
         now_ms = wall_ms()
         silent = source_is_silent(now_ms, shared, self._policy)
@@ -178,11 +179,13 @@ class Worker:
 
     async def _was_rolled_back(self, partition: int, fold: PartitionFold) -> bool:
         """Whether the store stands before what was written to it: emptied, or an older copy."""
-        return (await self._store.load(partition, ())).meta.offset < fold.applied_offset
+        return (await self._store.load(partition, ())).meta.offset < fold.store_offset
 
-    async def _has_read_to_end(self, partition: int) -> bool:
+    async def _has_read_to_end(self, partition: int, fold: PartitionFold) -> bool:
         consumer = cast(Consumer, self.app.consumer)
-        return self.lane.idle(partition) and await consumer.has_read_to_end(TP(LOG, partition))
+        return self.lane.idle(partition) and await consumer.has_read_to_end(
+            TP(LOG, partition), fold.store_offset
+        )
 
     def run(self, log_level: str) -> None:
         """Run until a signal or a failure; does not return.

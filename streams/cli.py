@@ -9,17 +9,18 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from enum import IntEnum
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from models.policy import Policy, PolicyError
+from streams.cli_exits import Exit, err, errors, fail
 from streams.settings import Settings, SettingsError, load_policy, load_settings
 
 if TYPE_CHECKING:
@@ -28,20 +29,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Exit(IntEnum):
-    """How a command ended."""
-
-    FAILURE = 1
-    USAGE = 2
-    NOT_FOUND = 3
-    DEPENDENCY_DOWN = 4
-
-
 class Given:
     """The options before the command."""
 
     config: Path | None = None
     log_level: str = "INFO"
+    settings: Mapping[str, str | None] = MappingProxyType({})
 
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -65,7 +58,6 @@ _LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
 out = Console(soft_wrap=True, emoji=False)
-err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 @app.callback()
@@ -76,9 +68,17 @@ def options(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings in the log.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More in the log.")] = False,
+    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka brokers.")] = None,
+    redis_url: Annotated[str | None, typer.Option(help="Redis or Valkey.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Which installation.")] = None,
 ) -> None:
     """Purchases in, customers' states out."""
     Given.config = config
+    Given.settings = {
+        "bootstrap_servers": bootstrap_servers,
+        "redis_url": redis_url,
+        "namespace": namespace,
+    }
     Given.log_level = "WARNING" if quiet else "DEBUG" if verbose else "INFO"
 
 
@@ -104,7 +104,7 @@ def run_worker() -> None:
     from streams.processes import run_worker as worker
 
     settings, policy = _settings(), _policy()
-    with _errors():
+    with errors():
         _reach_the_log(settings)
         worker(settings, policy, Given.log_level)
 
@@ -119,7 +119,7 @@ def run_relay() -> None:
 
     dictConfig(logging_config(Given.log_level))
     settings = _settings()
-    with _errors():
+    with errors():
         relay(settings)
 
 
@@ -130,12 +130,12 @@ def run_all() -> None:
 
     settings = _settings()
     _policy()
-    with _errors():
+    with errors():
         _reach_the_log(settings)
     before = [] if Given.config is None else ["--config", str(Given.config)]
     ended = both(settings, [*before, *_LEVEL_OPTIONS.get(Given.log_level, [])])
     if ended:
-        _fail(ended, Exit.FAILURE)
+        fail(ended, Exit.FAILURE)
 
 
 @topics_app.command("create")
@@ -145,7 +145,7 @@ def topics_create() -> None:
     from streams.topics import TOPICS
 
     settings = _settings()
-    with _errors():
+    with errors():
         made = LogInspector(settings.bootstrap_servers).create(
             TOPICS, settings.partitions, settings.replication
         )
@@ -240,13 +240,13 @@ def replay_file(
     from streams.replay_command import replay_to_topic
 
     if not to_topic:
-        _fail("say where to: --to-topic writes into customer-events.v1", Exit.USAGE)
+        fail("say where to: --to-topic writes into customer-events.v1", Exit.USAGE)
     try:
         pace = parse_speed(speed)
     except BadSpeed as error:
-        _fail(f"--speed: {error}", Exit.USAGE)
+        fail(f"--speed: {error}", Exit.USAGE)
     settings, policy = _settings(), _policy()
-    with _errors():
+    with errors():
         published = replay_to_topic(path, pace, settings, policy, err)
     if as_json:
         _print_json(published._asdict())
@@ -293,16 +293,16 @@ def _reach_the_log(settings: Settings) -> None:
 
 def _settings() -> Settings:
     try:
-        return load_settings(Given.config, dict(os.environ))
+        return load_settings(Given.config, dict(os.environ), **Given.settings)
     except (SettingsError, PolicyError) as error:
-        _fail(str(error), Exit.USAGE)
+        fail(str(error), Exit.USAGE)
 
 
 def _policy() -> Policy:
     try:
         return load_policy(Given.config)
     except (SettingsError, PolicyError) as error:
-        _fail(str(error), Exit.USAGE)
+        fail(str(error), Exit.USAGE)
 
 
 def _find(raw_id: str) -> Found:
@@ -312,10 +312,10 @@ def _find(raw_id: str) -> Found:
     try:
         customer_id = normalised_id(raw_id)
     except NotAnId as error:
-        _fail(str(error), Exit.USAGE)
+        fail(str(error), Exit.USAGE)
     found = _run(lambda: _with_lookup(lambda look: look.customer(customer_id, wall_ms())))
     if found is None:
-        _fail("nobody is known by that id", Exit.NOT_FOUND)
+        fail("nobody is known by that id", Exit.NOT_FOUND)
     return found
 
 
@@ -341,49 +341,12 @@ def _run(work: Callable[[], Awaitable[T]]) -> T:
     async def awaited() -> T:
         return await work()
 
-    with _errors():
+    with errors():
         return asyncio.run(awaited())
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn what can go wrong into one line and an exit code."""
-    from streams.log import KafkaUnavailable, TopicMissing
-    from streams.refusal import Refused
-    from streams.store import StoreUnavailable
-
-    try:
-        yield
-    except (KafkaUnavailable, StoreUnavailable) as error:
-        _fail(str(error), Exit.DEPENDENCY_DOWN)
-    except TopicMissing as error:
-        _fail(str(error), Exit.NOT_FOUND)
-    except Exception as error:
-        if isinstance(error, (Refused, *_expected())):
-            _fail(str(error), Exit.FAILURE)
-        raise
-
-
-def _expected() -> tuple[type[Exception], ...]:
-    """Errors of modules that only some commands import; those not imported can't be raised."""
-    names = (
-        ("streams.demo", "DemoFailed"),
-        ("streams.local", "LocalServerError"),
-        ("streams.sources", "SourceError"),
-        ("streams.lookup", "NothingYet"),
-        ("models.codec", "CorruptState"),
-        ("models.codec", "NewerSchema"),
-    )
-    return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
 
 
 def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-
-
-def _fail(message: str, code: Exit) -> NoReturn:
-    err.print(f"segmenter: {message}", style="red", markup=False, highlight=False)
-    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

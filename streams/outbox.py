@@ -84,8 +84,11 @@ class KafkaSender:
         )
 
     def close(self) -> None:
-        """Close the connection."""
-        self._producer.close(timeout=5)
+        """Close the connection; what is not acknowledged by then stays in the outbox."""
+        try:
+            self._producer.close(timeout=5)
+        except KafkaError as error:
+            logger.warning("relay: %s", error)
 
 
 async def relay_once(store: Store, partition: int, sender: Sender) -> Counter[str]:
@@ -98,6 +101,10 @@ async def relay_once(store: Store, partition: int, sender: Sender) -> Counter[st
     return Counter(row.topic for _, row in waiting[:sent])
 
 
+async def _anything_waits(store: Store, partitions: int) -> bool:
+    return any([await store.outbox(partition, 1) for partition in range(partitions)])
+
+
 async def relay(store: Store, partitions: int, sender: Sender, stop: asyncio.Event) -> Counter[str]:
     """Relay every partition's outbox until `stop` is set; answers what was sent where."""
     total: Counter[str] = Counter()
@@ -107,7 +114,8 @@ async def relay(store: Store, partitions: int, sender: Sender, stop: asyncio.Eve
             for partition in range(partitions):
                 moved += await relay_once(store, partition, sender)
             total += moved
-            pause_s = 0.0 if moved else IDLE_PAUSE_S
+            stuck = not moved and await _anything_waits(store, partitions)
+            pause_s = TROUBLE_PAUSE_S if stuck else 0.0 if moved else IDLE_PAUSE_S
         except StoreUnavailable as error:
             logger.warning("relay: waiting: %s", error)
             pause_s = TROUBLE_PAUSE_S

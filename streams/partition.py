@@ -65,7 +65,7 @@ class PartitionFold:
     Attributes:
         tally: what was folded, by kind.
         newest: the last event folded here; None before the first.
-        applied_offset: where the store stood after the last write from here.
+        store_offset: where the store stood when it was last seen from here.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class PartitionFold:
         self._new_nonce = new_nonce
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
-        self.applied_offset = 0
+        self.store_offset = 0
 
     async def handle(self, batch: Batch) -> Seek | None:
         """Fold a batch; idempotent.
@@ -110,6 +110,7 @@ class PartitionFold:
             meta = loaded.meta
             _leave_the_relay_time(loaded)
             if meta.offset >= end:
+                self.store_offset = meta.offset
                 return None
             if meta.offset < start and await self._records_exist(
                 self._log.partition, meta.offset, start
@@ -152,7 +153,7 @@ class PartitionFold:
         self.tally.update(folding.tally if applied else {"fenced": 1})
         if applied:
             self.newest = folding.newest or self.newest
-            self.applied_offset = next_offset
+            self.store_offset = next_offset
         return applied
 
 

@@ -98,7 +98,7 @@ def run_all(settings: Settings, options: list[str]) -> str:
     """Run worker and relay until a signal; answers what ended them."""
     children = Children({**os.environ, **as_environment(settings)}, options)
     stop = threading.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, lambda _number, _frame: stop.set())
     children.start("worker", "relay")
     ended = None

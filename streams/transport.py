@@ -111,8 +111,14 @@ class Consumer(driver.Consumer):
     def _mine(self) -> dict[int, TP]:
         return {tp.partition: tp for tp in self.assignment() if tp.topic == self.transport.log}
 
-    async def has_read_to_end(self, tp: TP) -> bool:
-        """By the position of reading: a transaction marker at the end is no record to wait for."""
+    async def has_read_to_end(self, tp: TP, folded_to: int) -> bool:
+        """Whether nothing is left to read, and all that was fetched has been folded.
+
+        By the position of reading: a transaction marker at the end is no record to wait for. A
+        fetch may still be on its way through Faust, so its end must not lie beyond `folded_to`.
+        """
+        if self._fetched_to.get(tp, folded_to + 1) > folded_to:
+            return False
         try:
             end = cast(int | None, self.highwater(tp))
             return end is not None and await self.position(tp) == end

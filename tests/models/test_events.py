@@ -90,7 +90,7 @@ def test_a_record_without_a_value_is_a_tombstone_whatever_its_kind() -> None:
         (None, PURCHASE, Reason.MISSING_KIND, "no header 'kind'"),
         ("bought", PURCHASE, Reason.UNKNOWN_KIND, "kind 'bought' is not one of erasure, profile"),
         ("transfer", PURCHASE, Reason.UNSUPPORTED_KIND, "'transfer' are not acted on yet"),
-        ("purchase", b"x" * 1_048_577, Reason.TOO_LARGE, "1048577 bytes; at most 1048576"),
+        ("purchase", b"x" * 1_000_001, Reason.TOO_LARGE, "1000001 bytes; at most 1000000"),
         ("purchase", b'{"customer_id": "\xff"}', Reason.NOT_UTF8, "byte 17 is not valid UTF-8"),
         ("purchase", b'{"customer_id": "c1"', Reason.NOT_JSON, "Invalid JSON"),
         ("purchase", b"", Reason.NOT_JSON, "Invalid JSON"),

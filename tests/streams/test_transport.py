@@ -13,6 +13,8 @@ from faust.types import TP
 from streams.topics import LOG
 from streams.transport import Consumer
 
+HELD_AT = 100  # where reading of partition 0 begins
+
 
 class Held(Consumer):
     """A consumer without Faust and Kafka: it holds what a test says and notes its seeks."""
@@ -34,7 +36,7 @@ class Held(Consumer):
         await asyncio.sleep(0.01)
         if self.meanwhile:
             self.held = set(self.meanwhile.pop(0))
-        return {each: 100 + each for each in partitions}
+        return {each: HELD_AT + each for each in partitions}
 
     async def _refused(self, error: BaseException) -> None:
         self.refusals.append(error)
@@ -89,5 +91,14 @@ async def test_two_seeks_at_once_come_one_after_the_other() -> None:
 
 async def test_a_partition_that_is_held_no_more_is_not_read_to_its_end() -> None:
     consumer = Held(0)
-    assert await consumer.has_read_to_end(TP(LOG, 0))
-    assert not await consumer.has_read_to_end(TP(LOG, 1))
+    await consumer.perform_seek()
+    assert await consumer.has_read_to_end(TP(LOG, 0), HELD_AT)
+    assert not await consumer.has_read_to_end(TP(LOG, 1), HELD_AT)
+
+
+async def test_a_fetch_still_on_its_way_is_not_read_to_its_end() -> None:
+    consumer = Held(0)
+    await consumer.perform_seek()
+    consumer._fetched_to[TP(LOG, 0)] = HELD_AT + 5
+    assert not await consumer.has_read_to_end(TP(LOG, 0), HELD_AT)
+    assert await consumer.has_read_to_end(TP(LOG, 0), HELD_AT + 5)
