@@ -86,6 +86,9 @@ class Worker:
             self.lane.close(partition)
         if not partitions:
             return {}
+        unfit = await self._store.unfit()
+        if unfit is not None:
+            raise Refused(unfit)
         facts, extents = await asyncio.to_thread(self._ask_log, partitions)
         await self._store.set_partitions(facts.partitions)
         return {each: await self._open(each, facts, extents[each]) for each in partitions}

@@ -117,6 +117,10 @@ class MemoryStore:
             self._newest = newest
         return self._newest
 
+    async def unfit(self) -> str | None:
+        """See `Store.unfit`."""
+        return None
+
     async def set_partitions(self, partitions: int) -> None:
         """See `Store.set_partitions`."""
         self._partition_count = partitions

@@ -175,6 +175,22 @@ class RedisStore:
         return Newest(int(appended), int(at))
 
     @_or_unavailable
+    async def unfit(self) -> str | None:
+        """See `Store.unfit`. A Redis that does not tell its settings is trusted."""
+        try:
+            told: Any = await self._client.config_get("maxmemory-policy")
+        except ResponseError:  # managed Redis may forbid CONFIG
+            return None
+        policy = next(iter(told.values()), "noeviction")
+        policy = policy.decode() if isinstance(policy, bytes) else policy
+        if policy == "noeviction":
+            return None
+        return (
+            f"Redis has maxmemory-policy {policy}: an evicted state would be a lost customer; "
+            "run: redis-cli CONFIG SET maxmemory-policy noeviction"
+        )
+
+    @_or_unavailable
     async def set_partitions(self, partitions: int) -> None:
         """See `Store.set_partitions`."""
         await self._client.set(partitions_key(self._namespace), partitions)

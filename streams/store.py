@@ -159,6 +159,9 @@ class Store(Protocol):
     async def offer_newest(self, newest: Newest) -> Newest:
         """Share the newest event seen; answers the newest that any owner has shared."""
 
+    async def unfit(self) -> str | None:
+        """Why states must not be kept here, and the remedy; None if they may."""
+
     async def set_partitions(self, partitions: int) -> None:
         """Note how many partitions there are, for those who only look things up."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from streams.keys import history_field
+from streams.local import LocalStore
 from streams.redis_store import RedisStore, connect
 from streams.store import (
     HISTORY_SLOTS,
@@ -21,6 +23,7 @@ from streams.store import (
     OutboxRow,
     Store,
 )
+from tests.real_parts import RealParts
 
 P = 3
 HOSTILE_IDS = (
@@ -294,3 +297,19 @@ async def test_no_customer_id_is_part_of_a_keys_text(
         shared = {f"seg:{namespace}:{name}".encode() for name in ("newest", "partitions")}
         assert keys == {f"{tag}{name}".encode() for name in names} | shared
         assert await client.hexists(store.keys(P).history, history_field(ids[0], 0))
+
+
+async def test_a_redis_that_evicts_is_unfit_to_keep_states(
+    real_parts: RealParts, server_name: str, tmp_path: Path
+) -> None:
+    server = real_parts.server(server_name, tmp_path)
+    assert isinstance(server, LocalStore)
+    with server:
+        async with connect(server.url) as client:
+            store = RedisStore(client, "main")
+            assert await store.unfit() is None
+            await client.config_set("maxmemory-policy", "allkeys-lru")
+            said = await store.unfit()
+            assert said is not None
+            assert "maxmemory-policy allkeys-lru" in said
+            assert said.endswith("run: redis-cli CONFIG SET maxmemory-policy noeviction")
