@@ -20,6 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.log import LogInspector
 from streams.outbox import Sender
 from streams.store import OutboxRow
+from streams.topics import LOG
 
 TAIL_RECORDS = 5_000  # of each partition; a longer walk may be repeated in part, under the same ids
 POLL_MS = 200
@@ -118,6 +119,8 @@ def _note_until(consumer: Any, ends: Mapping[Any, int], marks: Marks) -> None:
 
 
 def _place(row: OutboxRow) -> _Place | None:
+    if row.topic == LOG:  # a record that is only sent on: its headers are its producer's own
+        return None
     headers = dict(row.headers)
     try:
         partition, offset = int(headers["source.partition"]), int(headers["source.offset"])

@@ -73,7 +73,7 @@ class KafkaSender:
         """
         source = dict(row.headers).get("source.partition")
         partition = None
-        if source is not None:
+        if source is not None and row.topic != LOG:  # there the headers are the producer's own
             partition = int(source) % len(self._producer.partitions_for(row.topic) or {0})
         return self._producer.send(
             row.topic,

@@ -70,7 +70,6 @@ class Publisher:
 
     def __init__(self, bootstrap_servers: str, partitions: int, zone: ZoneInfo) -> None:
         self._partitions, self._zone = partitions, zone
-        self._unsent = 0
         self._failure: BaseException | None = None
         try:
             self._producer: Any = KafkaProducer(

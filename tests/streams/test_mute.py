@@ -121,3 +121,10 @@ def test_effects_of_one_partition_stay_in_one_partition_whatever_their_key(
     sender.close()
     extents = inspector.extents("kept-together", range(4))
     assert [extents[each].end for each in range(4)] == [0, 0, len(keys), 0]
+
+
+def test_a_producers_own_source_headers_mute_nothing() -> None:
+    astray = row(1, "x")._replace(topic=LOG)
+    sender = MutingSender(inner := Recorder(), marked(astray, astray))
+    assert sender.send([astray]) == 1
+    assert inner.sent == [astray]
