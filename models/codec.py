@@ -1,8 +1,8 @@
 """CustomerState ⇄ bytes: a MessagePack array that begins with its schema version.
 
 Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
-always gives the same bytes. A newer schema is refused; an older one would be migrated in
-`decode_state`, where the version is read.
+always gives the same bytes. Another schema is refused: what an older one did not remember can only
+be had by folding the log anew.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import msgpack
 from models.customer import Attribute, CustomerState, Remembered
 from models.ledger import Ledger, Standing
 from models.lifecycle import Limits, State, Trigger
+from models.sketch import Contribution
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: typical gap of each purchase, RFM groups, contribution to the sketch
+_REMEDY = "restore the store from a backup, or fold the log anew under another namespace"
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
 
@@ -38,18 +40,12 @@ def encode_state(state: CustomerState) -> bytes:
             _ledger_fields(state.current),
             _ledger_fields(state.settled) if state.settled_through_ms >= 0 else None,
             state.settled_through_ms,
-            [
-                (
-                    e.at_ms,
-                    e.event_hash,
-                    e.order_hash,
-                    e.spent_minor,
-                    e.refunded_minor,
-                    e.is_purchase,
-                )
-                for e in state.remembered
-            ],
-            {name: (a.at_ms, a.event_hash, a.value) for name, a in state.attributes.items()},
+            state.remembered,
+            dict(state.attributes),
+            dict(state.groups),
+            state.regroup_ms,
+            state.contribution,
+            state.renew_ms,
         )
     )
     return packed
@@ -65,30 +61,40 @@ def decode_state(packed: bytes) -> CustomerState:
     try:
         fields = msgpack.unpackb(packed, use_list=False)
         version = fields[0]
-        if version < 1:
-            raise CorruptState(f"there is no schema {version}")
+        if version < SCHEMA_VERSION:
+            raise CorruptState(f"a state has schema {version}; {_REMEDY}")
         if version > SCHEMA_VERSION:
             raise NewerSchema(
                 f"a state has schema {version}, this version reads up to {SCHEMA_VERSION}; "
                 "run a version at least as new as the one that wrote it"
             )
-        _, known_since_ms, sequence, current, settled, through_ms, remembered, attributes = fields
+        _, known_since_ms, sequence, current, settled, through_ms, remembered = fields[:7]
+        attributes, groups, regroup_ms, contribution, renew_ms = fields[7:]
         return CustomerState(
             known_since_ms=known_since_ms,
             sequence=sequence,
             current=_ledger(current),
             settled=Ledger() if settled is None else _ledger(settled),
             settled_through_ms=through_ms,
-            remembered=tuple(Remembered(*event) for event in remembered),
+            remembered=tuple(map(_remembered, remembered)),
             attributes={name: Attribute(*each) for name, each in attributes.items()},
+            groups=groups,
+            regroup_ms=regroup_ms,
+            contribution=None if contribution is None else Contribution(*contribution),
+            renew_ms=renew_ms,
         )
     except (NewerSchema, CorruptState):
         raise
     except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptState(
-            f"{len(packed)} bytes are not a customer's state ({error}); restore the store from a "
-            "backup, or fold the log anew under another namespace"
+            f"{len(packed)} bytes are not a customer's state ({error}); {_REMEDY}"
         ) from error
+
+
+def _remembered(event: tuple[Any, ...]) -> Remembered:
+    if len(event) != len(Remembered._fields):
+        raise ValueError("an event has other fields")
+    return tuple.__new__(Remembered, event)
 
 
 def _ledger_fields(ledger: Ledger) -> tuple[Any, ...]:

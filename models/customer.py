@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from models.ledger import Ledger, Standing, Transition
 from models.policy import Policy
+from models.sketch import Contribution
 
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_CHARACTERS = 4_096  # names and values of one customer; 500 states fit one script
@@ -38,6 +39,8 @@ class Remembered(NamedTuple):
         refunded_minor: of a refund: its amount; 0 once its purchase was settled without it.
             Of a purchase: what refunds that have been settled gave back.
         is_purchase: False for a refund.
+        prior_centidays: the typical gap that was known when the event was folded, in hundredths
+            of a day: a population learned later moves no limit that was frozen here.
     """
 
     at_ms: int
@@ -46,6 +49,7 @@ class Remembered(NamedTuple):
     spent_minor: int
     refunded_minor: int
     is_purchase: bool
+    prior_centidays: int
 
     @property
     def undone(self) -> bool:
@@ -80,6 +84,11 @@ class CustomerState(NamedTuple):
         remembered: the events between the two ledgers.
         attributes: name → newest write.
         sequence: effects published so far.
+        groups: RFM scheme → group, of the schemes that are published; none before the first
+            population.
+        regroup_ms: when silence alone next changes a group; None if it does not.
+        contribution: what the customer counts for in the partition's sketch; None: nothing.
+        renew_ms: when the contribution is to be made anew; None while it is up to date.
     """
 
     known_since_ms: int
@@ -89,6 +98,10 @@ class CustomerState(NamedTuple):
     remembered: tuple[Remembered, ...] = ()
     attributes: Mapping[str, Attribute] = MappingProxyType({})
     sequence: int = 0
+    groups: Mapping[str, str] = MappingProxyType({})
+    regroup_ms: int | None = None
+    contribution: Contribution | None = None
+    renew_ms: int | None = None
 
     @property
     def standing(self) -> Standing:
@@ -103,7 +116,11 @@ class CustomerState(NamedTuple):
     @property
     def next_deadline_ms(self) -> int | None:
         """The one next moment at which time alone changes this customer."""
-        return self.current.due_ms
+        due_ms = self.current.due_ms
+        for each in (self.regroup_ms, self.renew_ms):
+            if each is not None and (due_ms is None or each < due_ms):
+                due_ms = each
+        return due_ms
 
     def knows(self, event_hash: int) -> bool:
         """Whether this event was folded before, as far as ids are remembered."""
@@ -146,7 +163,10 @@ def tell_one(
     if event.undone:
         return ledger.give_back(event.refunded_minor - event.spent_minor), ()
     ledger, due = ledger.advance(event.at_ms, policy)
-    ledger, moved = ledger.buy(event.at_ms, event.spent_minor, event.event_hash, policy)
+    prior_gap_days = event.prior_centidays / 100
+    ledger, moved = ledger.buy(
+        event.at_ms, event.spent_minor, event.event_hash, prior_gap_days, policy
+    )
     return ledger.give_back(event.refunded_minor), (*due, *moved)
 
 

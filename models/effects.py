@@ -22,6 +22,7 @@ class EffectType(StrEnum):
 
     LIFECYCLE_CHANGED = "lifecycle.changed"
     CUSTOMER_WON_BACK = "customer.won_back"
+    RFM_CHANGED = "rfm.changed"
     CUSTOMER_ERASED = "customer.erased"
 
 
@@ -35,6 +36,7 @@ class Why(StrEnum):
     TENURE = "tenure"
     LATE_PURCHASE = "late_purchase"
     ERASURE = "erasure"
+    POPULATION = "population_updated"
 
 
 _WHY_DUE = {
@@ -64,6 +66,16 @@ class Cause(NamedTuple):
         return cls(_event_key(event_hash(event_id)), at_ms, why)
 
     @classmethod
+    def of_crossing(cls, at_ms: int) -> Self:
+        """A silence grew past an edge of the population."""
+        return cls(f"crossing:{at_ms}", at_ms, Why.SILENCE)
+
+    @classmethod
+    def of_population(cls, version: int, at_ms: int) -> Self:
+        """A new population came into force."""
+        return cls(f"population:{version}", at_ms, Why.POPULATION)
+
+    @classmethod
     def of_transition(cls, transition: Transition) -> Self:
         """A step on the timeline: the purchase, or the deadline, that made it."""
         if transition.event_hash is not None:
@@ -83,31 +95,35 @@ class PublishChange(NamedTuple):
         type: the CloudEvents type.
         customer_id: whose change.
         cause: an event or a deadline.
-        before: None for a customer who was not known.
-        after: None for one who was erased.
-        since_ms: when the lifecycle state in `after` began, event time.
+        before: a standing, or the name of an RFM group; None for a customer who was not known, or
+            was in no group.
+        after: the same; None for one who was erased, or is in no group any more.
+        since_ms: when `after` began, event time.
         sequence: counts the customer's effects from 1; a reader drops any that is not newer.
         retracts: ids of earlier effects that a late event has proved false.
+        scheme: of the RFM group; "" for other effects.
     """
 
     type: EffectType
     customer_id: str
     cause: Cause
-    before: Standing | None
-    after: Standing | None
+    before: Standing | str | None
+    after: Standing | str | None
     since_ms: int
     sequence: int
     retracts: tuple[str, ...] = ()
+    scheme: str = ""
 
     @property
     def effect_id(self) -> str:
         """32 hex digits, unique to the cause."""
-        return effect_id(self.customer_id, self.type, self.cause)
+        return effect_id(self.customer_id, self.type, self.cause, self.scheme)
 
 
-def effect_id(customer_id: str, effect_type: EffectType, cause: Cause) -> str:
+def effect_id(customer_id: str, effect_type: EffectType, cause: Cause, scheme: str = "") -> str:
     """Name an effect by what caused it."""
-    text = "\x1f".join((customer_id, effect_type, cause.key))
+    kind = f"{effect_type}:{scheme}" if scheme else effect_type
+    text = "\x1f".join((customer_id, kind, cause.key))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -187,6 +187,13 @@ class Tick(_Record):
     at_ms: Annotated[StrictInt, Field(ge=0, lt=_LAST_MS)]
 
 
+class PopulationLearned(_Record):
+    """A new population; its body stands in `populations.v1`. Written by the learner."""
+
+    version: Annotated[StrictInt, Field(ge=1, le=2**53)]
+    digest: Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
 class Kind(StrEnum):
     """The value of the header `kind`. The log's format is final; some kinds are not yet acted on."""
 
@@ -202,14 +209,17 @@ class Kind(StrEnum):
 
 
 CustomerEvent = Purchase | Refund | Profile | Erasure
-Event = CustomerEvent | Tick
+Control = Tick | PopulationLearned
+Event = CustomerEvent | Control
 _MODELS: dict[str, type[Event]] = {
     Kind.PURCHASE: Purchase,
     Kind.REFUND: Refund,
     Kind.PROFILE: Profile,
     Kind.ERASURE: Erasure,
     Kind.TICK: Tick,
+    Kind.POPULATION: PopulationLearned,
 }
+_OFFERED = sorted({*_MODELS} - {Kind.POPULATION})  # the learner writes that one, nobody else
 
 
 class LogRecord(NamedTuple):
@@ -240,8 +250,8 @@ class Read(NamedTuple):
     at_ms: int
 
 
-def read_record(record: LogRecord, topic: str) -> Read | Tick | Tombstone | Rejected:
-    """Read one record of the log; total: any bytes give one of the four.
+def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | Rejected:
+    """Read one record of the log; total: any bytes give one of them.
 
     Args:
         record: as fetched.
@@ -264,6 +274,8 @@ def read_record(record: LogRecord, topic: str) -> Read | Tick | Tombstone | Reje
         return Rejected(Reason.INVALID, str(error)[:200])
     except OverflowError as error:
         return Rejected(Reason.INVALID, f"a number is out of range: {error}")
+    if isinstance(event, PopulationLearned):
+        return event
     at_ms = event.at_ms
     if at_ms > record.timestamp_ms + MAX_FUTURE_MS:
         return Rejected(
@@ -286,9 +298,7 @@ def _model_for(kind: bytes | None) -> type[Event] | Rejected:
         return _MODELS[name]
     if name in set(Kind):
         return Rejected(Reason.UNSUPPORTED_KIND, f"records of kind {name!r} are not acted on yet")
-    return Rejected(
-        Reason.UNKNOWN_KIND, f"kind {name!r} is not one of {', '.join(sorted(_MODELS))}"
-    )
+    return Rejected(Reason.UNKNOWN_KIND, f"kind {name!r} is not one of {', '.join(_OFFERED)}")
 
 
 def _event_id(event: CustomerEvent, record: LogRecord, topic: str) -> str:
@@ -309,6 +319,11 @@ def _rejected(value: bytes, error: Mapping[str, Any]) -> Rejected:
         return Rejected(Reason.NOT_JSON, str(error["msg"]))
     key = ".".join(str(part)[:64] for part in error["loc"]) or "(the whole value)"
     return Rejected(Reason.INVALID, f"{key}: {error['msg']}"[:500])
+
+
+def encode_population_learned(version: int, digest: str) -> bytes:
+    """The body of the record that brings a population into force; header `kind: population`."""
+    return json.dumps({"version": version, "digest": digest}).encode()
 
 
 def encode_tick(at_ms: int) -> bytes:

@@ -132,7 +132,7 @@ class Ledger(NamedTuple):
         return ledger.with_next_deadline(policy), moved
 
     def buy(
-        self, at_ms: int, amount_minor: int, event_hash: int, policy: Policy
+        self, at_ms: int, amount_minor: int, event_hash: int, prior_gap_days: float, policy: Policy
     ) -> tuple[Ledger, tuple[Transition, ...]]:
         """Add a purchase that is not older than anything told so far.
 
@@ -140,7 +140,8 @@ class Ledger(NamedTuple):
             at_ms: event time; `advance` to it first.
             amount_minor: minor units of the reporting currency.
             event_hash: names the purchase in the transition.
-            policy: for cadence and limits, frozen here until the next purchase.
+            prior_gap_days: the typical gap, for the cadence.
+            policy: for the limits; cadence and limits are frozen until the next purchase.
         """
         before, day = self.standing, day_of(at_ms, policy.timezone)
         lifecycle = after(before.lifecycle, Trigger.PURCHASE)
@@ -152,7 +153,7 @@ class Ledger(NamedTuple):
         days = self.recent_days if same_day else (*self.recent_days, day)
         older_days = self.older_days + max(0, len(days) - DAYS_KEPT)
         closed_gaps = older_days + len(days[-DAYS_KEPT:]) - 1
-        cadence = cadence_days(policy.lifecycle.prior_gap_days, closed_gaps, day - first_day)
+        cadence = cadence_days(prior_gap_days, closed_gaps, day - first_day)
         limits = limits_for(cadence, policy.lifecycle)
         new_until_day = self.new_until_day or first_day + policy.lifecycle.new_days
         due_ms, due = next_deadline(standing, limits, day, new_until_day, policy)

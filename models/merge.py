@@ -17,14 +17,21 @@ from models.policy import Policy
 
 
 def merged_states(
-    one: CustomerState, other: CustomerState, clock_ms: int, policy: Policy
+    one: CustomerState,
+    other: CustomerState,
+    clock_ms: int,
+    prior_gap_days: float,
+    policy: Policy,
 ) -> CustomerState:
     """The state of one customer who was known by two ids; commutative.
+
+    It has no RFM groups and contributes to no sketch yet.
 
     Args:
         one: a state.
         other: the other; no event is expected in both, one that is counts once.
         clock_ms: the partition's clock, event time.
+        prior_gap_days: the typical gap.
         policy: the rules in force.
     """
     through_ms = max(one.settled_through_ms, other.settled_through_ms)
@@ -32,7 +39,7 @@ def merged_states(
         settled_first(each, sum(event.at_ms <= through_ms for event in each.remembered), policy)
         for each in (one, other)
     )
-    settled = merged_ledgers(one_settled, other_settled, policy)
+    settled = merged_ledgers(one_settled, other_settled, prior_gap_days, policy)
     known = {event.event_hash: event for event in sorted((*one_left, *other_left))}
     events = tuple(sorted(known.values()))
     current, _ = told(settled, events, clock_ms, policy)
@@ -47,7 +54,7 @@ def merged_states(
     )
 
 
-def merged_ledgers(one: Ledger, other: Ledger, policy: Policy) -> Ledger:
+def merged_ledgers(one: Ledger, other: Ledger, prior_gap_days: float, policy: Policy) -> Ledger:
     """Sums added, days united, standing of the one who bought last; commutative."""
     if one.last_purchase_ms is None or other.last_purchase_ms is None:
         bought = one if other.last_purchase_ms is None else other
@@ -58,7 +65,7 @@ def merged_ledgers(one: Ledger, other: Ledger, policy: Policy) -> Ledger:
     days = days[-DAYS_KEPT:]
     first_ms = min(one.first_purchase_ms or 0, other.first_purchase_ms or 0)
     cadence = cadence_days(
-        policy.lifecycle.prior_gap_days,
+        prior_gap_days,
         older_days + len(days) - 1,
         days[-1] - day_of(first_ms, policy.timezone),
     )

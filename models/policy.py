@@ -28,6 +28,7 @@ from models.presets import PRESETS
 Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
 Multiple = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+SchemeName = Literal["quintile", "klaviyo", "braze", "china8"]
 
 
 class PolicyError(ValueError):
@@ -138,6 +139,26 @@ class Lifecycle(_Frozen):
         return self
 
 
+class Learning(_Frozen):
+    """How often the population is learned anew."""
+
+    epoch: Literal["day", "week"] = Field(
+        default="week", description="learned at the end of each, in the business time zone"
+    )
+    wait_minutes: Annotated[float, Field(gt=0, le=10_080)] = Field(
+        default=60.0,
+        description="how long a partition that does not reach the end of an epoch is waited for",
+    )
+
+
+class Rfm(_Frozen):
+    """Which RFM groups are kept and published; lookups show those of every scheme."""
+
+    published: tuple[SchemeName, ...] = Field(
+        default=("quintile",), description="a change of group in these schemes is an effect"
+    )
+
+
 class Policy(_Frozen):
     """Everything that decides how a log becomes states."""
 
@@ -145,6 +166,8 @@ class Policy(_Frozen):
     business: Business = Business()
     time: EventTime = EventTime()
     lifecycle: Lifecycle
+    population: Learning = Learning()
+    rfm: Rfm = Rfm()
 
     @cached_property
     def version(self) -> str:

@@ -1,21 +1,22 @@
 """What happens to one customer: time passes, then an event is folded.
 
-    outcome = step(customer_id, state, read, clock_ms, policy)
+    outcome = step(customer_id, state, read, clock_ms, policy, population)
 
 `advance` fires the deadlines that have come due, each stamped with itself. `step` advances the
 customer to the event, folds it, and advances on to the clock of the log: an event that was
 overtaken by the clock but by no tick is told in its place, and nobody is called silent for the
-time between the two. Both are deterministic, and blind to how the log is cut into batches.
+time between the two. `populate` measures a customer against a new population. All three are
+deterministic, and blind to how the log is cut into batches.
 
-Enters: a state (None: nobody by that id), what was read, the clock, the policy.
+Enters: a state (None: nobody by that id), what was read, the clock, the policy, the population.
 Leaves: the new state and effects. Forbidden here: topics, keys, offsets, the wall clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
+from models.announce import announced, sorted_into
 from models.customer import (
     MAX_SUM_MINOR,
     Attribute,
@@ -30,7 +31,7 @@ from models.customer import (
     told,
     too_much,
 )
-from models.effects import Cause, EffectType, PublishChange, Why, ids_of, types_of
+from models.effects import Cause, EffectType, PublishChange, Why, ids_of
 from models.events import (
     MAX_AMOUNT_MINOR,
     Erasure,
@@ -42,8 +43,10 @@ from models.events import (
     Rejected,
 )
 from models.ledger import Transition
+from models.membership import regrouped, renewed
 from models.money import UnknownCurrency, in_reporting_currency
 from models.policy import Policy
+from models.population import Population, prior_gap_days
 
 
 class Outcome(NamedTuple):
@@ -63,15 +66,56 @@ class Outcome(NamedTuple):
 
 
 def advance(
-    customer_id: str, state: CustomerState, to_ms: int, policy: Policy
+    customer_id: str,
+    state: CustomerState,
+    to_ms: int,
+    policy: Policy,
+    population: Population | None,
 ) -> tuple[CustomerState, tuple[PublishChange, ...]]:
     """Let time pass for one customer, up to and including `to_ms` (event time)."""
-    ledger, fired = state.current.advance(to_ms, policy)
-    return _announced(customer_id, state._replace(current=ledger) if fired else state, fired)
+    effects: list[PublishChange] = []
+    while (due_ms := state.next_deadline_ms) is not None and due_ms <= to_ms:
+        state, fired = _fire(customer_id, state, due_ms, policy, population)
+        effects += fired
+    return state, tuple(effects)
+
+
+def _fire(
+    customer_id: str,
+    state: CustomerState,
+    due_ms: int,
+    policy: Policy,
+    population: Population | None,
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """Do what is due at that moment: lifecycle first, then groups, then the contribution."""
+    if state.current.due_ms == due_ms:
+        ledger, fired = state.current.advance(due_ms, policy)
+        return announced(customer_id, state._replace(current=ledger), fired)
+    if state.regroup_ms == due_ms:
+        state, moved = regrouped(state, due_ms, policy, population)
+        return sorted_into(customer_id, state, moved, due_ms, Cause.of_crossing(due_ms))
+    return renewed(state, due_ms, policy), ()
+
+
+def populate(
+    customer_id: str, state: CustomerState, clock_ms: int, policy: Policy, population: Population
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """Measure a customer against a new population; doing it twice changes nothing.
+
+    Only groups change: limits were frozen at the last purchase.
+    """
+    state, moved = regrouped(state, clock_ms, policy, population)
+    cause = Cause.of_population(population.version, clock_ms)
+    return sorted_into(customer_id, state, moved, clock_ms, cause)
 
 
 def step(
-    customer_id: str, state: CustomerState | None, read: Read, clock_ms: int, policy: Policy
+    customer_id: str,
+    state: CustomerState | None,
+    read: Read,
+    clock_ms: int,
+    policy: Policy,
+    population: Population | None,
 ) -> Outcome:
     """Advance one customer to the event, fold it, and advance on to the log's clock.
 
@@ -81,24 +125,55 @@ def step(
         read: the event, with its id and time.
         clock_ms: the partition's clock at this offset, event time, this event included.
         policy: the rules in force.
+        population: the one in force; None before the first.
     """
     due: tuple[PublishChange, ...] = ()
     if state is not None:
-        state, due = advance(customer_id, state, min(read.at_ms, clock_ms), policy)
-    outcome = fold(customer_id, state, read, clock_ms, policy)
-    later: tuple[PublishChange, ...] = ()
-    folded = outcome.state
+        state, due = advance(customer_id, state, min(read.at_ms, clock_ms), policy, population)
+    before = None if state is None else state.current
+    outcome = fold(customer_id, state, read, clock_ms, policy, population)
+    folded, told = outcome.state, due + outcome.effects
     if folded is not None:
-        folded, later = advance(customer_id, folded, clock_ms, policy)
-    if not due and not later:
-        return outcome
-    return outcome._replace(state=folded, effects=(*due, *outcome.effects, *later))
+        if folded.current is not before:
+            folded, moved = _measured(customer_id, folded, read, clock_ms, policy, population)
+            told += moved
+        folded, later = advance(customer_id, folded, clock_ms, policy, population)
+        told += later
+    return Outcome(folded, told, outcome.rejected, outcome.duplicate)
+
+
+def _measured(
+    customer_id: str,
+    state: CustomerState,
+    read: Read,
+    clock_ms: int,
+    policy: Policy,
+    population: Population | None,
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """After the ledger has changed: lifecycle up to the clock, then groups and contribution."""
+    ledger, fired = state.current.advance(clock_ms, policy)
+    state, effects = announced(customer_id, state._replace(current=ledger), fired)
+    state, moved = regrouped(state, clock_ms, policy, population)
+    if moved:
+        why = Why.PURCHASE if isinstance(read.event, Purchase) else Why.REFUND
+        cause = Cause.of_event(read.event_id, read.at_ms, why)
+        state, more = sorted_into(customer_id, state, moved, clock_ms, cause)
+        effects += more
+    return renewed(state, clock_ms, policy), effects
 
 
 def fold(
-    customer_id: str, state: CustomerState | None, read: Read, clock_ms: int, policy: Policy
+    customer_id: str,
+    state: CustomerState | None,
+    read: Read,
+    clock_ms: int,
+    policy: Policy,
+    population: Population | None,
 ) -> Outcome:
-    """Fold one event into a state that has been advanced to it; see `step`."""
+    """Fold one event into a state that has been advanced to it; see `step`.
+
+    Only the ledger, the attributes and the lifecycle's effects: the rest follows from them.
+    """
     match read.event:
         case Erasure():
             return _erased(customer_id, state, read)
@@ -106,14 +181,15 @@ def fold(
             return _described(customer_id, state, read, attributes)
         case Purchase() as event:
             order = order_hash(event.order_id) if event.order_id else 0
-            return _paid(customer_id, state, read, event, order, clock_ms, policy)
+            prior = round(100 * prior_gap_days(policy.lifecycle, population))
+            return _paid(customer_id, state, read, event, order, prior, clock_ms, policy)
         case Refund() as event:
             undoes = (
                 order_hash(event.order_id)
                 if event.order_id
                 else event_hash(event.refunded_event_id or "")
             )
-            return _paid(customer_id, state, read, event, undoes, clock_ms, policy)
+            return _paid(customer_id, state, read, event, undoes, 0, clock_ms, policy)
 
 
 def _erased(customer_id: str, state: CustomerState | None, read: Read) -> Outcome:
@@ -158,6 +234,7 @@ def _paid(
     read: Read,
     event: Purchase | Refund,
     order: int,
+    prior_centidays: int,
     clock_ms: int,
     policy: Policy,
 ) -> Outcome:
@@ -181,9 +258,9 @@ def _paid(
         detail = "amount_minor: this customer's sums would no longer fit into 64 bits"
         return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
     if isinstance(event, Purchase):
-        new = Remembered(read.at_ms, hashed, order, amount, 0, is_purchase=True)
+        new = Remembered(read.at_ms, hashed, order, amount, 0, True, prior_centidays)  # noqa: FBT003
     else:
-        new = Remembered(read.at_ms, hashed, order, 0, amount, is_purchase=False)
+        new = Remembered(read.at_ms, hashed, order, 0, amount, False, 0)  # noqa: FBT003
     state = state._replace(known_since_ms=min(state.known_since_ms, read.at_ms))
     outcome = _told_on(customer_id, state, new, read, clock_ms, policy)
     assert outcome.state is not None
@@ -217,7 +294,7 @@ def _told_on(
     state = state._replace(current=ledger, remembered=events)
     if state.sequence == 0:
         return _introduced(customer_id, state, read, why)
-    return Outcome(*_announced(customer_id, state, moved))
+    return Outcome(*announced(customer_id, state, moved))
 
 
 def _retold(
@@ -239,7 +316,7 @@ def _retold(
     is_purchase, before = isinstance(read.event, Purchase), state.standing
     state = state._replace(current=ledger, remembered=events)
     if is_purchase and _only_adds(read, old, new, until_ms):
-        return Outcome(*_announced(customer_id, state, new[len(old) :]))
+        return Outcome(*announced(customer_id, state, new[len(old) :]))
     still_true = {each for transition in new for each in ids_of(customer_id, transition)}
     retracts = tuple(
         each
@@ -291,28 +368,3 @@ def _introduced(customer_id: str, state: CustomerState, read: Read, why: Why) ->
         sequence=1,
     )
     return Outcome(state, (change,))
-
-
-def _announced(
-    customer_id: str, state: CustomerState, transitions: Iterable[Transition]
-) -> tuple[CustomerState, tuple[PublishChange, ...]]:
-    """Turn steps on the timeline into effects, counting the customer's sequence on."""
-    effects: list[PublishChange] = []
-    for moved in transitions:
-        cause = Cause.of_transition(moved)
-        for effect_type in types_of(moved):
-            sequence = state.sequence + len(effects) + 1
-            effects.append(
-                PublishChange(
-                    effect_type,
-                    customer_id,
-                    cause,
-                    moved.before,
-                    moved.after,
-                    moved.since_ms,
-                    sequence,
-                )
-            )
-    if not effects:
-        return state, ()
-    return state._replace(sequence=state.sequence + len(effects)), tuple(effects)

@@ -1,7 +1,8 @@
 """What flows where.
 
 producers ─ purchases, refunds, profiles, erasures ─┐
-owner of a partition ─ ticks (keep_time) ───────────┤
+owner of a partition ─ ticks (streams/timekeeper.py)┤
+learner ─ "population n is in force" ───────────────┤
                                                     ▼
                                         customer-events.v1      one ordered log a partition
                                                     │
@@ -9,27 +10,37 @@ owner of a partition ─ ticks (keep_time) ───────────┤
                                                     │           load ► step ► apply
                                                     ▼
                                              Redis, a partition:
-                                states · deadlines · cells · history · outbox · offset
+                       states · deadlines · cells · history · sketch · outbox · offset
                                       │                             │
                                   lookups                     relay (streams/outbox.py)
                                (streams/cli.py)                     │
                                                                     ├──► segment-changes.v1
                                                                     ├──► dead-letters.v1
-                                                                    └──► customer-events.v1
-                                                                         (records that came to
-                                                                          the wrong partition)
+                                                                    ├──► customer-events.v1
+                                                                    │    (records that came to
+                                                                    │     the wrong partition)
+                                                                    └──► population-inputs.v1
+                                                                                │
+                                                       learn_population         lane ►
+                                                                                │ LearnerFold.handle
+                                                                                ▼
+                                                                    Redis, the learner: barriers,
+                                                                    version · outbox · offset
+                                                                                │ relay
+                       populations.v1 (bodies) ◄────────────────────────────────┤
+                       customer-events.v1, every partition ◄────────────────────┘
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, cast
 
 import faust
 from faust.types import EventT, StreamT
 
 from streams.lane import Lane
-from streams.topics import LOG
+from streams.topics import INPUTS, LOG
 from streams.transport import Fetched, FetchSchema
 
 TICK_EVERY_S = 1.0
@@ -50,14 +61,30 @@ class FaustFetch:
         self._event.ack()
 
 
-def declare(app: faust.App, lane: Lane, keep_time: Callable[[], Awaitable[None]]) -> None:
-    """Put every agent and timer on the app."""
-    log = app.topic(LOG, schema=FetchSchema())
+def declare(
+    app: faust.App,
+    keep_time: Callable[[], Awaitable[None]],
+    lane: Lane[Any],
+    learning: Lane[Any],
+) -> None:
+    """Put every agent and timer on the app.
 
-    async def segment_customers(fetches: StreamT[Fetched]) -> None:
+    Args:
+        app: the worker's.
+        keep_time: called every `TICK_EVERY_S`.
+        lane: of the log.
+        learning: of the learner's topic.
+    """
+    _agent(app, "segment_customers", LOG, lane)
+    _agent(app, "learn_population", INPUTS, learning)
+    app.timer(TICK_EVERY_S, on_leader=False, name="keep_time")(keep_time)
+
+
+def _agent(app: faust.App, name: str, topic: str, lane: Lane[Any]) -> None:
+    async def hand_over(fetches: StreamT[Fetched]) -> None:
         stream = cast(faust.Stream[Fetched], fetches)
         async for event in stream.noack().events():
             await lane.put(FaustFetch(event))
 
-    app.agent(log, concurrency=1, name="segment_customers")(segment_customers)
-    app.timer(TICK_EVERY_S, on_leader=False, name="keep_time")(keep_time)
+    channel = app.topic(topic, schema=FetchSchema())
+    app.agent(channel, concurrency=1, name=name)(hand_over)

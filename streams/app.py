@@ -1,4 +1,4 @@
-"""The composition root of a worker: builds everything, opens partitions, keeps time.
+"""The composition root of a worker: builds everything, opens partitions.
 
 One `Worker` is one process. It owns the partitions that Faust assigns to it; for each of them it
 looks at what the store says before reading begins, and refuses to go on rather than mix states
@@ -13,20 +13,20 @@ import logging
 import secrets
 import signal
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import faust
-from aiokafka.errors import KafkaError
 from faust.types import TP
 from yarl import URL
 
-from models.events import Kind, encode_tick
 from models.policy import Policy
 from streams.agents import declare
+from streams.bodies import Bodies
 from streams.chunk import LogIdentity
-from streams.clock import source_delay_ms, source_is_silent, tick_to_write
 from streams.lane import Lane
+from streams.learning import LearnerFold
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts
 from streams.logs import logging_config
 from streams.partition import PartitionFold
@@ -34,12 +34,11 @@ from streams.patience import attempts
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused, why_refused
 from streams.settings import Settings
-from streams.store import Live, Newest, Store, StoreUnavailable
-from streams.topics import LOG
+from streams.store import Store, StoreUnavailable
+from streams.timekeeper import Timekeeper
+from streams.topics import INPUTS, LOG, POPULATIONS
 from streams.transport import Consumer, transport_for
-from streams.wall import wall_ms
 
-LIVE_TTL_MS = 10_000  # the owner renews it every second
 STOP_WITHIN_S = 30
 logger = logging.getLogger(__name__)
 
@@ -58,17 +57,30 @@ class Worker:
         self._redis = connect(settings.redis_url.get_secret_value())
         self._store = store or RedisStore(self._redis, settings.namespace)
         self._inspector = LogInspector(settings.bootstrap_servers)
-        self._source_was_silent = False
         self.failure: BaseException | None = None
         self.app = _faust_app(settings)
-        self.lane = Lane(self._read_again, self._fail)
+        self.lane: Lane[PartitionFold] = Lane(self._read_again, self._fail)
+        self.learning: Lane[LearnerFold] = Lane(self._read_again, self._fail)
+        self._lanes: dict[str, Lane[Any]] = {LOG: self.lane, INPUTS: self.learning}
+        self._bodies = Bodies(self._inspector)
         url = [URL(f"kafka://{server}") for server in settings.bootstrap_servers.split(",")]
-        self.app.transport = transport_for(self.app, url, LOG, self.resume_at, self._fail)
-        declare(self.app, self.lane, self.keep_time)
+        topics = frozenset(self._lanes)
+        self.app.transport = transport_for(self.app, url, topics, self.resume_at, self._fail)
+        keeper = Timekeeper(
+            self.app,
+            self._store,
+            policy,
+            settings.namespace,
+            self.lane,
+            self.learning,
+            self._read_again,
+            self._fail,
+        )
+        declare(self.app, keeper.keep_time, self.lane, self.learning)
         self.app.on_partitions_revoked.connect(cast(Any, self._revoked))
         self.app.on_before_shutdown.connect(_stop_in_time)
 
-    async def resume_at(self, partitions: list[int]) -> dict[int, int]:
+    async def resume_at(self, assigned: list[TP]) -> dict[TP, int]:
         """Open the partitions assigned; answers where reading begins. Waits for Kafka and Redis.
 
         Raises:
@@ -76,25 +88,42 @@ class Worker:
         """
         async for _ in attempts():
             try:
-                return await self._open_all(partitions)
+                return await self._open_all(assigned)
             except (StoreUnavailable, KafkaUnavailable) as error:
                 logger.warning("waiting: %s", error)
         raise AssertionError("attempts never end")
 
-    async def _open_all(self, partitions: list[int]) -> dict[int, int]:
-        for partition in set(self.lane.partitions) - set(partitions):
-            self.lane.close(partition)
-        if not partitions:
+    async def _open_all(self, assigned: list[TP]) -> dict[TP, int]:
+        mine = {
+            topic: [tp.partition for tp in assigned if tp.topic == topic] for topic in self._lanes
+        }
+        for topic, lane in self._lanes.items():
+            for partition in set(lane.partitions) - set(mine[topic]):
+                lane.close(partition)
+        if not assigned:
             return {}
+        if not self.lane.partitions:
+            await asyncio.to_thread(self._require_topics)
         unfit = await self._store.unfit()
         if unfit is not None:
             raise Refused(unfit)
-        facts, extents = await asyncio.to_thread(self._ask_log, partitions)
-        await self._store.set_partitions(facts.partitions)
-        return {each: await self._open(each, facts, extents[each]) for each in partitions}
+        log, inputs = await self._open_log(mine[LOG]), await self._open_inputs(mine[INPUTS])
+        return {**log, **inputs}
 
-    def _ask_log(self, partitions: list[int]) -> tuple[TopicFacts, dict[int, Extent]]:
-        return self._inspector.facts(LOG), self._inspector.extents(LOG, partitions)
+    async def _open_log(self, partitions: list[int]) -> dict[TP, int]:
+        if not partitions:
+            return {}
+        facts, extents = await asyncio.to_thread(self._ask_about, LOG, partitions)
+        await self._store.set_partitions(facts.partitions)
+        return {TP(LOG, each): await self._open(each, facts, extents[each]) for each in partitions}
+
+    def _ask_about(self, topic: str, partitions: list[int]) -> tuple[TopicFacts, dict[int, Extent]]:
+        return self._inspector.facts(topic), self._inspector.extents(topic, partitions)
+
+    def _require_topics(self) -> None:
+        """Without the learner's topics nobody would be assigned them, and nobody would notice."""
+        for topic in (INPUTS, POPULATIONS):
+            self._inspector.facts(topic)
 
     async def _open(self, partition: int, facts: TopicFacts, extent: Extent) -> int:
         meta = (await self._store.load(partition, ())).meta
@@ -102,16 +131,34 @@ class Worker:
         if refusal is not None:
             raise Refused(refusal)
         log = LogIdentity(self._settings.namespace, facts.topic_id, facts.partitions, partition)
-        fold = PartitionFold(
-            log, self._policy, self._store, self._records_exist, lambda: secrets.token_bytes(8)
-        )
+        probe = partial(self._records_exist, LOG)
+        fold = PartitionFold(log, self._policy, self._store, probe, self._bodies, _new_nonce)
         fold.store_offset = meta.offset
         self.lane.open(partition, fold)
         logger.info("partition %d: reading from %d of %d", partition, meta.offset, extent.end)
         return meta.offset
 
-    async def _records_exist(self, partition: int, start: int, end: int) -> bool:
-        return await asyncio.to_thread(self._inspector.records_exist, LOG, partition, start, end)
+    async def _open_inputs(self, partitions: list[int]) -> dict[TP, int]:
+        """The learner's topic has one partition; its owner learns."""
+        if not partitions:
+            return {}
+        facts, extents = await asyncio.to_thread(self._ask_about, INPUTS, partitions)
+        learned_of = await asyncio.to_thread(self._inspector.facts, LOG)
+        log = LogIdentity(
+            self._settings.namespace, facts.topic_id, learned_of.partitions, partitions[0]
+        )
+        probe = partial(self._records_exist, INPUTS)
+        fold = LearnerFold(log, self._policy.version, self._store, probe, _new_nonce)
+        meta, extent = await fold.look(), extents[partitions[0]]
+        refusal = why_refused(meta, facts, extent, partitions[0], INPUTS)
+        if refusal is not None:
+            raise Refused(refusal)
+        self.learning.open(partitions[0], fold)
+        logger.info("the learner: reading from %d of %d", meta.offset, extent.end)
+        return {TP(INPUTS, partitions[0]): meta.offset}
+
+    async def _records_exist(self, topic: str, partition: int, start: int, end: int) -> bool:
+        return await asyncio.to_thread(self._inspector.records_exist, topic, partition, start, end)
 
     async def _read_again(self) -> None:
         """Make Faust read on from the store's offsets, in mid-stream.
@@ -134,61 +181,8 @@ class Worker:
 
     async def _revoked(self, _app: Any, *revoked: Any, **_: Any) -> None:
         for tp in itertools.chain(*revoked):
-            if tp.topic == LOG:
-                self.lane.close(tp.partition)
-
-    async def keep_time(self) -> None:
-        """Once a second: for each partition read to its end, say so, and tick if it is time."""
-        for partition in self.lane.partitions:
-            try:
-                await self._keep_time_of(partition)
-            except (StoreUnavailable, KafkaError, TimeoutError) as error:
-                logger.warning("partition %d: time stands still: %s", partition, error)
-            except Exception as error:  # an error in a timer would end in silence
-                logger.exception("partition %d: keeping time failed", partition)
-                await self._fail(error)
-
-    async def _keep_time_of(self, partition: int) -> None:
-        fold = self.lane.fold(partition)
-        if fold is None:  # taken away while an earlier partition was looked at
-            return
-        if self.lane.idle(partition) and await self._was_rolled_back(partition, fold):
-            logger.warning("partition %d: the store has lost what was folded", partition)
-            await self._read_again()
-            return
-        shared = await self._store.offer_newest(fold.newest or Newest(0, 0))
-        if not await self._has_read_to_end(partition, fold) or shared.appended_ms == 0:
-            return
-        now_ms = wall_ms()
-        silent = source_is_silent(now_ms, shared, self._policy)
-        if silent != self._source_was_silent:
-            said = "no event in any partition; time stands still" if silent else "over"
-            logger.warning("source_silent: %s", said)
-            self._source_was_silent = silent
-        if silent:
-            return
-        await self._store.set_live(partition, Live(source_delay_ms(shared)), LIVE_TTL_MS)
-        due_ms = await self._store.next_due_ms(partition)
-        at_ms = tick_to_write(now_ms, shared, due_ms, self._policy)
-        if at_ms is not None:
-            await self.app.producer.send_and_wait(
-                LOG,
-                None,
-                encode_tick(at_ms),
-                partition,
-                None,
-                {"kind": Kind.TICK.value.encode()},
-            )
-
-    async def _was_rolled_back(self, partition: int, fold: PartitionFold) -> bool:
-        """Whether the store stands before what was written to it: emptied, or an older copy."""
-        return (await self._store.load(partition, ())).meta.offset < fold.store_offset
-
-    async def _has_read_to_end(self, partition: int, fold: PartitionFold) -> bool:
-        consumer = cast(Consumer, self.app.consumer)
-        return self.lane.idle(partition) and await consumer.has_read_to_end(
-            TP(LOG, partition), fold.store_offset
-        )
+            if tp.topic in self._lanes:
+                self._lanes[tp.topic].close(tp.partition)
 
     def run(self, log_level: str) -> None:
         """Run until a signal or a failure; does not return.
@@ -212,6 +206,10 @@ class Worker:
                 raise
         if self.failure is not None:
             raise self.failure
+
+
+def _new_nonce() -> bytes:
+    return secrets.token_bytes(8)
 
 
 async def _stop_in_time(*_: object, **__: object) -> None:

@@ -1,7 +1,8 @@
-"""One chunk of the log on loaded states: records in, a `Change` out. Pure.
+"""One chunk of the log on loaded states: records in, a `Change` out. Without I/O.
 
 Enters: what was loaded, records already read, the nonce for the next write.
-Leaves: absolute values to write, and a tally. Forbidden here: the store, Kafka, the clock.
+Leaves: absolute values to write, and a tally; the sketch it was given is changed in place.
+Forbidden here: the store, Kafka, the clock.
 """
 
 from __future__ import annotations
@@ -10,13 +11,24 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from models.calendar import day_of
 from models.codec import SCHEMA_VERSION, decode_state, encode_state
 from models.customer import CustomerState
 from models.effects import PublishChange
-from models.events import LogRecord, Read, Rejected, Tick, Tombstone
+from models.events import LogRecord, PopulationLearned, Read, Rejected, Tick, Tombstone
+from models.learner import Barrier
 from models.policy import Policy
-from models.step import advance, step
-from streams.messages import Source, change_row, dead_letter_row, pack_history, reroute_row
+from models.population import Population, encode_population, epoch_end
+from models.sketch import Sketch
+from models.step import advance, populate, step
+from streams.messages import (
+    Source,
+    barrier_row,
+    change_row,
+    dead_letter_row,
+    pack_history,
+    reroute_row,
+)
 from streams.partitioner import partition_of
 from streams.store import (
     HISTORY_SLOTS,
@@ -49,7 +61,7 @@ class Understood(NamedTuple):
     """A record of the log and what was read from it."""
 
     record: LogRecord
-    read: Read | Tick | Tombstone | Rejected
+    read: Read | Tick | PopulationLearned | Tombstone | Rejected
 
 
 class _Touched:
@@ -82,12 +94,31 @@ class _Touched:
 
 
 class Folding:
-    """Folds one chunk; make one, call `records` or `deadlines`, then `change`."""
+    """Folds one chunk; make one, call `records`, `deadlines` or `walked`, then `change`.
 
-    def __init__(self, log: LogIdentity, policy: Policy, loaded: Loaded) -> None:
+    Args:
+        log: which log and partition.
+        policy: the rules in force.
+        loaded: meta and states.
+        sketch: of the partition; changed here.
+        population: the one in force; None before the first.
+    """
+
+    def __init__(
+        self,
+        log: LogIdentity,
+        policy: Policy,
+        loaded: Loaded,
+        sketch: Sketch,
+        population: Population | None,
+    ) -> None:
         self._log = log
         self._policy = policy
         self._loaded = loaded
+        self._sketch = sketch
+        self.population = population
+        self._adopted: Population | None = None
+        self._closed_day = loaded.meta.closed_day
         self._clock_ms = loaded.meta.clock_ms
         self._customers: dict[str, _Touched] = {}
         self._rows: list[OutboxRow] = []
@@ -105,7 +136,10 @@ class Folding:
                     self._dead_letter(record, read, source)
                 case Tick():
                     self._clock_ms = max(self._clock_ms, read.at_ms)
+                    self._close_epoch(source)
                     self.tally["ticks"] += 1
+                case PopulationLearned():
+                    self.tally["populations"] += 1
                 case Tombstone():
                     self.tally["tombstones"] += 1
 
@@ -115,9 +149,25 @@ class Folding:
         for customer_id, packed in self._loaded.states.items():
             touched = self._customers[customer_id] = _Touched(packed)
             assert touched.state is not None
-            state, effects = advance(customer_id, touched.state, until_ms, self._policy)
-            touched.add(state, effects)
-            self._publish(effects, source)
+            state, effects = advance(
+                customer_id, touched.state, until_ms, self._policy, self.population
+            )
+            self._write(customer_id, touched, state, effects, source)
+
+    def walked(self, population: Population, offset: int) -> None:
+        """Measure every loaded customer against a new population; `offset` is its record's."""
+        source = self._source(offset)._replace(population=population.version)
+        for customer_id, packed in self._loaded.states.items():
+            touched = self._customers[customer_id] = _Touched(packed)
+            assert touched.state is not None
+            state, effects = populate(
+                customer_id, touched.state, self._clock_ms, self._policy, population
+            )
+            self._write(customer_id, touched, state, effects, source)
+
+    def adopt(self, population: Population) -> None:
+        """From here on this is the population in force."""
+        self.population = self._adopted = population
 
     def change(self, next_offset: int, nonce: bytes) -> Change:
         """All that must be written, absolute."""
@@ -129,9 +179,12 @@ class Folding:
             self._log.partitions,
             SCHEMA_VERSION,
             self._policy.version,
+            self.population.version if self.population else 0,
+            self._closed_day,
         )
         written = {id_: t.write() for id_, t in self._customers.items() if t.changed}
-        return Change(meta, written, self._rows)
+        adopted = encode_population(self._adopted) if self._adopted else None
+        return Change(meta, written, self._rows, self._sketch.take_changes(), adopted)
 
     def _event(self, record: LogRecord, read: Read, source: Source) -> None:
         customer_id = read.event.customer_id
@@ -144,9 +197,11 @@ class Folding:
         if touched is None:
             touched = _Touched(self._loaded.states.get(customer_id))
             self._customers[customer_id] = touched
-        outcome = step(customer_id, touched.state, read, self._clock_ms, self._policy)
-        touched.add(outcome.state, outcome.effects)
-        self._publish(outcome.effects, source)
+        self._begin_epochs()
+        outcome = step(
+            customer_id, touched.state, read, self._clock_ms, self._policy, self.population
+        )
+        self._write(customer_id, touched, outcome.state, outcome.effects, source)
         if outcome.rejected is not None:
             self._dead_letter(record, outcome.rejected, source)
         elif outcome.duplicate:
@@ -155,13 +210,51 @@ class Folding:
             self.newest = Newest(record.timestamp_ms, read.at_ms)
             self.tally["events"] += 1
 
+    def _write(
+        self,
+        customer_id: str,
+        touched: _Touched,
+        state: CustomerState | None,
+        effects: Iterable[PublishChange],
+        source: Source,
+    ) -> None:
+        """Take over what became of a customer: state, place in the sketch, effects."""
+        old = touched.state and touched.state.contribution
+        new = state and state.contribution
+        if old is not new:
+            self._sketch.renew(customer_id, old, new)
+        touched.add(state, effects)
+        self._rows += [change_row(effect, source) for effect in effects]
+
+    def _begin_epochs(self) -> None:
+        """The epoch in which a partition's log begins is the first that it will close."""
+        if not self._closed_day:
+            self._closed_day = epoch_end(self._today(), self._policy)
+
+    def _close_epoch(self, source: Source) -> None:
+        """Send the sketch if the clock has passed the end of an epoch; everyone due was walked."""
+        self._begin_epochs()
+        end_day = epoch_end(self._today(), self._policy)
+        if end_day > self._closed_day:
+            log = self._log
+            barrier = Barrier(log.partition, log.partitions, end_day, self._sketch.slots())
+            self._rows.append(barrier_row(barrier, source))
+            self._closed_day = end_day
+            self.tally["barriers"] += 1
+
+    def _today(self) -> int:
+        return day_of(self._clock_ms, self._policy.timezone)
+
     def _dead_letter(self, record: LogRecord, rejected: Rejected, source: Source) -> None:
         self._rows.append(dead_letter_row(record, rejected, source))
         self.tally["dead_letters"] += 1
 
-    def _publish(self, effects: Iterable[PublishChange], source: Source) -> None:
-        self._rows += [change_row(effect, source) for effect in effects]
-
     def _source(self, offset: int) -> Source:
-        log = self._log
-        return Source(log.namespace, log.partition, offset, self._policy.version)
+        log, population = self._log, self.population
+        return Source(
+            log.namespace,
+            log.partition,
+            offset,
+            self._policy.version,
+            population.version if population else 0,
+        )

@@ -12,8 +12,9 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
+from models.population import epoch_end
 from streams.datasets import DATASETS, Dataset
 from streams.local import LocalBroker, LocalStore
 from streams.log import LogInspector
@@ -41,6 +43,8 @@ PARTITIONS = 4
 POLICY = 'preset = "grocery"\n'
 LOOK_EVERY_S = 0.5
 GIVE_UP_WITHIN_S = 10.0
+LEARN_EVERY_S = 0.02
+LEARN_WITHIN_S = 120.0
 
 
 class DemoFailed(RuntimeError):
@@ -58,11 +62,18 @@ class Summary(NamedTuple):
 
 
 class _Replay(threading.Thread):
-    """Publishes the data set beside the display; remembers who is in it."""
+    """Publishes the data set beside the display; remembers who is in it.
 
-    def __init__(self, dataset: Dataset, publisher: Publisher) -> None:
+    At the end of each epoch it waits until the population is in force, as it would have been when
+    the year was new: written in one go, every purchase would stand before the first population.
+    """
+
+    def __init__(
+        self, dataset: Dataset, publisher: Publisher, policy: Policy, learned: Callable[[int], bool]
+    ) -> None:
         super().__init__(name="replay", daemon=True)
         self._dataset, self._publisher = dataset, publisher
+        self._policy, self._learned = policy, learned
         self.customers: dict[str, int] = {}
         self.count = 0
         self.published: Published | None = None
@@ -77,11 +88,21 @@ class _Replay(threading.Thread):
     def run(self) -> None:
         try:
             records = self._counted(self._dataset.read())
-            self.published = self._publisher.publish(records, 0.0, self._progress)
+            self.published = self._publisher.publish(records, 0.0, self._progress, self._new_day)
         except BaseException as error:  # noqa: BLE001 - handed to the display, which raises it
             self.failure = error
         finally:
             self._publisher.close()
+
+    def _new_day(self, day: int) -> None:
+        if epoch_end(day, self._policy) != day:
+            return
+        self._publisher.flush()
+        give_up_s = time.monotonic() + LEARN_WITHIN_S
+        while not self._learned(day) and not self._given_up.wait(LEARN_EVERY_S):
+            if time.monotonic() > give_up_s:
+                on = date.fromordinal(day)
+                raise DemoFailed(f"no population of {on} came within {LEARN_WITHIN_S:.0f} s")
 
     def _progress(self, count: int) -> None:
         self.count = count
@@ -107,7 +128,7 @@ async def run_demo(console: Console, *, headless: bool) -> Summary:
         async with _looking(settings, policy) as look:
             dataset = DATASETS["complete-journey"]
             publisher = Publisher(settings.bootstrap_servers, PARTITIONS, policy.timezone)
-            replay = _Replay(dataset, publisher)
+            replay = _Replay(dataset, publisher, policy, _asked_from_threads(look))
             replay.start()
             display = _Display(dataset.count_records(), console, headless=headless)
             try:
@@ -155,6 +176,20 @@ def _installation() -> Iterator[tuple[Settings, Children]]:
                 yield settings, children
             finally:
                 children.stop()
+
+
+def _asked_from_threads(look: Lookup) -> Callable[[int], bool]:
+    """Whether the population of a day is in force everywhere; callable in another thread."""
+    loop = asyncio.get_running_loop()
+
+    async def learned(day: int) -> bool:
+        try:
+            populations = await look.populations()
+        except NothingYet:
+            return False
+        return all(each is not None and each.as_of_day >= day for each in populations)
+
+    return lambda day: asyncio.run_coroutine_threadsafe(learned(day), loop).result()
 
 
 @asynccontextmanager

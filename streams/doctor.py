@@ -15,10 +15,11 @@ from streams.redis_store import RedisStore, connect
 from streams.refusal import why_refused
 from streams.settings import Settings
 from streams.store import Meta, StoreUnavailable
-from streams.topics import LOG, TOPICS
+from streams.topics import LOG, TOPICS, Topic
 
 MAX_SKEW_S = 5.0
 MAX_LAG = 10_000
+TAIL_RECORDS = 100
 
 
 class Check(NamedTuple):
@@ -64,7 +65,7 @@ def _examine_kafka(
             found = inspector.facts(topic.name)
             if topic.name == LOG:
                 facts = found
-            checks.append(_partitions(topic.name, found, facts))
+            checks.append(_partitions(topic, found, facts))
         assert facts is not None
         checks.append(_log_config(inspector.config(LOG)))
         checks.append(_partitioner(inspector, facts.partitions))
@@ -80,13 +81,18 @@ def _examine_kafka(
         return [*checks, broker], None, {}
 
 
-def _partitions(name: str, found: TopicFacts, log: TopicFacts | None) -> Check:
-    same = log is None or found.partitions == log.partitions
-    return Check(
-        f"topic {name}",
-        same,
-        f"{found.partitions} partitions",
-        "" if same else f"give it as many partitions as {LOG} has: {log and log.partitions}",
+def _partitions(topic: Topic, found: TopicFacts, log: TopicFacts | None) -> Check:
+    name, has = f"topic {topic.name}", found.partitions
+    wanted = topic.partitions or (log or found).partitions
+    says = f"{has} partition{'s' if has != 1 else ''}"
+    if has == wanted:
+        return Check.good(name, says)
+    return Check.bad(
+        name,
+        says,
+        f"make it anew with {wanted}"
+        if topic.partitions
+        else f"give it as many partitions as {LOG} has: {wanted}",
     )
 
 
@@ -108,17 +114,19 @@ def _log_config(config: dict[str, str]) -> Check:
 
 
 def _partitioner(inspector: LogInspector, partitions: int) -> Check:
-    keys = inspector.tail_keys(LOG, range(partitions))
-    seen = sum(map(len, keys.values()))
-    astray = sum(
-        partition_of(key.decode("utf-8", "replace"), partitions) != partition
-        for partition, mine in keys.items()
-        for key in mine
-    )
+    tails = inspector.tail(LOG, range(partitions), TAIL_RECORDS)
+    keys = [
+        (partition, record.key.decode("utf-8", "replace"))
+        for partition, records in tails.items()
+        for record in records
+        if record.key is not None  # control records have none
+    ]
+    astray = sum(partition_of(key, partitions) != partition for partition, key in keys)
     return Check(
         "partitioner",
         not astray,
-        f"{astray} of the newest {seen} records are in another partition than murmur2 of the key",
+        f"{astray} of the newest {len(keys)} records are in another partition than murmur2 of the "
+        "key",
         "use Kafka's default partitioner (librdkafka: partitioner=murmur2_random); until then such "
         "records are sent on"
         if astray

@@ -2,35 +2,55 @@
 
 | key | type | what | writer | readers | size |
 | --- | --- | --- | --- | --- | --- |
-| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, … | apply | all | 7 fields |
+| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, … | apply | all | 9 fields |
 | `seg:{NS:P}:c` | hash | customer id → encoded CustomerState | apply | load, due, lookups | a customer |
 | `seg:{NS:P}:due` | zset | customer id → next deadline, ms | apply | due | a customer at most |
 | `seg:{NS:P}:cell:STATE` | set | customer ids in one lifecycle state | apply | lookups | a customer |
-| `seg:{NS:P}:history` | hash | id, 0x1f, slot → packed effect | apply | lookups | ≤ 16 a customer |
+| `seg:{NS:P}:history` | hash | id, 0x1f, slot → packed effect | apply | lookups | ≤ 32 a customer |
 | `seg:{NS:P}:outbox` | stream | messages on their way to Kafka | apply | relay | bounded |
+| `seg:{NS:P}:sketch` | hash | slot → the partition's sketch | apply | load | thousands of fields |
+| `seg:{NS:P}:population` | string | the population in force, JSON | apply | load, lookups | 1 kB |
 | `seg:{NS:P}:live` | string | source delay, ms; expires | owner | lookups | 1 |
 | `seg:NS:newest` | hash | newest event in any partition | owners | owners | 2 fields |
 | `seg:NS:partitions` | string | how many partitions there are | owners | lookups | 1 |
+
+The learner of populations keeps its own `meta`, `c` and `outbox` in the place of a partition:
+`seg:{NS:learner}:…`; in its `c` stand `learner` and, for each partition, what came from it.
 
 A customer id is a field or a member, never part of a key's text.
 """
 
 from __future__ import annotations
 
-META_FIELDS = ("offset", "nonce", "clock_ms", "topic_id", "partitions", "schema", "policy")
+from streams.store import LEARNER
+
+META_FIELDS = (
+    "offset",
+    "nonce",
+    "clock_ms",
+    "topic_id",
+    "partitions",
+    "schema",
+    "policy",
+    "population",
+    "closed_day",
+)
 
 
 class Keys:
     """The keys of one partition of one namespace."""
 
     def __init__(self, namespace: str, partition: int) -> None:
-        tag = f"seg:{{{namespace}:{partition}}}"
+        place = "learner" if partition == LEARNER else str(partition)
+        tag = f"seg:{{{namespace}:{place}}}"
         self.meta = f"{tag}:meta"
         self.customers = f"{tag}:c"
         self.due = f"{tag}:due"
         self.history = f"{tag}:history"
         self.outbox = f"{tag}:outbox"
         self.live = f"{tag}:live"
+        self.sketch = f"{tag}:sketch"
+        self.population = f"{tag}:population"
         self._cell = f"{tag}:cell:"
 
     def cell(self, name: str) -> str:

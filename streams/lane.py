@@ -1,4 +1,4 @@
-"""The lane: how fetches that Faust hands to an agent become batches for `PartitionFold`.
+"""The lane: how fetches of one topic that Faust hands to an agent become batches for a fold.
 
 A fetch is what the broker gave for one partition at once (`streams/transport.py`). The lane keeps
 a queue for each partition, hands fetch by fetch to the partition's fold, and acknowledges when
@@ -14,10 +14,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from streams.log import KafkaUnavailable
-from streams.partition import Batch, OutboxFull, PartitionFold, Seek
+from streams.partition import Batch, OutboxFull, Seek
 from streams.patience import attempts
 from streams.store import StoreUnavailable
 from streams.transport import Fetched
@@ -41,10 +41,24 @@ class Fetch(Protocol):
         """Tell Faust that it need not wait for this any more."""
 
 
-class _Inbox:
+class Fold(Protocol):
+    """What becomes of the batches of one partition."""
+
+    async def handle(self, batch: Batch) -> Seek | None:
+        """Fold a batch; idempotent. Answers None, or where reading must resume.
+
+        Raises:
+            StoreUnavailable, OutboxFull, KafkaUnavailable: call again, later.
+        """
+
+
+FoldT = TypeVar("FoldT", bound=Fold)
+
+
+class _Inbox(Generic[FoldT]):
     """Fetches of one partition that wait."""
 
-    def __init__(self, fold: PartitionFold) -> None:
+    def __init__(self, fold: FoldT) -> None:
         self.fold = fold
         self.fetches: deque[Fetch] = deque()
         self.busy = False
@@ -54,8 +68,8 @@ class _Inbox:
         self.task: asyncio.Task[None] | None = None
 
 
-class Lane:
-    """Hands batches to the folds of the partitions that this worker owns.
+class Lane(Generic[FoldT]):
+    """Hands batches to the folds of one topic's partitions that this worker owns.
 
     Args:
         read_again: async: make Faust read from the store's offsets again, in mid-stream.
@@ -72,10 +86,10 @@ class Lane:
     ) -> None:
         self._read_again = read_again
         self._crash = crash
-        self._inboxes: dict[int, _Inbox] = {}
+        self._inboxes: dict[int, _Inbox[FoldT]] = {}
         self.waiting_for: str | None = None
 
-    def open(self, partition: int, fold: PartitionFold) -> None:
+    def open(self, partition: int, fold: FoldT) -> None:
         """Begin, or begin again; what waited is dropped."""
         self.close(partition)
         inbox = self._inboxes[partition] = _Inbox(fold)
@@ -99,7 +113,7 @@ class Lane:
         """Those open here."""
         return sorted(self._inboxes)
 
-    def fold(self, partition: int) -> PartitionFold | None:
+    def fold(self, partition: int) -> FoldT | None:
         """The fold of a partition, if it is open."""
         inbox = self._inboxes.get(partition)
         return None if inbox is None else inbox.fold
@@ -121,7 +135,7 @@ class Lane:
             inbox.room.clear()
             await inbox.room.wait()
 
-    async def _pump(self, partition: int, inbox: _Inbox) -> None:
+    async def _pump(self, partition: int, inbox: _Inbox[FoldT]) -> None:
         try:
             while not inbox.closed:
                 await inbox.arrived.wait()
@@ -136,7 +150,7 @@ class Lane:
             logger.exception("partition %d: the fold failed", partition)
             await self._crash(error)
 
-    async def _hand_over(self, inbox: _Inbox, fetch: Fetch) -> Seek | None:
+    async def _hand_over(self, inbox: _Inbox[FoldT], fetch: Fetch) -> Seek | None:
         from_offset, records = fetch.fetched
         batch = Batch(from_offset, records[-1].offset + 1, records)
         inbox.busy = True
@@ -148,7 +162,7 @@ class Lane:
         inbox.busy = seek is not None  # nothing is idle before it has been read again
         return seek
 
-    async def _handle_patiently(self, inbox: _Inbox, batch: Batch) -> Seek | None:
+    async def _handle_patiently(self, inbox: _Inbox[FoldT], batch: Batch) -> Seek | None:
         async for _ in attempts():
             try:
                 seek = await inbox.fold.handle(batch)

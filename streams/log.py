@@ -1,25 +1,28 @@
 """Questions about the log, asked with kafka-python beside the workers.
 
-Everything here blocks: call it in a thread. Each call opens and closes its own connection.
+Everything here blocks: call it in a thread. Each call opens and closes its own connection, and
+none waits for ever: a broker that falls silent is `KafkaUnavailable`.
 """
 
 from __future__ import annotations
 
+import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
+from streams.connections import opened
 from streams.topics import Topic
 
 TIMEOUT_MS = 10_000
-TAIL_RECORDS = 100
-CONNECT_TIMEOUT_MS = 5_000  # Kafka's client would try for half a minute
+POLL_MS = 100
 _NO_ID = uuid.UUID(int=0)
+_ALL = 2**63  # more offsets than there are
 
 
 class KafkaUnavailable(RuntimeError):
@@ -49,6 +52,24 @@ class Extent(NamedTuple):
     end: int
 
 
+class Record(NamedTuple):
+    """A record as it stands in a topic.
+
+    Attributes:
+        offset: in its partition.
+        timestamp_ms: event time or append time, whichever the topic takes.
+        key: None if it has none.
+        value: None where a compacted topic's key was removed.
+        headers: in order.
+    """
+
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
 class LogInspector:
     """Asks one cluster.
 
@@ -76,6 +97,11 @@ class LogInspector:
     def create(self, topics: Sequence[Topic], partitions: int, replication: int) -> list[str]:
         """Create what does not exist yet; answers the names created.
 
+        Args:
+            topics: which.
+            partitions: of each that has no number of its own.
+            replication: copies of each.
+
         Raises:
             KafkaUnavailable.
         """
@@ -83,7 +109,10 @@ class LogInspector:
         with self._admin() as admin:
             for topic in topics:
                 new = NewTopic(
-                    topic.name, partitions, replication, topic_configs=dict(topic.config)
+                    topic.name,
+                    topic.partitions or partitions,
+                    replication,
+                    topic_configs=dict(topic.config),
                 )
                 try:
                     admin.create_topics([new], timeout_ms=TIMEOUT_MS)
@@ -116,25 +145,44 @@ class LogInspector:
             seen = _fetched_ends(consumer, starts, ends)
         return {tp.partition: Extent(starts[tp], max(ends[tp], seen[tp])) for tp in wanted}
 
-    def tail_keys(self, topic: str, partitions: Sequence[int]) -> dict[int, list[bytes]]:
-        """The keys of the newest records of each partition; control records have none.
+    def tail(self, topic: str, partitions: Sequence[int], count: int) -> dict[int, list[Record]]:
+        """The records at the newest `count` offsets of each partition; see `iter_tail`.
+
+        Raises:
+            KafkaUnavailable.
+        """
+        found: dict[int, list[Record]] = {each: [] for each in partitions}
+        for partition, record in self.iter_tail(topic, partitions, count):
+            found[partition].append(record)
+        return found
+
+    def iter_tail(
+        self, topic: str, partitions: Sequence[int], count: int
+    ) -> Iterator[tuple[int, Record]]:
+        """The records at the newest `count` offsets of each partition, one by one.
+
+        Those of transactions that were aborted, or may yet be, are among them: none is waited for.
+        Takes as long as records keep coming.
 
         Raises:
             KafkaUnavailable.
         """
         extents = self.extents(topic, partitions)
         ends = {TopicPartition(topic, each): extents[each].end for each in partitions}
-        keys: dict[int, list[bytes]] = {each: [] for each in partitions}
-        with self._consumer() as consumer:
+        # A consumer of its own: one that was paused and sought elsewhere may fetch no more.
+        with self._consumer(isolation_level="read_uncommitted") as consumer:
             consumer.assign(list(ends))
             for tp, end in ends.items():
-                consumer.seek(tp, max(extents[tp.partition].start, end - TAIL_RECORDS))
-            for _ in range(TIMEOUT_MS // 100):
-                if all(consumer.position(tp) >= end for tp, end in ends.items()):
-                    break
-                for tp, records in consumer.poll(timeout_ms=100).items():
-                    keys[tp.partition] += [each.key for each in records if each.key is not None]
-        return keys
+                consumer.seek(tp, max(extents[tp.partition].start, end - count))
+            yield from read_until(consumer, ends)
+
+    def read_all(self, topic: str) -> list[Record]:
+        """All that a small topic of one partition holds, oldest first; see `iter_tail`.
+
+        Raises:
+            KafkaUnavailable.
+        """
+        return self.tail(topic, [0], _ALL)[0]
 
     def records_exist(self, topic: str, partition: int, start: int, end: int) -> bool:
         """Whether the partition has, or had, a committed record with start ≤ offset < end.
@@ -148,8 +196,8 @@ class LogInspector:
             if consumer.beginning_offsets([tp])[tp] > start:
                 return True
             consumer.seek(tp, start)
-            for _ in range(TIMEOUT_MS // 100):
-                for records in consumer.poll(timeout_ms=100, max_records=1).values():
+            for _ in range(TIMEOUT_MS // POLL_MS):
+                for records in consumer.poll(timeout_ms=POLL_MS, max_records=1).values():
                     return bool(records[0].offset < end)
                 if consumer.position(tp) >= end:
                     return False
@@ -157,27 +205,22 @@ class LogInspector:
 
     @contextmanager
     def _admin(self) -> Iterator[Any]:
-        with _as_unavailable(self._servers):
-            admin = KafkaAdminClient(
-                bootstrap_servers=self._servers,
-                request_timeout_ms=TIMEOUT_MS,
-                bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
-            )
-            with closing(admin):
-                yield admin
+        with (
+            _as_unavailable(self._servers),
+            opened(KafkaAdminClient, self._servers, request_timeout_ms=TIMEOUT_MS) as admin,
+        ):
+            yield admin
 
     @contextmanager
-    def _consumer(self) -> Iterator[Any]:
-        with _as_unavailable(self._servers):
-            consumer = KafkaConsumer(
-                bootstrap_servers=self._servers,
-                enable_auto_commit=False,
-                isolation_level="read_committed",
-                request_timeout_ms=TIMEOUT_MS,
-                bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
-            )
-            with closing(consumer):
-                yield consumer
+    def _consumer(self, isolation_level: str = "read_committed") -> Iterator[Any]:
+        settings = {"enable_auto_commit": False, "request_timeout_ms": TIMEOUT_MS}
+        with (
+            _as_unavailable(self._servers),
+            opened(
+                KafkaConsumer, self._servers, isolation_level=isolation_level, **settings
+            ) as consumer,
+        ):
+            yield consumer
 
 
 @contextmanager
@@ -191,16 +234,49 @@ def _as_unavailable(servers: Sequence[str]) -> Iterator[None]:
         ) from error
 
 
+def read_until(
+    consumer: Any, ends: Mapping[Any, int], patience_s: float = TIMEOUT_MS / 1000
+) -> Iterator[tuple[int, Record]]:
+    """What the consumer reads up to these offsets, as (partition, record).
+
+    Args:
+        consumer: stands where reading begins.
+        ends: where it stops, for each partition assigned.
+        patience_s: without progress in any partition.
+
+    Raises:
+        KafkaUnavailable: patience has ended.
+    """
+    stood, since_s = None, time.monotonic()
+    while True:
+        stands = [min(consumer.position(tp), end) for tp, end in ends.items()]
+        if stands == list(ends.values()):
+            return
+        if stands != stood:
+            stood, since_s = stands, time.monotonic()
+        elif time.monotonic() - since_s > patience_s:
+            topics = ", ".join(sorted({tp.topic for tp in ends}))
+            raise KafkaUnavailable(f"nothing of {topics} was read for {patience_s:g} s")
+        for tp, records in consumer.poll(timeout_ms=POLL_MS).items():
+            for each in records:
+                if each.offset < ends[tp]:
+                    yield tp.partition, _record(each)
+
+
+def _record(one: Any) -> Record:
+    return Record(one.offset, one.timestamp, one.key, one.value, tuple(one.headers))
+
+
 def _fetched_ends(consumer: Any, starts: Any, ends: Any) -> dict[Any, int]:
     """The high watermark of each partition that is not empty, from a fetch at its end."""
     waiting = {tp for tp in ends if ends[tp] > starts[tp]}
     for tp in ends:
         consumer.seek(tp, max(starts[tp], ends[tp] - 1))
     seen: dict[Any, int] = {}
-    for _ in range(TIMEOUT_MS // 100):
+    for _ in range(TIMEOUT_MS // POLL_MS):
         if not waiting:
             return {tp: seen.get(tp, 0) for tp in ends}
-        consumer.poll(timeout_ms=100, max_records=1)
+        consumer.poll(timeout_ms=POLL_MS, max_records=1)
         for tp in [each for each in waiting if consumer.position(each) >= ends[each]]:
             seen[tp] = consumer.highwater(tp) or 0
             consumer.pause(tp)

@@ -42,5 +42,11 @@ def logging_config(level: str) -> dict[str, Any]:
             }
         },
         "root": {"level": "ERROR" if level == "WARNING" else "WARNING", "handlers": ["stderr"]},
-        "loggers": {"streams": {"level": level}},
+        "loggers": {
+            "streams": {"level": level},
+            # Says as errors what closing a client cancels; what fails reaches us as exceptions.
+            "kafka": {"level": "CRITICAL"},
+            # Says that a timer took longer than its interval: expected of one that waits for Redis.
+            "mode.timers": {"level": "ERROR"},
+        },
     }

@@ -13,7 +13,10 @@ from models.calendar import day_of
 from models.codec import decode_state
 from models.customer import CustomerState
 from models.lifecycle import State
+from models.membership import rfm_of
 from models.policy import Policy
+from models.population import Population, decode_population
+from models.rfm import SCHEMES, scored
 from models.step import advance
 from streams.messages import rfc3339, unpack_history
 from streams.partitioner import partition_of
@@ -34,6 +37,7 @@ class Found(NamedTuple):
         live: whether that is now, less the source delay.
         partition: the customer's.
         meta: of the partition.
+        population: in force there; None before the first.
     """
 
     customer_id: str
@@ -42,6 +46,7 @@ class Found(NamedTuple):
     live: bool
     partition: int
     meta: Meta
+    population: Population | None
 
 
 class Lookup:
@@ -74,8 +79,16 @@ class Lookup:
         as_of_ms = loaded.meta.clock_ms
         if live is not None:
             as_of_ms = max(as_of_ms, now_ms - live.source_delay_ms)
-        state, _ = advance(customer_id, decode_state(packed), as_of_ms, self._policy)
-        return Found(customer_id, state, as_of_ms, live is not None, partition, loaded.meta)
+        population = await self._population(partition, loaded.meta.population)
+        state, _ = advance(customer_id, decode_state(packed), as_of_ms, self._policy, population)
+        return Found(
+            customer_id, state, as_of_ms, live is not None, partition, loaded.meta, population
+        )
+
+    async def _population(self, partition: int, version: int) -> Population | None:
+        """The one in force; a newer one may have come into force since."""
+        packed = await self._store.population(partition) if version else None
+        return None if packed is None else decode_population(packed)
 
     async def history(self, customer_id: str) -> list[dict[str, Any]]:
         """The newest published changes of a customer, oldest first."""
@@ -96,6 +109,11 @@ class Lookup:
         """The meta of every partition."""
         count = await self._partitions()
         return [(await self._store.load(each, ())).meta for each in range(count)]
+
+    async def populations(self) -> list[Population | None]:
+        """The population in force in each partition."""
+        packed = [await self._store.population(each) for each in range(await self._partitions())]
+        return [None if each is None else decode_population(each) for each in packed]
 
     async def _partitions(self) -> int:
         partitions = await self._store.partitions()
@@ -131,12 +149,22 @@ def as_json(found: Found, policy: Policy) -> dict[str, Any]:
             for name, each in found.state.attributes.items()
             if each.value is not None
         },
+        "rfm": rfm_as_json(found, policy),
+        "population": found.population.version if found.population else None,
         "as_of": rfc3339(found.as_of_ms),
         "live": found.live,
         "partition": found.partition,
         "offset": found.meta.offset,
         "sequence": found.state.sequence,
     }
+
+
+def rfm_as_json(found: Found, policy: Policy) -> dict[str, dict[str, Any]] | None:
+    """Scores and group in every scheme, as of the moment shown; None where there are none."""
+    rfm = rfm_of(found.state.current, found.as_of_ms, policy)
+    if rfm is None or found.population is None:
+        return None
+    return {scheme: scored(scheme, rfm, found.population)._asdict() for scheme in SCHEMES}
 
 
 def _moment(at_ms: int | None) -> str | None:

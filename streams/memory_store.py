@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from streams.store import Change, CustomerWrite, Live, Loaded, Meta, Newest, OutboxRow
+from streams.store import Change, CustomerWrite, Live, Loaded, Meta, Newest, OutboxRow, Whole
 
 
 class _Partition:
@@ -21,6 +21,9 @@ class _Partition:
         self.outbox: dict[bytes, OutboxRow] = {}
         self.rows_written = 0
         self.live: tuple[Live, int] | None = None
+        self.sketch: dict[str, bytes] = {}
+        self.population: bytes | None = None
+        self.walking: list[str] = []
 
     def loaded(self, customer_ids: Sequence[str]) -> Loaded:
         known = {id_: self.states[id_] for id_ in customer_ids if id_ in self.states}
@@ -58,15 +61,30 @@ class MemoryStore:
         self._newest: Newest | None = None
         self._partition_count = 0
 
-    async def load(self, partition: int, customer_ids: Sequence[str]) -> Loaded:
+    async def load(
+        self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
+    ) -> Loaded:
         """See `Store.load`."""
-        return self._partitions[partition].loaded(customer_ids)
+        held = self._partitions[partition]
+        loaded = held.loaded(customer_ids)
+        if known is None or known == held.meta.nonce:
+            return loaded
+        return loaded._replace(whole=Whole(dict(held.sketch), held.population))
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         """See `Store.due`."""
         held = self._partitions[partition]
         due = sorted((ms, id_.encode()) for id_, ms in held.due.items() if ms <= until_ms)
         return held.loaded([id_.decode() for _, id_ in due[:limit]])
+
+    async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
+        """See `Store.walk`; in the order of their ids."""
+        held = self._partitions[partition]
+        if not cursor:
+            held.walking = sorted(held.states)
+        end = cursor + count
+        met = held.loaded(held.walking[cursor:end])
+        return met._replace(cursor=end if end < len(held.walking) else 0)
 
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
         """See `Store.apply`."""
@@ -78,12 +96,23 @@ class MemoryStore:
         for row in change.outbox:
             held.rows_written += 1
             held.outbox[b"%d" % held.rows_written] = row
+        for slot, packed in change.sketch.items():
+            if packed is None:
+                held.sketch.pop(slot, None)
+            else:
+                held.sketch[slot] = packed
+        if change.population is not None:
+            held.population = change.population
         held.meta = change.meta
         return True
 
     async def next_due_ms(self, partition: int) -> int | None:
         """See `Store.next_due_ms`."""
         return min(self._partitions[partition].due.values(), default=None)
+
+    async def population(self, partition: int) -> bytes | None:
+        """See `Store.population`."""
+        return self._partitions[partition].population
 
     async def history(self, partition: int, customer_id: str) -> list[bytes]:
         """See `Store.history`."""

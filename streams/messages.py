@@ -7,17 +7,20 @@ More headers tell where a row comes from: `source.namespace`, `source.partition`
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgpack
+from pydantic_core import to_json
 
 from models.effects import PublishChange
-from models.events import LogRecord, Read, Rejected
+from models.events import Kind, LogRecord, Read, Rejected, encode_population_learned
+from models.learner import Barrier, encode_barrier
 from models.ledger import Standing
+from models.population import Population, digest_of, encode_population
 from streams.store import OutboxRow
-from streams.topics import CHANGES, DEAD_LETTERS, LOG
+from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS
 
 DEAD_LETTER_BYTES = 65_536  # of a larger value this much is kept, and a hash of the whole
 
@@ -30,14 +33,52 @@ class Source(NamedTuple):
         partition: of `customer-events.v1`.
         offset: of the record.
         policy: version of the policy in force.
+        population: version of the population in force; 0 before the first.
     """
 
     namespace: str
     partition: int
     offset: int
     policy: str
+    population: int = 0
 
 
+class Origin(NamedTuple):
+    """Which record of the log a row comes from, as its headers say.
+
+    Attributes:
+        topic: that the row goes to.
+        namespace: of the installation.
+        partition: of the log.
+        offset: of the record in it.
+        effect_id: empty where the row has none.
+    """
+
+    topic: str
+    namespace: bytes
+    partition: int
+    offset: int
+    effect_id: bytes
+
+
+def origin(row: OutboxRow) -> Origin | None:
+    """Where a row comes from; None if its headers are not ours, as those of a re-routed record."""
+    if row.topic == LOG:  # a record that is only sent on: its headers are its producer's own
+        return None
+    headers = dict(row.headers)
+    try:
+        return Origin(
+            row.topic,
+            headers["source.namespace"],
+            int(headers["source.partition"]),
+            int(headers["source.offset"]),
+            headers.get("ce_id", b""),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=4_096)  # most moments are midnights that many customers share
 def rfc3339(at_ms: int) -> str:
     """A moment in UTC, to the millisecond.
 
@@ -60,7 +101,10 @@ def change_row(effect: PublishChange, source: Source) -> OutboxRow:
         "sequence": effect.sequence,
         "retracts": effect.retracts,
         "policy": source.policy,
+        "population": source.population or None,
     }
+    if effect.scheme:
+        body["scheme"] = effect.scheme
     headers = {
         "ce_specversion": "1.0",
         "ce_id": effect.effect_id,
@@ -71,8 +115,7 @@ def change_row(effect: PublishChange, source: Source) -> OutboxRow:
         "content-type": "application/json",
         **_place(source),
     }
-    value = json.dumps(body, ensure_ascii=False).encode()
-    return OutboxRow(CHANGES, effect.customer_id.encode(), value, _encoded(headers))
+    return OutboxRow(CHANGES, effect.customer_id.encode(), to_json(body), _encoded(headers))
 
 
 def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> OutboxRow:
@@ -99,6 +142,26 @@ def reroute_row(record: LogRecord, read: Read) -> OutboxRow:
     return OutboxRow(LOG, read.event.customer_id.encode(), record.value, list(headers.items()))
 
 
+def barrier_row(barrier: Barrier, source: Source) -> OutboxRow:
+    """A partition's sketch at the end of an epoch, for `population-inputs.v1`."""
+    headers = {"kind": "barrier", "content-type": "application/msgpack", **_place(source)}
+    return OutboxRow(INPUTS, b"%d" % source.partition, encode_barrier(barrier), _encoded(headers))
+
+
+def population_rows(population: Population, partitions: int, source: Source) -> list[OutboxRow]:
+    """A population's body for `populations.v1`, and the record that brings it into force.
+
+    The record goes into every partition of the log, behind the body.
+    """
+    packed = encode_population(population)
+    digest = digest_of(packed)
+    headers = {"content-type": "application/json", **_place(source)}
+    body = OutboxRow(POPULATIONS, digest.encode(), packed, _encoded(headers))
+    note = encode_population_learned(population.version, digest)
+    kind = [("kind", Kind.POPULATION.value.encode())]
+    return [body, *(OutboxRow(LOG, None, note, kind, each) for each in range(partitions))]
+
+
 def pack_history(effect: PublishChange) -> bytes:
     """One effect as it stands in the customer's history."""
     packed: bytes = msgpack.packb(
@@ -110,6 +173,7 @@ def pack_history(effect: PublishChange) -> bytes:
             _standing(effect.before),
             _standing(effect.after),
             effect.since_ms,
+            effect.scheme,
         )
     )
     return packed
@@ -117,7 +181,7 @@ def pack_history(effect: PublishChange) -> bytes:
 
 def unpack_history(packed: bytes) -> dict[str, Any]:
     """The reverse, as the command line shows it."""
-    sequence, kind, at_ms, why, before, after, since_ms = msgpack.unpackb(packed)
+    sequence, kind, at_ms, why, before, after, since_ms, scheme = msgpack.unpackb(packed)
     return {
         "sequence": sequence,
         "type": kind,
@@ -126,12 +190,16 @@ def unpack_history(packed: bytes) -> dict[str, Any]:
         "before": before,
         "after": after,
         "since": rfc3339(since_ms),
+        **({"scheme": scheme} if scheme else {}),
     }
 
 
-def _standing(standing: Standing | None) -> dict[str, Any] | None:
+def _standing(standing: Standing | str | None) -> dict[str, Any] | None:
+    """A standing as JSON; of an RFM group its name."""
     if standing is None:
         return None
+    if isinstance(standing, str):
+        return {"group": standing}
     return {"lifecycle": standing.lifecycle.value, "flags": list(standing.flags)}
 
 

@@ -12,60 +12,52 @@ Records that are routed to their own partition bear no mark: they are known by t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
-from typing import Any, NamedTuple
-
-from kafka import KafkaConsumer, TopicPartition
 
 from streams.log import LogInspector
+from streams.messages import Origin, origin
 from streams.outbox import Sender
 from streams.store import OutboxRow
-from streams.topics import LOG
+from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, POPULATIONS
 
-TAIL_RECORDS = 5_000  # of each partition; a longer walk may be repeated in part, under the same ids
-POLL_MS = 200
-
-
-class _Origin(NamedTuple):
-    topic: str
-    namespace: bytes
-    partition: int
-
-
-class _Place(NamedTuple):
-    origin: _Origin
-    offset: int
-    effect_id: bytes
+#: how much of each partition's tail is read; a longer walk may be repeated, under the same ids
+TAILS = {CHANGES: 5_000, DEAD_LETTERS: 5_000, INPUTS: 200, POPULATIONS: 200}
+_Place = tuple[str, bytes, int]  # topic, namespace, partition of the log
 
 
 class Marks:
     """The highest source offset published of each origin, and the ids published at it."""
 
     def __init__(self) -> None:
-        self._highest: dict[_Origin, int] = {}
-        self._ids: dict[_Origin, set[bytes]] = {}
+        self._highest: dict[_Place, int] = {}
+        self._ids: dict[_Place, set[bytes]] = {}
 
     def note(self, row: OutboxRow) -> None:
         """Remember that this row stands in its topic."""
-        place = _place(row)
-        if place is None:
+        found = origin(row)
+        if found is None:
             return
-        highest = self._highest.get(place.origin, -1)
-        if place.offset > highest:
-            self._highest[place.origin] = place.offset
-            self._ids[place.origin] = {place.effect_id}
-        elif place.offset == highest:
-            self._ids[place.origin].add(place.effect_id)
+        place = _place(found)
+        highest = self._highest.get(place, -1)
+        if found.offset > highest:
+            self._highest[place] = found.offset
+            self._ids[place] = {found.effect_id}
+        elif found.offset == highest:
+            self._ids[place].add(found.effect_id)
 
     def published(self, row: OutboxRow) -> bool:
         """Whether it stands there already."""
-        place = _place(row)
-        if place is None:
+        found = origin(row)
+        if found is None:
             return False
-        highest = self._highest.get(place.origin, -1)
-        if place.offset == highest:
-            return place.effect_id in self._ids[place.origin]
-        return place.offset < highest
+        place = _place(found)
+        highest = self._highest.get(place, -1)
+        if found.offset == highest:
+            return found.effect_id in self._ids[place]
+        return found.offset < highest
+
+
+def _place(one: Origin) -> _Place:
+    return one.topic, one.namespace, one.partition
 
 
 class MutingSender:
@@ -91,40 +83,19 @@ class MutingSender:
         return done
 
 
-def read_marks(inspector: LogInspector, servers: str, topics: Sequence[str]) -> Marks:
+def read_marks(inspector: LogInspector, topics: Mapping[str, int]) -> Marks:
     """Read the tails of the output topics; blocks.
+
+    Args:
+        inspector: of the cluster.
+        topics: how many of the newest records of each partition are read, by topic.
 
     Raises:
         TopicMissing, KafkaUnavailable.
     """
     marks = Marks()
-    consumer: Any = KafkaConsumer(bootstrap_servers=servers.split(","), enable_auto_commit=False)
-    with closing(consumer):
-        for topic in topics:
-            partitions = range(inspector.facts(topic).partitions)
-            extents = inspector.extents(topic, partitions)
-            ends = {TopicPartition(topic, each): extents[each].end for each in partitions}
-            consumer.assign(list(ends))
-            for tp, end in ends.items():
-                consumer.seek(tp, max(extents[tp.partition].start, end - TAIL_RECORDS))
-            _note_until(consumer, ends, marks)
+    for topic, count in topics.items():
+        partitions = range(inspector.facts(topic).partitions)
+        for _, each in inspector.iter_tail(topic, partitions, count):
+            marks.note(OutboxRow(topic, each.key, each.value, each.headers))
     return marks
-
-
-def _note_until(consumer: Any, ends: Mapping[Any, int], marks: Marks) -> None:
-    while any(consumer.position(tp) < end for tp, end in ends.items()):
-        for records in consumer.poll(timeout_ms=POLL_MS).values():
-            for each in records:
-                marks.note(OutboxRow(each.topic, each.key, each.value, each.headers))
-
-
-def _place(row: OutboxRow) -> _Place | None:
-    if row.topic == LOG:  # a record that is only sent on: its headers are its producer's own
-        return None
-    headers = dict(row.headers)
-    try:
-        partition, offset = int(headers["source.partition"]), int(headers["source.offset"])
-        origin = _Origin(row.topic, headers["source.namespace"], partition)
-    except (KeyError, ValueError):  # not one of ours
-        return None
-    return _Place(origin, offset, headers.get("ce_id", b""))

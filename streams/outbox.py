@@ -11,14 +11,15 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.events import MAX_VALUE_BYTES
+from streams.messages import origin
 from streams.store import OutboxRow, Store, StoreUnavailable
-from streams.topics import LOG
+from streams.topics import LOG, POPULATIONS
 
 RELAY_BATCH = 1_000
 IDLE_PAUSE_S = 0.05
@@ -34,8 +35,23 @@ class Sender(Protocol):
         """Send in order; answers how many, from the first on, were acknowledged. Blocks."""
 
 
+class Moved(NamedTuple):
+    """What one look at an outbox brought.
+
+    Attributes:
+        waiting: how many rows were found.
+        sent: how many of them went to each topic.
+    """
+
+    waiting: int
+    sent: Counter[str]
+
+
 class KafkaSender:
     """Sends with kafka-python's idempotent producer: acknowledged by all, order kept.
+
+    Kafka keeps order within a partition. Rows that name a population must not be seen before it,
+    so a population is acknowledged before any row after it is sent.
 
     Args:
         bootstrap_servers: host:port, comma-separated.
@@ -55,7 +71,9 @@ class KafkaSender:
         futures: list[Any] = []
         try:
             for row in rows:
-                futures.append(self._send(row))  # noqa: PERF401 - those before an error count
+                futures.append(self._send(row))
+                if row.topic == POPULATIONS:
+                    futures[-1].get(timeout=SEND_TIMEOUT_S)
         except KafkaError as error:  # those before it are on their way all the same
             logger.warning("relay: %s", error)
         for count, future in enumerate(futures):
@@ -67,21 +85,23 @@ class KafkaSender:
         return len(futures)
 
     def _send(self, row: OutboxRow) -> Any:
-        """Effects of one partition of the log stay in one partition, whatever their key.
-
-        So their order holds, and the newest one published tells what was published before it.
-        """
-        source = dict(row.headers).get("source.partition")
-        partition = None
-        if source is not None and row.topic != LOG:  # there the headers are the producer's own
-            partition = int(source) % len(self._producer.partitions_for(row.topic) or {0})
         return self._producer.send(
             row.topic,
             value=row.value,
             key=row.key,
             headers=list(row.headers),
-            partition=partition,
+            partition=self._partition(row),
         )
+
+    def _partition(self, row: OutboxRow) -> int | None:
+        """Effects of one partition of the log stay in one partition, whatever their key.
+
+        So their order holds, and the newest one published tells what was published before it.
+        """
+        source = origin(row)
+        if row.partition is not None or source is None:
+            return row.partition
+        return source.partition % len(self._producer.partitions_for(row.topic) or {0})
 
     def close(self) -> None:
         """Close the connection; what is not acknowledged by then stays in the outbox."""
@@ -91,31 +111,33 @@ class KafkaSender:
             logger.warning("relay: %s", error)
 
 
-async def relay_once(store: Store, partition: int, sender: Sender) -> Counter[str]:
-    """Move the oldest rows of one partition; answers how many went to each topic."""
-    waiting = await store.outbox(partition, RELAY_BATCH)
+async def relay_once(store: Store, place: int, sender: Sender) -> Moved:
+    """Move the oldest rows of one outbox."""
+    waiting = await store.outbox(place, RELAY_BATCH)
     if not waiting:
-        return Counter()
+        return Moved(0, Counter())
     sent = await asyncio.to_thread(sender.send, [row for _, row in waiting])
-    await store.outbox_delete(partition, [row_id for row_id, _ in waiting[:sent]])
-    return Counter(row.topic for _, row in waiting[:sent])
+    await store.outbox_delete(place, [row_id for row_id, _ in waiting[:sent]])
+    return Moved(len(waiting), Counter(row.topic for _, row in waiting[:sent]))
 
 
-async def _anything_waits(store: Store, partitions: int) -> bool:
-    return any([await store.outbox(partition, 1) for partition in range(partitions)])
+async def relay(
+    store: Store, places: Sequence[int], sender: Sender, stop: asyncio.Event
+) -> Counter[str]:
+    """Relay these outboxes until `stop` is set; answers what was sent where.
 
-
-async def relay(store: Store, partitions: int, sender: Sender, stop: asyncio.Event) -> Counter[str]:
-    """Relay every partition's outbox until `stop` is set; answers what was sent where."""
+    Args:
+        store: where they are.
+        places: partitions of the log, or whatever else has an outbox in the store.
+        sender: to Kafka.
+        stop: looked at after each round.
+    """
     total: Counter[str] = Counter()
     while not stop.is_set():
         try:
-            moved: Counter[str] = Counter()
-            for partition in range(partitions):
-                moved += await relay_once(store, partition, sender)
-            total += moved
-            stuck = not moved and await _anything_waits(store, partitions)
-            pause_s = TROUBLE_PAUSE_S if stuck else 0.0 if moved else IDLE_PAUSE_S
+            moved = [await relay_once(store, place, sender) for place in places]
+            total += sum((each.sent for each in moved), Counter())
+            pause_s = _pause_s(moved)
         except StoreUnavailable as error:
             logger.warning("relay: waiting: %s", error)
             pause_s = TROUBLE_PAUSE_S
@@ -125,3 +147,10 @@ async def relay(store: Store, partitions: int, sender: Sender, stop: asyncio.Eve
             continue
     logger.info("relay: sent %d, of these back into the log %d", total.total(), total[LOG])
     return total
+
+
+def _pause_s(moved: Sequence[Moved]) -> float:
+    """None while rows move; a long one if they wait and none of them could be sent."""
+    if any(each.sent for each in moved):
+        return 0.0
+    return TROUBLE_PAUSE_S if any(each.waiting for each in moved) else IDLE_PAUSE_S

@@ -8,6 +8,9 @@ The fence: `load` returns offset, nonce and states together; `apply` writes only
 unchanged. If they have moved, somebody else has been at work: load again, drop what is done, and
 go on. A batch that does not begin at the stored offset leaves a gap: if records really exist in
 it, reading must resume at the stored offset.
+
+The sketch and the population are kept in memory beside the nonce they were loaded with. `load`
+brings them again whenever that nonce is not the store's any more.
 """
 
 from __future__ import annotations
@@ -16,15 +19,20 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from models.events import Erasure, LogRecord, Read, Tick, read_record
+from models.events import Erasure, LogRecord, PopulationLearned, Read, Tick, read_record
 from models.policy import Policy
+from models.population import Population, decode_population
+from models.sketch import Sketch, from_slots
 from streams.chunk import Folding, LogIdentity, Understood
 from streams.store import MAX_BYTES, MAX_CUSTOMERS, Loaded, Meta, Newest, Store
 from streams.topics import LOG
 
 MAX_OUTBOX_ROWS = 100_000  # a relay that far behind makes the worker wait
+WALKED_AT_ONCE = MAX_CUSTOMERS // 2  # a scan may give more than it was asked for
+NO_NONCE = b"-"  # no write has it
 
 GapProbe = Callable[[int, int, int], Awaitable[bool]]
+Bodies = Callable[[str], Awaitable[Population]]
 
 
 class OutboxFull(RuntimeError):
@@ -60,6 +68,7 @@ class PartitionFold:
         policy: the rules in force.
         store: where states are kept.
         records_exist: async (partition, from, to) → whether the log has records in [from, to).
+        bodies: async (digest) → the population of that digest.
         new_nonce: a value never used before, for each write.
 
     Attributes:
@@ -74,13 +83,18 @@ class PartitionFold:
         policy: Policy,
         store: Store,
         records_exist: GapProbe,
+        bodies: Bodies,
         new_nonce: Callable[[], bytes],
     ) -> None:
         self._log = log
         self._policy = policy
         self._store = store
         self._records_exist = records_exist
+        self._bodies = bodies
         self._new_nonce = new_nonce
+        self._nonce = NO_NONCE
+        self._sketch = Sketch()
+        self._population: Population | None = None
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
         self.store_offset = 0
@@ -106,7 +120,7 @@ class PartitionFold:
     async def _bring_to(self, start: int, end: int, chunk: Sequence[Understood]) -> Seek | None:
         """Apply one chunk, however often others interfere."""
         while True:
-            loaded = await self._store.load(self._log.partition, _customers(chunk))
+            loaded = await self._load(_customers(chunk))
             meta = loaded.meta
             _leave_the_relay_time(loaded)
             if meta.offset >= end:
@@ -118,40 +132,89 @@ class PartitionFold:
                 self.tally["gaps"] += 1
                 return Seek(meta.offset)
             todo = [each for each in chunk if each.record.offset >= meta.offset]
-            if todo and isinstance(todo[0].read, Tick):
-                if not await self._walk(meta, todo[0].read, todo[0].record.offset):
+            adopted = None
+            if todo and _is_control(todo[0]):
+                adopted = await self._newer_population(todo[0])
+                if not await self._walk(meta, todo[0], adopted):
                     continue
-                loaded = await self._store.load(self._log.partition, ())
+                loaded = await self._load(())
                 if loaded.meta.offset != meta.offset:
                     continue
-            folding = Folding(self._log, self._policy, loaded)
+            folding = self._folding(loaded)
+            if adopted is not None:
+                folding.adopt(adopted)
             folding.records(todo)
             if await self._apply(loaded.meta, folding, end):
                 return None
 
-    async def _walk(self, meta: Meta, tick: Tick, offset: int) -> bool:
-        """Advance everyone whose deadline the tick has passed, some at a time.
+    async def _load(self, customer_ids: Sequence[str]) -> Loaded:
+        """Meta and states; keeps sketch and population as they are in the store."""
+        loaded = await self._store.load(self._log.partition, customer_ids, self._nonce)
+        if loaded.whole is not None:
+            packed = loaded.whole.population
+            self._sketch = from_slots(loaded.whole.sketch)
+            self._population = None if packed is None else decode_population(packed)
+            self._nonce = loaded.meta.nonce
+        return loaded
 
-        The offset stays; a walk cut short is begun again and finds less to do.
+    def _folding(self, loaded: Loaded) -> Folding:
+        return Folding(self._log, self._policy, loaded, self._sketch, self._population)
+
+    async def _newer_population(self, understood: Understood) -> Population | None:
+        """The population that a control record brings; None if it brings none, or a known one."""
+        read = understood.read
+        known = self._population.version if self._population else 0
+        if not isinstance(read, PopulationLearned) or read.version <= known:
+            return None
+        return await self._bodies(read.digest)
+
+    async def _walk(self, meta: Meta, control: Understood, adopted: Population | None) -> bool:
+        """Everything that a control record does to customers who have no record of their own.
+
+        A tick advances everyone whose deadline it has passed, a new population measures everyone
+        anew, some at a time. The offset stays; a walk cut short is begun again and finds less to
+        do. Answers whether it came to its end.
         """
-        until_ms = max(meta.clock_ms, tick.at_ms)
+        if isinstance(control.read, Tick):
+            until_ms = max(meta.clock_ms, control.read.at_ms)
+            return await self._walk_due(until_ms, control.record.offset)
+        return adopted is None or await self._walk_all(adopted, control.record.offset)
+
+    async def _walk_due(self, until_ms: int, offset: int) -> bool:
         while True:
             loaded = await self._store.due(self._log.partition, until_ms, MAX_CUSTOMERS)
-            if loaded.meta.offset != meta.offset:
+            if loaded.meta.nonce != self._nonce:
                 return False
             if not loaded.states:
                 return True
             _leave_the_relay_time(loaded)
-            folding = Folding(self._log, self._policy, loaded)
+            folding = self._folding(loaded)
             folding.deadlines(until_ms, offset)
-            if not await self._apply(loaded.meta, folding, meta.offset):
+            if not await self._apply(loaded.meta, folding, loaded.meta.offset):
                 return False
+
+    async def _walk_all(self, population: Population, offset: int) -> bool:
+        cursor = 0
+        while True:
+            loaded = await self._store.walk(self._log.partition, cursor, WALKED_AT_ONCE)
+            if loaded.meta.nonce != self._nonce:
+                return False
+            _leave_the_relay_time(loaded)
+            folding = self._folding(loaded)
+            folding.walked(population, offset)
+            if not await self._apply(loaded.meta, folding, loaded.meta.offset):
+                return False
+            cursor = loaded.cursor
+            if not cursor:
+                return True
 
     async def _apply(self, expected: Meta, folding: Folding, next_offset: int) -> bool:
         change = folding.change(next_offset, self._new_nonce())
+        self._nonce = NO_NONCE  # the sketch is ahead of the store until that has answered
         applied = await self._store.apply(self._log.partition, expected, change)
         self.tally.update(folding.tally if applied else {"fenced": 1})
         if applied:
+            self._nonce, self._population = change.meta.nonce, folding.population
             self.newest = folding.newest or self.newest
             self.store_offset = next_offset
         return applied
@@ -165,8 +228,8 @@ def _leave_the_relay_time(loaded: Loaded) -> None:
 def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
     """Cut a batch into what one script may write: (end offset, records).
 
-    A tick stands alone, because its walk takes scripts of its own; an erasure ends its chunk,
-    because nothing of the person may be written after it in the same script.
+    A control record stands alone, because its walk takes scripts of its own; an erasure ends its
+    chunk, because nothing of the person may be written after it in the same script.
     """
     chunk: list[Understood] = []
     customers: set[str] = set()
@@ -177,7 +240,8 @@ def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
         if isinstance(read, Read):
             customers.add(read.event.customer_id)
         full = len(customers) > MAX_CUSTOMERS or size > MAX_BYTES or len(chunk) >= 2 * MAX_CUSTOMERS
-        if chunk and (full or isinstance(read, Tick) or _stands_last(chunk[-1])):
+        control = isinstance(read, Tick | PopulationLearned)
+        if chunk and (full or control or _stands_last(chunk[-1])):
             yield record.offset, chunk
             chunk, size = [], len(record.value or b"")
             customers = {read.event.customer_id} if isinstance(read, Read) else set()
@@ -185,9 +249,13 @@ def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
     yield batch.next_offset, chunk
 
 
+def _is_control(understood: Understood) -> bool:
+    return isinstance(understood.read, Tick | PopulationLearned)
+
+
 def _stands_last(understood: Understood) -> bool:
     read = understood.read
-    return isinstance(read, Tick) or (isinstance(read, Read) and isinstance(read.event, Erasure))
+    return _is_control(understood) or (isinstance(read, Read) and isinstance(read.event, Erasure))
 
 
 def _customers(chunk: Sequence[Understood]) -> list[str]:

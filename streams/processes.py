@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from models.policy import Policy
 from streams.app import STOP_WITHIN_S, Worker
 from streams.log import LogInspector
-from streams.mute import MutingSender, read_marks
+from streams.mute import TAILS, MutingSender, read_marks
 from streams.outbox import KafkaSender, relay
 from streams.redis_store import RedisStore, connect
 from streams.settings import Settings
-from streams.topics import CHANGES, DEAD_LETTERS, LOG
+from streams.store import LEARNER
+from streams.topics import LOG
 
 
 def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
@@ -38,12 +39,13 @@ async def _relay(settings: Settings) -> None:
     servers = settings.bootstrap_servers
     inspector = LogInspector(servers)
     facts = await asyncio.to_thread(inspector.facts, LOG)
-    marks = await asyncio.to_thread(read_marks, inspector, servers, (CHANGES, DEAD_LETTERS))
+    marks = await asyncio.to_thread(read_marks, inspector, TAILS)
     client = connect(settings.redis_url.get_secret_value())
     sender = KafkaSender(servers)
     muting = MutingSender(sender, marks)
+    places = [*range(facts.partitions), LEARNER]
     try:
-        await relay(RedisStore(client, settings.namespace), facts.partitions, muting, stop)
+        await relay(RedisStore(client, settings.namespace), places, muting, stop)
     finally:
         sender.close()
         await client.aclose()

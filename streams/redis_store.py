@@ -39,6 +39,7 @@ from streams.store import (
     Newest,
     OutboxRow,
     StoreUnavailable,
+    Whole,
 )
 
 _CHUNK = 1_000  # arguments of one command; Lua's unpack fails at a few thousand
@@ -87,6 +88,7 @@ class RedisStore:
         self._keys: dict[int, Keys] = {}
         self._load = client.register_script(_script("load"))
         self._due = client.register_script(_script("due"))
+        self._walk = client.register_script(_script("walk"))
         self._apply = client.register_script(_script("apply"))
         self._offer = client.register_script(_script("newest"))
 
@@ -97,14 +99,23 @@ class RedisStore:
         return self._keys[partition]
 
     @_or_unavailable
-    async def load(self, partition: int, customer_ids: Sequence[str]) -> Loaded:
+    async def load(
+        self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
+    ) -> Loaded:
         """See `Store.load`."""
         keys = self.keys(partition)
-        meta, rows, states = await self._load(
-            keys=[keys.meta, keys.customers, keys.outbox],
-            args=[len(META_FIELDS), *META_FIELDS, *customer_ids],
+        meta, rows, states, *whole = await self._load(
+            keys=[keys.meta, keys.customers, keys.outbox, keys.sketch, keys.population],
+            args=[
+                "" if known is None else "whole",
+                known or b"",
+                len(META_FIELDS),
+                *META_FIELDS,
+                *customer_ids,
+            ],
         )
-        return _loaded(meta, rows, customer_ids, states)
+        loaded = _loaded(meta, rows, customer_ids, states)
+        return loaded._replace(whole=_whole(*whole)) if whole else loaded
 
     @_or_unavailable
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
@@ -117,6 +128,17 @@ class RedisStore:
         return _loaded(meta, rows, [id_.decode() for id_ in ids], states)
 
     @_or_unavailable
+    async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
+        """See `Store.walk`."""
+        keys = self.keys(partition)
+        meta, rows, then, met = await self._walk(
+            keys=[keys.meta, keys.customers, keys.outbox],
+            args=[len(META_FIELDS), *META_FIELDS, cursor, count],
+        )
+        loaded = _loaded(meta, rows, [id_.decode() for id_ in met[::2]], met[1::2])
+        return loaded._replace(cursor=int(then))
+
+    @_or_unavailable
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
         """See `Store.apply`."""
         keys, args = _Commands(self.keys(partition)).prepare(expected, change)
@@ -127,6 +149,12 @@ class RedisStore:
         """See `Store.next_due_ms`."""
         first = await self._client.zrange(self.keys(partition).due, 0, 0, withscores=True)
         return int(first[0][1]) if first else None
+
+    @_or_unavailable
+    async def population(self, partition: int) -> bytes | None:
+        """See `Store.population`."""
+        packed: Any = await self._client.get(self.keys(partition).population)
+        return cast("bytes | None", packed)
 
     @_or_unavailable
     async def history(self, partition: int, customer_id: str) -> list[bytes]:
@@ -212,11 +240,20 @@ class _Commands:
     def prepare(self, expected: Meta, change: Change) -> tuple[list[str], list[Any]]:
         self._args = [expected.offset, expected.nonce]
         self._customers(change.customers)
+        self._sketch(change.sketch)
+        if change.population is not None:
+            self._add("SET", self._names.population, [change.population])
         for row in change.outbox:
             self._add("XADD", self._names.outbox, ["*", "m", _packed(row)])
         fields = zip(META_FIELDS, change.meta, strict=True)
         self._add("HSET", self._names.meta, [each for pair in fields for each in pair])
         return list(self._keys), self._args
+
+    def _sketch(self, slots: Mapping[str, bytes | None]) -> None:
+        kept = ((slot, packed) for slot, packed in slots.items() if packed is not None)
+        self._chunked("HSET", self._names.sketch, _pairs(kept))
+        emptied = [slot for slot, packed in slots.items() if packed is None]
+        self._chunked("HDEL", self._names.sketch, emptied)
 
     def _add(self, command: str, key: str, args: Sequence[Any]) -> None:
         index = self._keys.setdefault(key, len(self._keys) + 1)
@@ -265,13 +302,12 @@ def _pairs(pairs: Any) -> list[Any]:
 
 
 def _packed(row: OutboxRow) -> bytes:
-    packed: bytes = msgpack.packb((row.topic, row.key, row.value, list(row.headers)))
+    packed: bytes = msgpack.packb((row.topic, row.key, row.value, list(row.headers), row.partition))
     return packed
 
 
 def _row(packed: bytes) -> OutboxRow:
-    topic, key, value, headers = msgpack.unpackb(packed, use_list=False)
-    return OutboxRow(topic, key, value, headers)
+    return OutboxRow(*msgpack.unpackb(packed, use_list=False))
 
 
 def _loaded(
@@ -285,7 +321,7 @@ def _loaded(
 
 
 def _meta(fields: Sequence[bytes | None]) -> Meta:
-    offset, nonce, clock_ms, topic_id, partitions, schema, policy = fields
+    offset, nonce, clock_ms, topic_id, partitions, schema, policy, population, closed = fields
     return Meta(
         int(offset or 0),
         nonce or b"",
@@ -294,7 +330,14 @@ def _meta(fields: Sequence[bytes | None]) -> Meta:
         int(partitions or 0),
         int(schema or 0),
         (policy or b"").decode(),
+        int(population or 0),
+        int(closed or 0),
     )
+
+
+def _whole(slots: Sequence[bytes], population: bytes | None) -> Whole:
+    names = (slot.decode() for slot in slots[::2])
+    return Whole(dict(zip(names, slots[1::2], strict=True)), population)
 
 
 def _script(name: str) -> str:

@@ -12,7 +12,9 @@ class Refused(RuntimeError):
     """Going on would mix states of different logs, or lose some; says what to do instead."""
 
 
-def why_refused(meta: Meta, facts: TopicFacts, extent: Extent, partition: int) -> str | None:
+def why_refused(
+    meta: Meta, facts: TopicFacts, extent: Extent, partition: int, topic: str = LOG
+) -> str | None:
     """What speaks against folding this log onto these states; None: nothing."""
     remedy = "point namespace at an empty one to fold the log anew"
     if meta.schema > SCHEMA_VERSION:
@@ -20,14 +22,19 @@ def why_refused(meta: Meta, facts: TopicFacts, extent: Extent, partition: int) -
             f"partition {partition}: the states have schema {meta.schema}, this version knows "
             f"{SCHEMA_VERSION}; run a version at least as new as the one that wrote them"
         )
+    if 0 < meta.schema < SCHEMA_VERSION:
+        return (
+            f"partition {partition}: the states have schema {meta.schema}, this version writes "
+            f"{SCHEMA_VERSION}, which holds more than can be told from them; {remedy}"
+        )
     if meta.topic_id and facts.topic_id and meta.topic_id != facts.topic_id:
         return (
-            f"partition {partition}: the states are a fold of topic {meta.topic_id}, but {LOG} is "
+            f"partition {partition}: the states are a fold of topic {meta.topic_id}, but {topic} is "
             f"now {facts.topic_id}: it was deleted and made again; {remedy}"
         )
     if meta.partitions and meta.partitions != facts.partitions:
         return (
-            f"{LOG} has {facts.partitions} partitions, the states belong to {meta.partitions}: "
+            f"{topic} has {facts.partitions} partitions, the states belong to {meta.partitions}: "
             f"customers would change partitions; {remedy}"
         )
     if meta.offset > extent.end:

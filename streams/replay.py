@@ -59,6 +59,10 @@ def parse_speed(text: str) -> float:
     return float(match[1])
 
 
+def _goes_on(_day: int) -> None:
+    """Nothing happens between two days."""
+
+
 class Publisher:
     """Writes events of the past into the log, in their order.
 
@@ -86,6 +90,7 @@ class Publisher:
         records: Iterable[SourceRecord],
         speed: float,
         progress: Callable[[int], None],
+        new_day: Callable[[int], None] = _goes_on,
     ) -> Published:
         """Write everything and wait until the broker has it; blocks.
 
@@ -93,6 +98,7 @@ class Publisher:
             records: in the order in which they shall stand in the log.
             speed: times real time; 0 is as fast as possible.
             progress: called now and then with the number of records handed over.
+            new_day: called with each new customer-day, ordinal, between its ticks and its events.
 
         Raises:
             KafkaUnavailable: some were not acknowledged.
@@ -105,6 +111,7 @@ class Publisher:
                 record_day = day_of(record.occurred_at_ms, self._zone)
                 if record_day > day and last_at_ms is not None:
                     ticks += self._tick(start_of_day_ms(record_day, self._zone))
+                    new_day(record_day)
                 day, last_at_ms = max(day, record_day), record.occurred_at_ms
                 pace.wait_for(record.occurred_at_ms)
                 self._send(record)
@@ -116,6 +123,14 @@ class Publisher:
         self._finish()
         progress(count)
         return Published(count, ticks, last_at_ms)
+
+    def flush(self) -> None:
+        """Wait until the broker has everything; blocks.
+
+        Raises:
+            KafkaUnavailable: some was not acknowledged.
+        """
+        self._finish()
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,7 +15,8 @@ from models.calendar import day_of, start_of_day_ms
 from models.ledger import Ledger
 from models.lifecycle import State
 from models.policy import Policy
-from streams.lookup import Found
+from models.rfm import GROUP_NAMES
+from streams.lookup import Found, rfm_as_json
 from streams.messages import rfc3339
 from streams.sources import MINOR_DIGITS
 
@@ -73,6 +74,7 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
             f"buys every {ledger.cadence_days:.1f} days, silent for "
             f"{_plural(silence_days(found, policy), 'day')}"
         )
+    lines += _rfm_line(found, policy)
     if ledger.due_ms is not None and ledger.due is not None:
         lines.append(
             f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms, policy)} if nothing comes"
@@ -87,6 +89,18 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
     return lines
 
 
+def _rfm_line(found: Found, policy: Policy) -> list[str]:
+    """The group in each published scheme, with the scores."""
+    schemes = rfm_as_json(found, policy) or {}
+    shown = [
+        f"{GROUP_NAMES[name][each['group']][0]} ({name}, "
+        f"R{each['recency']} F{each['frequency']} M{each['monetary']})"
+        for name, each in schemes.items()
+        if name in policy.rfm.published
+    ]
+    return [f"RFM: {', '.join(shown)}"] if shown else []
+
+
 def silence_days(found: Found, policy: Policy) -> int:
     """Customer-days since the last purchase day, as of the moment shown."""
     days = found.state.current.recent_days
@@ -99,7 +113,7 @@ def explanation(found: Found, policy: Policy) -> list[str]:
     if ledger.limits is None:
         return [f"{found.customer_id} is a prospect: known, but without a purchase that stands."]
     gaps = ledger.purchase_days - 1
-    prior = policy.lifecycle.prior_gap_days
+    prior = _typical_gap_days(found, policy)
     mode = policy.lifecycle.mode
     return [
         f"{found.customer_id} is {ledger.standing.lifecycle} since "
@@ -119,6 +133,13 @@ def explanation(found: Found, policy: Policy) -> list[str]:
     ]
 
 
+def _typical_gap_days(found: Found, policy: Policy) -> float:
+    """The one that the last purchase was told with, as long as that is remembered."""
+    bought = (each for each in reversed(found.state.remembered) if each.is_purchase)
+    last = next(bought, None)
+    return policy.lifecycle.prior_gap_days if last is None else last.prior_centidays / 100
+
+
 def _limit_line(ledger: Ledger, name: str, policy: Policy) -> str:
     assert ledger.limits is not None
     days: int = getattr(ledger.limits, f"{name}_days")
@@ -136,9 +157,10 @@ def history_table(changes: list[dict[str, Any]]) -> Table:
     """Published changes, oldest first."""
     table = Table("when (UTC)", "what", "from", "to", "why", box=None, pad_edge=False)
     for change in changes:
+        scheme = f" ({change['scheme']})" if "scheme" in change else ""
         table.add_row(
             change["at"][:16].replace("T", " "),
-            change["type"],
+            change["type"] + scheme,
             _standing(change["before"]),
             _standing(change["after"]),
             change["reason"],
@@ -149,6 +171,8 @@ def history_table(changes: list[dict[str, Any]]) -> Table:
 def _standing(standing: dict[str, Any] | None) -> str:
     if standing is None:
         return "—"
+    if "group" in standing:
+        return str(standing["group"])
     return " ".join([standing["lifecycle"], *(f"+{flag}" for flag in standing["flags"])])
 
 

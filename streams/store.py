@@ -5,6 +5,9 @@ compares the offset *and* the nonce of that meta with what is stored; on a misma
 nothing and answers False, otherwise everything in the `Change` is written at once, offset and a
 fresh nonce last. Values are absolute, so writing the same change twice is harmless.
 
+The learner of populations keeps its state under the same contract, in a place of its own: the
+"partition" `LEARNER`, whose log is `population-inputs.v1` and whose "customers" are named entries.
+
 Two versions keep this contract: `redis_store.RedisStore` and `memory_store.MemoryStore`. One
 suite of tests, tests/contracts/test_store.py, holds them equal.
 """
@@ -12,11 +15,13 @@ suite of tests, tests/contracts/test_store.py, holds them equal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 MAX_CUSTOMERS = 500  # in one script: Lua's unpack and the time others wait set the bound
 MAX_BYTES = 1_048_576  # of records in one script
-HISTORY_SLOTS = 16  # the newest effects of a customer are kept in a ring of this size
+LEARNER = -1  # the place of the learner of populations
+HISTORY_SLOTS = 32  # the newest effects of a customer are kept in a ring of this size
 
 
 class StoreUnavailable(RuntimeError):
@@ -34,6 +39,8 @@ class Meta(NamedTuple):
         partitions: how many partitions that log has; 0 before the first write.
         schema: version of the states' encoding; 0 before the first write.
         policy: version of the policy that was last in force.
+        population: version of the population in force; 0 before the first.
+        closed_day: the end of the last epoch that was closed, ordinal; 0 before the first record.
     """
 
     offset: int = 0
@@ -43,6 +50,20 @@ class Meta(NamedTuple):
     partitions: int = 0
     schema: int = 0
     policy: str = ""
+    population: int = 0
+    closed_day: int = 0
+
+
+class Whole(NamedTuple):
+    """What belongs to a partition as a whole, beside its meta.
+
+    Attributes:
+        sketch: encoded, slot by slot.
+        population: the one in force, encoded; None before the first.
+    """
+
+    sketch: Mapping[str, bytes]
+    population: bytes | None
 
 
 class Loaded(NamedTuple):
@@ -52,11 +73,16 @@ class Loaded(NamedTuple):
         meta: of the partition.
         states: encoded, by customer id; who is not known is left out.
         outbox_rows: effects that have not left for Kafka yet.
+        whole: None if nothing has been written since the nonce that the caller knew, or if the
+            caller did not ask.
+        cursor: of a walk: where it goes on; 0 at its end.
     """
 
     meta: Meta
     states: Mapping[str, bytes]
     outbox_rows: int
+    whole: Whole | None = None
+    cursor: int = 0
 
 
 class OutboxRow(NamedTuple):
@@ -67,12 +93,14 @@ class OutboxRow(NamedTuple):
         key: None lets any partition do.
         value: the body.
         headers: in order.
+        partition: which one; None: by the key, or by where the row comes from.
     """
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    partition: int | None = None
 
 
 class CustomerWrite(NamedTuple):
@@ -94,11 +122,21 @@ class CustomerWrite(NamedTuple):
 
 
 class Change(NamedTuple):
-    """All that one script writes."""
+    """All that one script writes.
+
+    Attributes:
+        meta: in place of the old one.
+        customers: by id; only those that change.
+        outbox: in order, behind what waits.
+        sketch: slot → encoded; None empties it. Only those that change.
+        population: encoded; None leaves the one in force.
+    """
 
     meta: Meta
     customers: Mapping[str, CustomerWrite]
     outbox: Sequence[OutboxRow]
+    sketch: Mapping[str, bytes | None] = MappingProxyType({})
+    population: bytes | None = None
 
 
 class Live(NamedTuple):
@@ -126,17 +164,31 @@ class Newest(NamedTuple):
 class Store(Protocol):
     """One namespace of partitions. Every call may raise `StoreUnavailable`."""
 
-    async def load(self, partition: int, customer_ids: Sequence[str]) -> Loaded:
-        """Meta and the states of these customers, read together."""
+    async def load(
+        self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
+    ) -> Loaded:
+        """Meta and the states of these customers, read together.
+
+        With the whole, too, unless the nonce is still the `known` one; None: never.
+        """
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         """Meta and the states of at most `limit` customers whose deadline is at or before it."""
+
+    async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
+        """Meta and the states of about `count` customers, and where to go on; begins at 0.
+
+        A walk meets everyone who is there from its beginning to its end, perhaps more than once.
+        """
 
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
         """Write it all and answer True, or, if offset or nonce have moved, nothing and False."""
 
     async def next_due_ms(self, partition: int) -> int | None:
         """The earliest deadline in the partition."""
+
+    async def population(self, partition: int) -> bytes | None:
+        """The population in force there, encoded."""
 
     async def history(self, partition: int, customer_id: str) -> list[bytes]:
         """The packed effects that are kept of a customer, in no particular order."""

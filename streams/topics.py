@@ -5,8 +5,10 @@
 | `customer-events.v1` | customer id | producers; the owner of a partition (ticks) | workers |
 | `segment-changes.v1` | customer id | relay | marketing, services |
 | `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
+| `population-inputs.v1` | partition number | relay | the learner |
+| `populations.v1` | the population's digest | relay | workers |
 
-All three have the same number of partitions. The log keeps its records for ever, because the
+The first three have the same number of partitions, the last two have one. The log keeps its records for ever, because the
 states are a fold of it, and takes the broker's append time, because the clock is bounded by it.
 """
 
@@ -18,18 +20,29 @@ from dataclasses import dataclass
 LOG = "customer-events.v1"
 CHANGES = "segment-changes.v1"
 DEAD_LETTERS = "dead-letters.v1"
+INPUTS = "population-inputs.v1"
+POPULATIONS = "populations.v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic's name and the settings that matter here."""
+    """A topic's name and the settings that matter here.
+
+    Attributes:
+        name: with its version.
+        config: where it differs from the broker's own.
+        partitions: how many; None: as many as the log has.
+    """
 
     name: str
     config: Mapping[str, str]
+    partitions: int | None = None
 
 
 TOPICS = (
     Topic(LOG, {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}),
     Topic(CHANGES, {"retention.ms": str(30 * 86_400_000)}),
     Topic(DEAD_LETTERS, {"retention.ms": str(90 * 86_400_000)}),
+    Topic(INPUTS, {"retention.ms": "-1"}, partitions=1),
+    Topic(POPULATIONS, {"cleanup.policy": "compact"}, partitions=1),
 )

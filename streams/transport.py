@@ -43,8 +43,8 @@ class Fetched(NamedTuple):
     records: Sequence[LogRecord]
 
 
-#: async (partitions) → where each one's reading begins; raises to refuse the assignment
-ResumeAt = Callable[[list[int]], Awaitable[dict[int, int]]]
+#: async (partitions assigned) → where each one's reading begins; raises to refuse the assignment
+ResumeAt = Callable[[list[TP]], Awaitable[dict[TP, int]]]
 
 
 class FetchSchema(faust.Schema[Any, Any]):
@@ -101,15 +101,15 @@ class Consumer(driver.Consumer):
             await self.transport.refused(error)
             return True
         try:
-            for partition, offset in offsets.items():
-                await self.seek(mine[partition], offset)
-                self._fetched_to[mine[partition]] = offset
+            for tp, offset in offsets.items():
+                await self.seek(tp, offset)
+                self._fetched_to[tp] = offset
         except IllegalStateError:  # taken away under way
             return False
         return self._mine() == mine
 
-    def _mine(self) -> dict[int, TP]:
-        return {tp.partition: tp for tp in self.assignment() if tp.topic == self.transport.log}
+    def _mine(self) -> set[TP]:
+        return {tp for tp in self.assignment() if tp.topic in self.transport.topics}
 
     async def has_read_to_end(self, tp: TP, folded_to: int) -> bool:
         """Whether nothing is left to read, and all that was fetched has been folded.
@@ -189,7 +189,7 @@ class Transport(driver.Transport):
     """Made by `transport_for`."""
 
     Consumer: ClassVar[Any] = Consumer
-    log: str
+    topics: frozenset[str]
     resume_at: ResumeAt
     refused: Callable[[BaseException], Awaitable[None]]
 
@@ -197,7 +197,7 @@ class Transport(driver.Transport):
 def transport_for(
     app: AppT,
     url: list[URL],
-    log: str,
+    topics: frozenset[str],
     resume_at: ResumeAt,
     refused: Callable[[BaseException], Awaitable[None]],
 ) -> Transport:
@@ -206,10 +206,10 @@ def transport_for(
     Args:
         app: the Faust app.
         url: of the brokers.
-        log: the topic whose offsets the store keeps.
+        topics: those whose offsets the store keeps.
         resume_at: where reading begins.
         refused: told why reading must not begin; ends the worker.
     """
     transport = Transport(url, app)
-    transport.log, transport.resume_at, transport.refused = log, resume_at, refused
+    transport.topics, transport.resume_at, transport.refused = topics, resume_at, refused
     return transport

@@ -287,13 +287,15 @@ async def test_no_customer_id_is_part_of_a_keys_text(
     async with connect(url) as client:
         store = RedisStore(client, namespace)
         every = CustomerWrite(b"s", 5, None, "new", ((0, b"h"),))
-        await store.apply(P, Meta(), Change(FIRST, dict.fromkeys(ids, every), [ROW]))
+        sketch = {"n": b"1"}
+        await store.apply(P, Meta(), Change(FIRST, dict.fromkeys(ids, every), [ROW], sketch, b"{}"))
         await store.set_live(P, Live(0), 60_000)
         await store.offer_newest(Newest(1, 1))
         await store.set_partitions(4)
         keys = {key async for key in client.scan_iter(count=1_000) if namespace.encode() in key}
         tag = f"seg:{{{namespace}:3}}:"
         names = {"meta", "c", "due", "cell:new", "history", "outbox", "live"}
+        names |= {"sketch", "population"}
         shared = {f"seg:{namespace}:{name}".encode() for name in ("newest", "partitions")}
         assert keys == {f"{tag}{name}".encode() for name in names} | shared
         assert await client.hexists(store.keys(P).history, history_field(ids[0], 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio as aioredis
@@ -14,6 +15,7 @@ from streams.memory_store import MemoryStore
 from streams.redis_store import RedisStore
 from streams.store import (
     HISTORY_SLOTS,
+    LEARNER,
     Change,
     CustomerWrite,
     Live,
@@ -24,9 +26,11 @@ from streams.store import (
     Store,
 )
 
-PARTITIONS = (1, 11)
+PARTITIONS = (1, 11, LEARNER)
 IDS = ("a", "b", "a\x1f1", "\x00", "x\r\ny", "{t}", "🛍️", "Zo\u00eb", "Zoe\u0308", "-inf", "*")
 CELLS = ("new", "active", "dormant")
+SLOTS = ("n", "since", "r736330", "h00ff", "ş\r\n")
+UNKNOWN = b"a nonce that no write has had"
 TIMES = st.sampled_from((0, 1, 2, 1_483_264_800_500, 2**53 - 1))
 BYTES = st.binary(max_size=12) | st.just(bytes(range(256)))
 NUMBERS = st.integers(0, 3) | st.sampled_from((2**53 + 1, 10**18 + 1))
@@ -62,6 +66,7 @@ rows = st.builds(
     st.none() | BYTES,
     st.none() | BYTES,
     st.lists(st.tuples(st.text(max_size=3), BYTES), max_size=2).map(tuple),
+    st.none() | st.integers(0, 3),
 )
 metas = st.builds(
     Meta,
@@ -72,6 +77,8 @@ metas = st.builds(
     NUMBERS,
     NUMBERS,
     st.just("policy"),
+    NUMBERS,
+    NUMBERS,
 )
 some_ids = st.lists(st.sampled_from(IDS), max_size=6)
 applies = st.tuples(
@@ -79,7 +86,10 @@ applies = st.tuples(
     metas,
     st.dictionaries(st.sampled_from(IDS), wishes, max_size=5),
     st.lists(rows, max_size=3),
+    st.dictionaries(st.sampled_from(SLOTS), st.none() | BYTES, max_size=4),
+    st.none() | BYTES,
 )
+known = st.sampled_from(("now", "now", "stale", "unknown", "none"))
 
 
 def call(name: str, *args: st.SearchStrategy[Any]) -> st.SearchStrategy[Call]:
@@ -91,7 +101,10 @@ calls = st.lists(
         call("apply", applies),
         call("apply", applies),
         call("apply", applies),
-        call("load", some_ids),
+        call("load", some_ids, known),
+        call("load", some_ids, known),
+        call("walk", st.integers(1, 12)),
+        call("population"),
         call("due", TIMES, st.integers(1, 6)),
         call("next_due_ms"),
         call("history", st.sampled_from(IDS)),
@@ -117,6 +130,10 @@ class Driver:
     async def make(self, call: Call) -> object:
         if call.name == "apply":
             return await self._apply(call.partition, *call.args[0])
+        if call.name == "load":
+            return await self._load(call.partition, *call.args)
+        if call.name == "walk":
+            return await self._walk(call.partition, *call.args)
         if call.name == "outbox_delete":
             return await self._delete(call.partition, call.args[0])
         if call.name == "offer_newest":
@@ -136,7 +153,9 @@ class Driver:
             Call(name, partition, args)
             for partition in PARTITIONS
             for name, args in (
-                ("load", (IDS,)),
+                ("load", (IDS, "unknown")),
+                ("walk", (500,)),
+                ("population", ()),
                 ("due", (2**53, 500)),
                 ("due", (2, 500)),
                 ("cell_sizes", (CELLS,)),
@@ -147,8 +166,32 @@ class Driver:
         ]
         return [await self.make(each) for each in asked]
 
+    async def _load(self, partition: int, ids: Sequence[str], known: str) -> object:
+        now = (await self._store.load(partition, [])).meta
+        stale = self._stale.get(partition, Meta())
+        nonces = {"now": now.nonce, "stale": stale.nonce, "unknown": UNKNOWN, "none": None}
+        loaded = await self._store.load(partition, ids, nonces[known])
+        return loaded, list(loaded.states)
+
+    async def _walk(self, partition: int, count: int) -> object:
+        """A whole walk; in which order, and how often someone is met, is each store's own."""
+        first = await self._store.walk(partition, 0, count)
+        met, cursor = set(first.states.items()), first.cursor
+        while cursor:
+            loaded = await self._store.walk(partition, cursor, count)
+            met |= set(loaded.states.items())
+            cursor = loaded.cursor
+        return met, first.meta, first.outbox_rows, first.whole
+
     async def _apply(
-        self, partition: int, fence: str, meta: Meta, wished: dict[str, Wish], rows: list[OutboxRow]
+        self,
+        partition: int,
+        fence: str,
+        meta: Meta,
+        wished: dict[str, Wish],
+        rows: list[OutboxRow],
+        sketch: dict[str, bytes | None],
+        population: bytes | None,
     ) -> bool:
         now = (await self._store.load(partition, [])).meta
         expected = {
@@ -168,7 +211,8 @@ class Driver:
             )
             for id_, wish in wished.items()
         }
-        applied = await self._store.apply(partition, expected, Change(meta, written, rows))
+        change = Change(meta, written, rows, sketch, population)
+        applied = await self._store.apply(partition, expected, change)
         if applied:
             self._stale[partition] = now
             self._cells |= {(partition, id_): w.cell_after for id_, w in written.items()}

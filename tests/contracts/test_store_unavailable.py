@@ -12,7 +12,17 @@ import redis.asyncio as aioredis
 
 from streams.local import LocalStore
 from streams.redis_store import RedisStore, connect
-from streams.store import Change, CustomerWrite, Live, Meta, Newest, OutboxRow, StoreUnavailable
+from streams.store import (
+    Change,
+    CustomerWrite,
+    Live,
+    Loaded,
+    Meta,
+    Newest,
+    OutboxRow,
+    StoreUnavailable,
+    Whole,
+)
 from tests.real_parts import RealParts
 
 P = 0
@@ -24,6 +34,8 @@ WRITES = {
     ),
     "a deadline": Change(FIRST, {"c0": CustomerWrite(b"s", 9, "new", "new")}, ()),
     "a row": Change(FIRST, {}, [OutboxRow("t", None, b"v", ())]),
+    "a slot of the sketch": Change(FIRST, {}, (), {"n": b"1"}),
+    "a population": Change(FIRST, {}, (), {}, b"{}"),
     "the offset": Change(FIRST, {}, ()),
 }
 SPIN = "while true do end"
@@ -55,9 +67,12 @@ async def store(server: LocalStore) -> AsyncIterator[RedisStore]:
 async def everything_is_unavailable(store: RedisStore) -> None:
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: store.load(P, ["c1"]),
+        lambda: store.load(P, ["c1"], b"n1"),
         lambda: store.due(P, 9, 9),
+        lambda: store.walk(P, 0, 9),
         lambda: store.apply(P, FIRST, WRITES["a new customer"]),
         lambda: store.next_due_ms(P),
+        lambda: store.population(P),
         lambda: store.history(P, "c1"),
         lambda: store.cell_sizes(P, ["new"]),
         lambda: store.outbox(P, 9),
@@ -112,8 +127,8 @@ async def test_a_full_server_writes_nothing_and_works_again_once_it_has_room(
     await admin.config_set("maxmemory", 1)
     with pytest.raises(StoreUnavailable, match="used memory"):
         await store.apply(P, first.meta, WRITES[what])
-    loaded = await store.load(P, ["c0", "c1"])
-    assert loaded == (first.meta, {"c0": b"s"}, 0)
+    loaded = await store.load(P, ["c0", "c1"], b"another nonce")
+    assert loaded == Loaded(first.meta, {"c0": b"s"}, 0, Whole({}, None))
     assert await store.next_due_ms(P) == 7
     assert await store.history(P, "c1") == []
     await admin.config_set("maxmemory", 0)
@@ -152,7 +167,7 @@ async def test_a_server_that_cannot_save_writes_nothing(
         pass
     with pytest.raises(StoreUnavailable, match="MISCONF"):
         await store.apply(P, Meta(), WRITES["a new customer"])
-    assert await store.load(P, ["c1"]) == (Meta(), {}, 0)
+    assert await store.load(P, ["c1"]) == Loaded(Meta(), {}, 0)
     await admin.config_set("save", "")  # or it would refuse to be stopped
 
 
@@ -197,7 +212,7 @@ async def test_too_few_replicas_make_a_server_unavailable_for_writes(
     await admin.config_set("min-replicas-to-write", 1)
     with pytest.raises(StoreUnavailable, match="NOREPLICAS"):
         await store.apply(P, Meta(), WRITES["a new customer"])
-    assert await store.load(P, ["c1"]) == (Meta(), {}, 0)
+    assert await store.load(P, ["c1"]) == Loaded(Meta(), {}, 0)
 
 
 async def test_scripts_that_the_server_has_forgotten_are_sent_again(
@@ -205,7 +220,7 @@ async def test_scripts_that_the_server_has_forgotten_are_sent_again(
 ) -> None:
     await store.load(P, [])
     await admin.script_flush()
-    assert await store.load(P, []) == (Meta(), {}, 0)
+    assert await store.load(P, []) == Loaded(Meta(), {}, 0)
 
 
 async def test_a_fault_of_ours_is_not_called_unavailable(

@@ -34,9 +34,9 @@ def without_topics(kafka_servers: str) -> Iterator[str]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A policy under which two weeks of silence matter."""
+    """A policy under which two weeks of silence matter, and every day teaches."""
     path = tmp_path / "segmenter.toml"
-    path.write_text('preset = "grocery"\n', "utf-8")
+    path.write_text('preset = "grocery"\n[population]\nepoch = "day"\n', "utf-8")
     return path
 
 
@@ -46,7 +46,7 @@ def install(without_topics: str, redis_url: str, namespace: str) -> Iterator[Ins
     made: list[Installation] = []
 
     def installed(partitions: int) -> Installation:
-        policy = policy_from_preset("grocery")
+        policy = policy_from_preset("grocery", population={"epoch": "day"})
         made.append(Installation(without_topics, redis_url, namespace, policy, partitions))
         return made[-1]
 

@@ -95,7 +95,7 @@ def test_what_was_committed_is_folded_and_what_was_aborted_never_was(
         end()
     assert aborted
     wait_until(lambda: set(here.states()) == wanted)
-    states, _ = here.oracle()
+    states = here.oracle().states
     assert here.states() == states
 
 
@@ -116,7 +116,7 @@ def test_a_marker_at_the_end_does_not_hold_time_up(
     here.start("worker", config)
     wait_until(lambda: is_live(here))
     wait_until(lambda: ticks(here) > 0)  # January's customer is due
-    wait_until(lambda: here.states() == here.oracle()[0])
+    wait_until(lambda: here.states() == here.oracle().states)
 
 
 def test_behind_an_open_transaction_time_stands_still_until_it_ends(
@@ -134,4 +134,19 @@ def test_behind_an_open_transaction_time_stands_still_until_it_ends(
     assert not any(here.redis.exists(here._keys(each).live) for each in range(PARTITIONS))
     producer.commit_transaction()
     wait_until(lambda: is_live(here))
-    wait_until(lambda: here.states() == here.oracle()[0])
+    wait_until(lambda: here.states() == here.oracle().states)
+
+
+def test_the_tail_is_read_past_markers_and_without_waiting_for_an_open_transaction(
+    here: Installation, producer: Any
+) -> None:
+    for end in (producer.commit_transaction, producer.abort_transaction):
+        producer.begin_transaction()
+        send(producer, [a_purchase_in(0, "2017-01-01")])
+        end()
+    assert len(here.inspector.tail(LOG, [0], 10)[0]) == 2  # and two markers
+    producer.begin_transaction()
+    send(producer, [a_purchase_in(0, "2017-01-02")])
+    producer.flush()
+    assert len(here.inspector.tail(LOG, [0], 10)[0]) == 3
+    producer.abort_transaction()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from models.events import (
+    Control,
     Erasure,
     LogRecord,
     Profile,
@@ -41,7 +42,7 @@ PROFILE = {
 
 def read(
     value: object, kind: str | None = "purchase", at_ms: int = noon(0), **headers: bytes
-) -> Read | Tick | Tombstone | Rejected:
+) -> Read | Control | Tombstone | Rejected:
     """Read one record that the broker appended at `at_ms`."""
     body = value if isinstance(value, bytes | None) else json.dumps(value).encode()
     named = {} if kind is None else {"kind": kind.encode()}

@@ -65,7 +65,7 @@ def test_any_mutated_event_is_read_or_refused_and_what_is_read_can_be_folded(
     body = json.dumps({**FULL, **mutated}).encode("utf-8", "surrogatepass")
     found = read(body, {"kind": kind.value.encode()}, noon(0) + DAY_MS)
     if isinstance(found, Read):
-        outcome = step(found.event.customer_id, None, found, noon(1), policy)
+        outcome = step(found.event.customer_id, None, found, noon(1), policy, None)
         assert outcome.rejected or outcome.state is None or _survives(outcome.state)
 
 

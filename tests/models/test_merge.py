@@ -20,6 +20,7 @@ from tests.support.histories import (
 from tests.support.story import (
     GROCERY,
     HOUR_MS,
+    apart_from_arrival,
     noon,
     profile,
     purchase,
@@ -35,7 +36,7 @@ some_years = long_histories(at_most=14)
 
 def merged(*stories: list[Read], until_ms: int, policy: Policy) -> CustomerState:
     one, other = (told_until(events, until_ms, policy).customer for events in stories)
-    return merged_states(one, other, until_ms, policy)
+    return merged_states(one, other, until_ms, policy.lifecycle.prior_gap_days, policy)
 
 
 @a_thousand
@@ -47,7 +48,7 @@ def test_merging_equals_one_identity_from_the_start(
     until_ms = max(e.at_ms for e in events) + more_hours * HOUR_MS
     state = merged(in_order(events[:cut]), in_order(events[cut:]), until_ms=until_ms, policy=policy)
     told = told_until(in_order(events), until_ms, policy)
-    assert state._replace(sequence=0) == without_sequence(told)
+    assert apart_from_arrival(state) == without_sequence(told)
 
 
 @a_thousand
@@ -70,7 +71,10 @@ def test_merging_with_an_empty_prospect_changes_nothing(
     until_ms = events[-1].at_ms + more_hours * HOUR_MS
     state = told_until(events, until_ms, policy).customer
     nobody = CustomerState(known_since_ms=until_ms)
-    assert merged_states(state, nobody, until_ms, policy) == state
+    merged_with_nobody = merged_states(
+        state, nobody, until_ms, policy.lifecycle.prior_gap_days, policy
+    )
+    assert merged_with_nobody == apart_from_arrival(state)._replace(sequence=state.sequence)
 
 
 @a_thousand
@@ -88,7 +92,7 @@ def test_money_adds_up_whatever_has_been_settled(
 def test_an_event_that_both_know_counts_once() -> None:
     one = tell(purchase("p1", noon(0)), purchase("p2", noon(3))).customer
     other = tell(purchase("p2", noon(3)), purchase("p3", noon(9))).customer
-    assert merged_states(one, other, noon(9), GROCERY).current.purchases == 3
+    assert merged_states(one, other, noon(9), 6.3, GROCERY).current.purchases == 3
 
 
 def test_an_event_that_both_know_counts_once_even_if_one_saw_it_returned() -> None:
@@ -96,14 +100,14 @@ def test_an_event_that_both_know_counts_once_even_if_one_saw_it_returned() -> No
     returned = tell(
         purchase("p1", noon(0), order="o1"), refund("r1", noon(2), 400, order="o1")
     ).customer
-    both = merged_states(kept, returned, noon(2), GROCERY).current
+    both = merged_states(kept, returned, noon(2), 6.3, GROCERY).current
     assert (both.purchases, both.net_spend_minor) == (1, 600)
 
 
 def test_refund_known_to_one_undoes_the_purchase_known_to_the_other() -> None:
     buyer = tell(purchase("p1", noon(0), order="o1")).customer
     returner = tell(refund("r1", noon(2), order="o1")).customer
-    both = merged_states(buyer, returner, noon(2), GROCERY)
+    both = merged_states(buyer, returner, noon(2), 6.3, GROCERY)
     assert both.standing.lifecycle == "prospect"
     assert both.current.net_spend_minor == 0
 
@@ -111,7 +115,7 @@ def test_refund_known_to_one_undoes_the_purchase_known_to_the_other() -> None:
 def test_settled_years_are_added_and_the_later_buyer_sets_the_standing() -> None:
     old = tell(*(purchase(f"a{n}", noon(10 * n)) for n in range(10)), tick(noon(900))).customer
     new = tell(*(purchase(f"b{n}", noon(800 + 5 * n)) for n in range(20))).customer
-    both = merged_states(old, new, noon(900), GROCERY)
+    both = merged_states(old, new, noon(900), 6.3, GROCERY)
     assert both.current.purchases == 30
     assert both.current.purchase_days == 30
     assert both.current.first_purchase_ms == noon(0)
@@ -122,7 +126,7 @@ def test_settled_years_are_added_and_the_later_buyer_sets_the_standing() -> None
 def test_attributes_are_merged_by_the_newest_write() -> None:
     one = tell(profile("x1", noon(1), tier="gold", city="Rome")).customer
     other = tell(profile("x2", noon(2), tier="silver")).customer
-    both = merged_states(one, other, noon(2), GROCERY)
+    both = merged_states(one, other, noon(2), 6.3, GROCERY)
     assert {name: a.value for name, a in both.attributes.items()} == {
         "city": "Rome",
         "tier": "silver",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from hypothesis import strategies as st
 
+from models.population import Distribution, Population
 from streams.memory_store import MemoryStore
 from streams.store import Loaded, Store, StoreUnavailable
 from tests.streams.logbook import ASTRAY, CUSTOMERS, DAY_MS, HOUR_MS, START_MS, Logbook
@@ -24,6 +25,7 @@ POISON = (
 KINDS = (
     *("purchase",) * 7,
     *("tick",) * 3,
+    *("population",) * 2,
     *("late", "refund", "duplicate") * 2,
     *("profile", "erasure", "astray", "tombstone", "poison", "future", "foreign", "hole"),
 )
@@ -77,6 +79,8 @@ def _write_no_event(log: Logbook, kind: str, who: str, now_ms: int, choice: int)
     match kind:
         case "tick":
             log.tick(now_ms - choice // 6 * DAY_MS, now_ms)
+        case "population" if log.records:
+            log.population(populations(choice))
         case "tombstone":
             log.append(None, now_ms, key=who)
         case "poison":
@@ -85,6 +89,22 @@ def _write_no_event(log: Logbook, kind: str, who: str, now_ms: int, choice: int)
             log.again(log.records[-1 - choice % len(log.records)]._replace(timestamp_ms=now_ms))
         case "hole":
             log.skip()
+
+
+def populations(version: int) -> Population:
+    """The versions of a population that changes its mind."""
+    days, often, much = version + 1, 1 + version % 3, 700 * (version % 4)
+    return Population(
+        version + 1,
+        736_330 + 7 * version,
+        5,
+        736_330,
+        9,
+        90,
+        Distribution(days * 2.5, (days, 9), (days, 2 * days, 30), (days, max(5, days), 13, 13)),
+        Distribution(1.5, (1, 2), (1, often, often), (1, 1, often, 4)),
+        Distribution(1_200.0, (much, 4_000), (500, 500, 2_000), (500, 1_000, 4_000, 9_000)),
+    )
 
 
 logs = _moves.map(written)
@@ -130,7 +150,10 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class ShortWalks(MemoryStore):
-    """A store that lets a walk advance two customers a script, so that walks take several."""
+    """A store that lets a walk meet two customers a script, so that walks take several."""
+
+    async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
+        return await super().walk(partition, cursor, min(count, 2))
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         return await super().due(partition, until_ms, min(limit, 2))

@@ -50,7 +50,7 @@ class Watched:
     def __init__(self) -> None:
         self.read_again = 0
         self.crashes: list[BaseException] = []
-        self.lane = Lane(self._read_again, self._crash)
+        self.lane: Lane[PartitionFold] = Lane(self._read_again, self._crash)
 
     async def _read_again(self) -> None:
         self.read_again += 1
@@ -112,8 +112,10 @@ class Crowded(Store):
         super().__init__()
         self.looks = looks
 
-    async def load(self, partition: int, customer_ids: Sequence[str]) -> Loaded:
-        loaded = await super().load(partition, customer_ids)
+    async def load(
+        self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
+    ) -> Loaded:
+        loaded = await super().load(partition, customer_ids, known)
         self.looks -= 1
         return loaded._replace(outbox_rows=10**9) if self.looks >= 0 else loaded
 

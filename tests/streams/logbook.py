@@ -12,18 +12,31 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
+from models.calendar import day_of
 from models.codec import decode_state, encode_state
 from models.customer import CustomerState
-from models.events import LogRecord, Read, Rejected, Tick, read_record
+from models.effects import PublishChange
+from models.events import (
+    LogRecord,
+    PopulationLearned,
+    Read,
+    Rejected,
+    Tick,
+    encode_population_learned,
+    read_record,
+)
+from models.learner import decode_barrier
 from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
-from models.step import advance, step
+from models.population import Population, digest_of, encode_population, epoch_end
+from models.sketch import Sketch
+from models.step import advance, populate, step
 from streams.chunk import LogIdentity
 from streams.memory_store import MemoryStore
 from streams.partition import Batch, PartitionFold
 from streams.partitioner import partition_of
-from streams.store import MAX_CUSTOMERS, Meta, OutboxRow, Store
-from streams.topics import LOG
+from streams.store import MAX_CUSTOMERS, Meta, OutboxRow, Store, Whole
+from streams.topics import CHANGES, INPUTS, LOG
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -61,6 +74,7 @@ class Logbook:
     def __init__(self) -> None:
         self.records: list[LogRecord] = []
         self.end = 0
+        self.bodies: dict[str, Population] = {}
 
     def append(
         self, value: bytes | None, at_ms: int, kind: str | None = "purchase", key: str | None = None
@@ -103,6 +117,17 @@ class Logbook:
         value = json.dumps({"at_ms": at_ms}).encode()
         return self.append(value, at_ms if appended_ms is None else appended_ms, "tick")
 
+    def population(self, population: Population) -> LogRecord:
+        """A new population, whose body can be had."""
+        digest = digest_of(encode_population(population))
+        self.bodies[digest] = population
+        value = encode_population_learned(population.version, digest)
+        return self.append(value, self.records[-1].timestamp_ms, "population")
+
+    async def body(self, digest: str) -> Population:
+        """What `populations.v1` holds."""
+        return self.bodies[digest]
+
     def skip(self) -> None:
         """An offset without a record: a transaction's marker, or compacted away."""
         self.end += 1
@@ -128,7 +153,7 @@ def new_nonce() -> bytes:
 
 def fold_of(log: Logbook, store: Store, policy: Policy = POLICY) -> PartitionFold:
     """The partition's fold, as production builds it."""
-    return PartitionFold(IDENTITY, policy, store, log.records_exist, new_nonce)
+    return PartitionFold(IDENTITY, policy, store, log.records_exist, log.body, new_nonce)
 
 
 def memory() -> MemoryStore:
@@ -152,10 +177,16 @@ class Contents(NamedTuple):
     cells: list[int]
     history: dict[str, list[bytes]]
     rows: list[OutboxRow]
+    whole: Whole
 
     def state(self, customer_id: str) -> CustomerState:
         """One customer, decoded."""
         return decode_state(self.states[customer_id])
+
+    @property
+    def changes(self) -> list[OutboxRow]:
+        """The effects among the rows."""
+        return [row for row in self.rows if row.topic == CHANGES]
 
     @property
     def lifecycles(self) -> dict[str, str]:
@@ -165,7 +196,8 @@ class Contents(NamedTuple):
 
 async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> Contents:
     """Ask for everything; deadlines are asked for at each of them, and a moment before."""
-    loaded = await store.load(PARTITION, ids)
+    loaded = await store.load(PARTITION, ids, b"another nonce")
+    assert loaded.whole is not None
     deadlines = {decode_state(state).next_deadline_ms for state in loaded.states.values()}
     moments = sorted({at - early for at in deadlines if at is not None for early in (0, 1)})
     rows = await store.outbox(PARTITION, 1_000_000)
@@ -179,6 +211,7 @@ async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> C
             row._replace(headers=tuple((name, value) for name, value in row.headers))
             for _, row in rows
         ],
+        loaded.whole,
     )
 
 
@@ -188,45 +221,96 @@ def header(row: OutboxRow, name: str) -> str | None:
 
 
 def told(row: OutboxRow) -> str:
-    """What a row says, in a word: the effect's id, the reason, or the event's id."""
+    """What a row says, in a word: the effect's id, the reason, the event's id, or a sketch."""
+    if row.topic == INPUTS:
+        return f"sketch of {len(decode_barrier(row.value or b'').slots)} slots"
     return header(row, "ce_id") or header(row, "error.reason") or header(row, "event-id") or "?"
 
 
-class Reference(NamedTuple):
-    """What a single-threaded replay gives."""
+class Reference:
+    """What a single-threaded replay gives.
 
-    states: dict[str, bytes]
-    told: list[str]
-    clock_ms: int
+    Attributes:
+        states: encoded, by customer.
+        told: what left, in a word each.
+        clock_ms: of the partition.
+        sketch: what everybody adds up to.
+        population: the last one that came into force.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._states: dict[str, CustomerState] = {}
+        self._closed_day = 0
+        self.told: list[str] = []
+        self.clock_ms = 0
+        self.sketch = Sketch()
+        self.population: Population | None = None
+
+    @property
+    def states(self) -> dict[str, bytes]:
+        return {id_: encode_state(state) for id_, state in self._states.items()}
+
+    def fold(self, record: LogRecord, bodies: dict[str, Population]) -> None:
+        """One record."""
+        match read_record(record, LOG):
+            case Tick() as tick:
+                self._tick(tick)
+            case PopulationLearned() as learned:
+                self._population(bodies[learned.digest])
+            case Rejected() as rejected:
+                self.told.append(rejected.reason)
+            case Read() as read if read.event.customer_id == ASTRAY:
+                self.told.append(read.event_id)
+            case Read() as read:
+                self._event(read, record)
+
+    def _event(self, read: Read, record: LogRecord) -> None:
+        id_ = read.event.customer_id
+        self.clock_ms = max(self.clock_ms, min(read.at_ms, record.timestamp_ms))
+        self._closed_day = self._closed_day or self._epoch_end()
+        before = self._states.get(id_)
+        outcome = step(id_, before, read, self.clock_ms, self._policy, self.population)
+        self._now(id_, outcome.state, outcome.effects)
+        self.told += [outcome.rejected.reason] if outcome.rejected else []
+
+    def _tick(self, tick: Tick) -> None:
+        self.clock_ms = max(self.clock_ms, tick.at_ms)
+        while due := _due(self._states, self.clock_ms):
+            for id_ in due:
+                state = self._states[id_]
+                self._now(id_, *advance(id_, state, self.clock_ms, self._policy, self.population))
+        self._closed_day = self._closed_day or self._epoch_end()
+        if self._epoch_end() > self._closed_day:
+            self._closed_day = self._epoch_end()
+            self.told.append(f"sketch of {len(self.sketch.slots())} slots")
+
+    def _population(self, population: Population) -> None:
+        if self.population is None or self.population.version < population.version:
+            self.population = population
+            for id_ in sorted(self._states):
+                state = self._states[id_]
+                self._now(id_, *populate(id_, state, self.clock_ms, self._policy, population))
+
+    def _now(
+        self, id_: str, state: CustomerState | None, effects: tuple[PublishChange, ...]
+    ) -> None:
+        old, new = self._states.pop(id_, None), state
+        self.sketch.renew(id_, old and old.contribution, new and new.contribution)
+        if new is not None:
+            self._states[id_] = new
+        self.told += [each.effect_id for each in effects]
+
+    def _epoch_end(self) -> int:
+        return epoch_end(day_of(self.clock_ms, self._policy.timezone), self._policy)
 
 
 def reference(log: Logbook, policy: Policy = POLICY) -> Reference:
     """Fold the log in a plain loop."""
-    states: dict[str, CustomerState] = {}
-    said: list[str] = []
-    clock_ms = 0
+    found = Reference(policy)
     for record in log.records:
-        read = read_record(record, LOG)
-        if isinstance(read, Tick):
-            clock_ms = max(clock_ms, read.at_ms)
-            for customer_id in _due(states, clock_ms):
-                states[customer_id], effects = advance(
-                    customer_id, states[customer_id], clock_ms, policy
-                )
-                said += [each.effect_id for each in effects]
-        elif isinstance(read, Rejected):
-            said.append(read.reason)
-        elif isinstance(read, Read) and read.event.customer_id == ASTRAY:
-            said.append(read.event_id)
-        elif isinstance(read, Read):
-            customer_id = read.event.customer_id
-            clock_ms = max(clock_ms, min(read.at_ms, record.timestamp_ms))
-            outcome = step(customer_id, states.pop(customer_id, None), read, clock_ms, policy)
-            if outcome.state is not None:
-                states[customer_id] = outcome.state
-            said += [each.effect_id for each in outcome.effects]
-            said += [outcome.rejected.reason] if outcome.rejected else []
-    return Reference({id_: encode_state(s) for id_, s in states.items()}, said, clock_ms)
+        found.fold(record, log.bodies)
+    return found
 
 
 def _due(states: dict[str, CustomerState], until_ms: int) -> list[str]:

@@ -13,7 +13,9 @@ from yarl import URL
 
 from models.events import LogRecord
 from streams.agents import FaustFetch, declare
-from streams.topics import DEAD_LETTERS, LOG
+from streams.lane import Lane
+from streams.partition import Batch
+from streams.topics import DEAD_LETTERS, INPUTS, LOG
 from streams.transport import Consumer, Fetched, FetchSchema, Transport, transport_for
 from tests.streams.good_ones import dead_letters
 from tests.streams.lanes import Failing, Store, Watched, down, until
@@ -28,6 +30,7 @@ from tests.streams.logbook import (
 )
 
 WHO = CUSTOMERS[0]
+HERE = frozenset({LOG})
 MINE, THEIRS = TP(LOG, PARTITION), TP("another.topic", PARTITION)
 
 
@@ -100,7 +103,7 @@ class Agent:
 
     def __init__(self, app: faust.App, store: Store) -> None:
         self.watched = Watched()
-        declare(app, self.watched.lane, keep_time=nothing)
+        declare(app, nothing, self.watched.lane, Watched().lane)
         self.store = store
         self.agent = cast(Any, app.agents["segment_customers"]).test_context()
 
@@ -150,26 +153,52 @@ async def test_the_agent_outlives_a_store_that_is_away(app: faust.App) -> None:
     assert (await contents(agent.store)).lifecycles == {WHO: "new"}
 
 
-async def test_the_app_has_this_one_agent(app: faust.App) -> None:
-    declare(app, Watched().lane, keep_time=nothing)
-    assert list(app.agents) == ["segment_customers"]
+def topics_of(app: faust.App) -> dict[str, list[str]]:
+    """Which topics each agent reads."""
+    channels = {name: cast(Any, agent).channel for name, agent in app.agents.items()}
+    return {name: list(channel.topics) for name, channel in channels.items()}
+
+
+async def test_the_learner_is_an_agent_of_its_own_topic_and_lane(app: faust.App) -> None:
+    log, batches = Logbook(), Batches()
+    log.purchase(WHO, START_MS)
+    learning = Watched()
+    lane: Lane[Batches] = Lane(learning._read_again, learning._crash)
+    declare(app, nothing, Watched().lane, lane)
+    assert topics_of(app) == {"segment_customers": [LOG], "learn_population": [INPUTS]}
+    lane.open(0, batches)
+    async with cast(Any, app.agents["learn_population"]).test_context() as agent:
+        await agent.put(Fetched(0, log.records), partition=0, wait=False)
+        await until(lambda: bool(batches.handled))
+    assert batches.handled == [Batch(0, 1, log.records)]
+
+
+class Batches:
+    """A fold that only remembers."""
+
+    def __init__(self) -> None:
+        self.handled: list[Batch] = []
+
+    async def handle(self, batch: Batch) -> None:
+        self.handled.append(batch)
 
 
 class Broker:
     """A consumer whose transport notes what it is asked."""
 
-    def __init__(self, app: faust.App, resume: dict[int, int] | Exception) -> None:
+    def __init__(self, app: faust.App, resume: dict[TP, int] | Exception) -> None:
         self.resume = resume
-        self.asked: list[list[int]] = []
+        self.asked: list[list[TP]] = []
         self.refusals: list[BaseException] = []
         transport = Offline([URL("kafka://127.0.0.1:1")], app)
-        transport.log, transport.resume_at, transport.refused = LOG, self._resume_at, self._refused
+        transport.topics, transport.resume_at = HERE, self._resume_at
+        transport.refused = self._refused
         self.consumer = Reading(transport, nothing, nothing, nothing)
         self.consumer.assigned = {MINE, THEIRS, TP(LOG, 0)}
         self.consumer.brought, self.consumer.sought = {}, []
 
-    async def _resume_at(self, partitions: list[int]) -> dict[int, int]:
-        self.asked.append(partitions)
+    async def _resume_at(self, assigned: list[TP]) -> dict[TP, int]:
+        self.asked.append(assigned)
         if isinstance(self.resume, Exception):
             raise self.resume
         return self.resume
@@ -222,7 +251,7 @@ async def test_a_fetch_begins_where_the_one_before_it_ended(app: faust.App) -> N
 async def test_the_first_fetch_begins_where_reading_began_though_no_record_stands_there(
     app: faust.App,
 ) -> None:
-    broker, log = Broker(app, {PARTITION: 1}), five_purchases()
+    broker, log = Broker(app, {MINE: 1}), five_purchases()
     await broker.consumer.perform_seek()
     ((_, message),) = await broker.fetch(*log.records[3:])
     assert message.value.from_offset == 1
@@ -235,9 +264,9 @@ async def test_a_fetch_without_records_is_no_message(app: faust.App) -> None:
 async def test_reading_begins_at_the_stores_offsets_and_only_the_logs_partitions_are_asked_for(
     app: faust.App,
 ) -> None:
-    broker = Broker(app, {0: 7, PARTITION: 42})
+    broker = Broker(app, {TP(LOG, 0): 7, MINE: 42})
     await broker.consumer.perform_seek()
-    assert broker.asked == [[0, PARTITION]]
+    assert broker.asked == [[TP(LOG, 0), MINE]]
     assert broker.consumer.sought == [(TP(LOG, 0), 7), (MINE, 42)]
     assert broker.refusals == []
 
@@ -245,7 +274,7 @@ async def test_reading_begins_at_the_stores_offsets_and_only_the_logs_partitions
 async def test_while_flow_is_stopped_a_fetch_is_dropped_and_reading_is_begun_again(
     app: faust.App,
 ) -> None:
-    broker, log = Broker(app, {PARTITION: 0}), five_purchases()
+    broker, log = Broker(app, {MINE: 0}), five_purchases()
     broker.consumer.flow_active = False
     assert await broker.fetch(*log.records) == []
     assert broker.consumer.sought == [(MINE, 0)]
@@ -265,14 +294,14 @@ async def test_what_is_committed_is_the_end_of_the_newest_fetch_that_was_acknowl
     assert consumer._acked_index[MINE] == set()
 
 
-async def test_the_transport_knows_the_log_where_reading_begins_and_whom_to_tell(
+async def test_the_transport_knows_its_topics_where_reading_begins_and_whom_to_tell(
     app: faust.App,
 ) -> None:
     broker = Broker(app, {})
     url = [URL("kafka://127.0.0.1:1")]
-    transport = transport_for(app, url, LOG, broker._resume_at, broker._refused)
+    transport = transport_for(app, url, HERE, broker._resume_at, broker._refused)
     assert transport.Consumer is Consumer
-    assert transport.log == LOG
-    assert await transport.resume_at([7]) == {}
+    assert transport.topics == HERE
+    assert await transport.resume_at([MINE]) == {}
     await transport.refused(ValueError())
-    assert (broker.asked, len(broker.refusals)) == ([[7]], 1)
+    assert (broker.asked, len(broker.refusals)) == ([[MINE]], 1)

@@ -15,7 +15,7 @@ from streams.local import LocalBroker
 from streams.log import LogInspector
 from streams.redis_store import RedisStore, connect
 from streams.store import Live
-from streams.topics import TOPICS
+from streams.topics import INPUTS, POPULATIONS, TOPICS, Topic
 from tests.real_parts import BROKER, RealParts
 from tests.streams.logbook import (
     CUSTOMERS,
@@ -204,8 +204,8 @@ def test_doctor_finds_nothing_to_mend_where_all_is_well(installed: Terminal) -> 
     lines = ran.out.splitlines()
     assert all(line.startswith("ok   ") for line in lines)
     found = [line.removeprefix("ok   ").split(":")[0] for line in lines]
-    assert found[:3] == [f"topic {topic.name}" for topic in TOPICS]
-    assert set(found[3:]) >= {"redis maxmemory-policy", "clock", "lag", "outbox"}
+    assert found[: len(TOPICS)] == [f"topic {topic.name}" for topic in TOPICS]
+    assert set(found[len(TOPICS) :]) >= {"redis maxmemory-policy", "clock", "lag", "outbox"}
 
 
 def test_doctor_finds_states_of_another_log_and_says_what_to_do(
@@ -238,6 +238,19 @@ def test_doctor_finds_topics_that_are_missing(terminal: Terminal, own_broker: st
     assert ran.exit_code == 1
     assert "bad  topics: topic 'customer-events.v1' does not exist" in ran.out
     assert "→ segmenter topics create" in ran.out
+
+
+def test_doctor_finds_a_topic_that_has_more_partitions_than_it_should(
+    terminal: Terminal, own_broker: str
+) -> None:
+    inspector = LogInspector(own_broker)
+    inspector.create([Topic(INPUTS, {})], 3, 1)
+    inspector.create(TOPICS, PARTITIONS, 1)
+    terminal.environment["SEGMENTER_BOOTSTRAP_SERVERS"] = own_broker
+    ran = terminal.run("doctor").out
+    assert f"bad  topic {INPUTS}: 3 partitions" in ran
+    assert "→ make it anew with 1" in ran
+    assert f"ok   topic {POPULATIONS}: 1 partition" in ran
 
 
 def test_topics_are_created_and_then_exist(terminal: Terminal, own_broker: str) -> None:

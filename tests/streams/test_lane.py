@@ -77,7 +77,7 @@ async def test_partitions_are_folded_beside_each_other_each_in_its_own_order(
         theirs.purchase(customer, START_MS + number * DAY_MS)
     elsewhere = [record._replace(partition=OTHER) for record in theirs.records]
     identity = IDENTITY._replace(partition=OTHER)
-    other = PartitionFold(identity, POLICY, store, nothing_between, new_nonce)
+    other = PartitionFold(identity, POLICY, store, nothing_between, mine.body, new_nonce)
     watched.open(mine, store)
     watched.lane.open(OTHER, other)
     assert watched.lane.partitions == [PARTITION, OTHER]

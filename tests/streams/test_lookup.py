@@ -7,6 +7,7 @@ import pytest
 from streams.lookup import Found, Lookup, NothingYet, as_json
 from streams.memory_store import MemoryStore
 from streams.store import Live
+from tests.streams.drawn import populations
 from tests.streams.logbook import (
     CUSTOMERS,
     DAY_MS,
@@ -153,12 +154,50 @@ async def test_a_customer_in_json(store: MemoryStore) -> None:
         "first_purchase_at": "2017-01-01T10:00:00.000Z",
         "last_purchase_at": "2017-01-01T10:00:00.000Z",
         "attributes": {"tier": "gold"},
+        "rfm": None,
+        "population": None,
         "as_of": "2017-01-01T11:00:00.000Z",
         "live": False,
         "partition": PARTITION,
         "offset": 2,
         "sequence": 1,
     }
+
+
+async def test_once_a_population_is_in_force_groups_are_shown_in_every_scheme_as_of_the_moment(
+    store: MemoryStore,
+) -> None:
+    log = one_purchase()
+    log.population(populations(0))
+    look = await looking(store, log)
+    told = as_json(await found(look, WHO, LATER_MS), POLICY)
+    assert told["population"] == 1
+    assert told["rfm"] == {
+        "quintile": {"recency": 5, "frequency": 1, "monetary": 3, "group": "new"},
+        "klaviyo": {"recency": 3, "frequency": 1, "monetary": 2, "group": "recent"},
+        "braze": {"recency": 3, "frequency": 0, "monetary": 2, "group": "promising"},
+        "china8": {"recency": 1, "frequency": 0, "monetary": 1, "group": "important_development"},
+    }
+    await store.set_live(PARTITION, Live(source_delay_ms=0), TTL_MS)
+    later = as_json(await found(look, WHO, START_MS + 20 * DAY_MS), POLICY)["rfm"]
+    assert later["quintile"] == {
+        "recency": 1,
+        "frequency": 1,
+        "monetary": 3,
+        "group": "dormant",
+    }
+
+
+async def test_a_prospect_is_in_no_group_and_each_partition_has_a_population_of_its_own(
+    store: MemoryStore,
+) -> None:
+    log = Logbook()
+    log.event("profile", WHO, START_MS, attributes={"tier": "gold"})
+    log.population(populations(0))
+    look = await looking(store, log)
+    told = as_json(await found(look, WHO, LATER_MS), POLICY)
+    assert (told["rfm"], told["population"]) == (None, 1)
+    assert await look.populations() == [None, populations(0), None, None]
 
 
 async def test_a_prospect_has_attributes_but_no_purchases_no_rhythm_and_no_deadline(

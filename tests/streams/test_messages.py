@@ -6,26 +6,37 @@ import hashlib
 import json
 from itertools import pairwise
 
+import pytest
+
 from models.effects import Cause, EffectType, PublishChange, Why
-from models.events import LogRecord, Read, Reason, Rejected, read_record
+from models.events import LogRecord, PopulationLearned, Read, Reason, Rejected, read_record
+from models.learner import Barrier, decode_barrier
 from models.ledger import Standing
 from models.lifecycle import State
+from models.population import decode_population, digest_of, encode_population
+from models.sketch import Contribution, Sketch
 from streams.messages import (
     DEAD_LETTER_BYTES,
+    Origin,
     Source,
+    barrier_row,
     change_row,
     dead_letter_row,
+    origin,
     pack_history,
+    population_rows,
     reroute_row,
     rfc3339,
     unpack_history,
 )
-from streams.store import OutboxRow
-from streams.topics import CHANGES, DEAD_LETTERS, LOG
+from streams.store import LEARNER, OutboxRow
+from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS
+from tests.streams.drawn import populations
 from tests.streams.good_ones import C1, body
 
 MARCH_MS = 1_488_326_400_000  # 2017-03-01T00:00:00Z
 SOURCE = Source("main", 3, 41_872, "d2fffe021d92")
+POPULATION = populations(6)._replace(stale_partitions=(2,))
 CHANGE = PublishChange(
     type=EffectType.LIFECYCLE_CHANGED,
     customer_id="Zoë 🛍️",
@@ -35,6 +46,16 @@ CHANGE = PublishChange(
     since_ms=MARCH_MS,
     sequence=9,
     retracts=("1f6e", "2a7b"),
+)
+REGROUPED = PublishChange(
+    type=EffectType.RFM_CHANGED,
+    customer_id="c1",
+    cause=Cause.of_population(7, MARCH_MS),
+    before="loyal",
+    after="at_risk",
+    since_ms=MARCH_MS,
+    sequence=3,
+    scheme="quintile",
 )
 INVALID = Rejected(Reason.INVALID, "amount_minor: négatif")
 
@@ -82,7 +103,43 @@ def test_a_changes_body_says_from_where_to_where_since_when_and_why() -> None:
         "sequence": 9,
         "retracts": ["1f6e", "2a7b"],
         "policy": "d2fffe021d92",
+        "population": None,
     }
+
+
+def test_a_change_of_group_names_its_scheme_both_groups_and_the_population_in_force() -> None:
+    row = change_row(REGROUPED, SOURCE._replace(population=7))
+    assert (row.topic, row.key) == (CHANGES, b"c1")
+    assert headers_of(row)["ce_type"] == b"rfm.changed"
+    assert headers_of(row)["ce_id"] == REGROUPED.effect_id.encode()
+    assert json.loads(row.value or b"") == {
+        "customer_id": "c1",
+        "before": {"group": "loyal"},
+        "after": {"group": "at_risk"},
+        "since": "2017-03-01T00:00:00.000Z",
+        "reason": "population_updated",
+        "cause": "population:7",
+        "sequence": 3,
+        "retracts": [],
+        "policy": "d2fffe021d92",
+        "population": 7,
+        "scheme": "quintile",
+    }
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, "new"), ("new", None)])
+def test_who_is_in_no_group_before_or_after_has_none_there(
+    before: str | None, after: str | None
+) -> None:
+    row = change_row(REGROUPED._replace(before=before, after=after), SOURCE)
+    told = json.loads(row.value or b"")
+    group = {"group": "new"}
+    assert (told["before"], told["after"]) == (before and group, after and group)
+
+
+def test_changes_of_group_in_two_schemes_from_one_cause_have_ids_of_their_own() -> None:
+    rows = [change_row(each, SOURCE) for each in (REGROUPED, REGROUPED._replace(scheme="braze"))]
+    assert len({headers_of(row)["ce_id"] for row in rows}) == 2
 
 
 def test_who_was_not_known_before_and_who_is_erased_have_no_standing() -> None:
@@ -204,6 +261,79 @@ def test_a_producers_own_event_id_is_not_touched_on_the_way() -> None:
     assert understood(arrived).event_id == "order 7"
 
 
+def test_changes_and_dead_letters_tell_which_record_of_the_log_they_come_from() -> None:
+    change, letter = change_row(CHANGE, SOURCE), dead_letter_row(record(b"{"), INVALID, SOURCE)
+    assert origin(change) == Origin(CHANGES, b"main", 3, 41_872, CHANGE.effect_id.encode())
+    assert origin(letter) == Origin(DEAD_LETTERS, b"main", 3, 41_872, b"")
+
+
+def test_a_record_sent_on_has_no_origin_whatever_its_producer_feigned() -> None:
+    feigned = dict(change_row(CHANGE, SOURCE).headers)
+    astray = record(body(), kind=b"purchase", **feigned)
+    assert origin(reroute_row(astray, understood(astray))) is None
+
+
+def test_a_barrier_is_a_partitions_sketch_for_the_learner() -> None:
+    sketch = Sketch()
+    sketch.renew("c1", None, Contribution(736_388, 736_330, 736_380, 3, 5_000))
+    barrier = Barrier(3, 4, 736_389, sketch.slots())
+    row = barrier_row(barrier, SOURCE)
+    assert (row.topic, row.key, row.partition) == (INPUTS, b"3", None)
+    assert decode_barrier(row.value or b"") == barrier
+    assert headers_of(row) == {
+        "kind": b"barrier",
+        "content-type": b"application/msgpack",
+        "source.namespace": b"main",
+        "source.partition": b"3",
+        "source.offset": b"41872",
+    }
+    assert origin(row) == Origin(INPUTS, b"main", 3, 41_872, b"")
+
+
+def test_a_population_is_a_body_and_behind_it_a_record_for_each_partition_of_the_log() -> None:
+    body, *records = population_rows(POPULATION, 3, SOURCE._replace(partition=LEARNER))
+    digest = digest_of(encode_population(POPULATION))
+    assert (body.topic, body.key, body.partition) == (POPULATIONS, digest.encode(), None)
+    assert decode_population(body.value or b"") == POPULATION
+    assert headers_of(body) == {
+        "content-type": b"application/json",
+        "source.namespace": b"main",
+        "source.partition": b"-1",
+        "source.offset": b"41872",
+    }
+    assert [(row.topic, row.key, row.partition) for row in records] == [
+        (LOG, None, 0),
+        (LOG, None, 1),
+        (LOG, None, 2),
+    ]
+    assert [json.loads(row.value or b"") for row in records] == [
+        {"version": 7, "digest": digest}
+    ] * 3
+    assert [headers_of(row) for row in records] == [{"kind": b"population"}] * 3
+
+
+def test_the_log_reads_a_population_as_the_learner_wrote_it() -> None:
+    body, row, _ = population_rows(POPULATION, 2, SOURCE)
+    arrived = LogRecord(0, 7, MARCH_MS, row.key, row.value, dict(row.headers))
+    assert read_record(arrived, LOG) == PopulationLearned(
+        version=7, digest=(body.key or b"").decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"source.partition": b"3", "source.offset": b"7"},
+        {"source.namespace": b"main", "source.partition": b"x", "source.offset": b"7"},
+        {"source.namespace": b"main", "source.partition": b"3", "source.offset": b""},
+    ],
+    ids=["none", "no namespace", "no number", "empty"],
+)
+def test_headers_that_are_not_ours_are_no_origin(headers: dict[str, bytes]) -> None:
+    assert origin(OutboxRow(CHANGES, b"c1", b"{}", list(headers.items()))) is None
+
+
 def test_history_tells_what_was_published() -> None:
     assert unpack_history(pack_history(CHANGE)) == {
         "sequence": 9,
@@ -213,6 +343,19 @@ def test_history_tells_what_was_published() -> None:
         "before": {"lifecycle": "active", "flags": ["overdue"]},
         "after": {"lifecycle": "dormant", "flags": []},
         "since": "2017-03-01T00:00:00.000Z",
+    }
+
+
+def test_history_tells_a_change_of_group_with_its_scheme() -> None:
+    assert unpack_history(pack_history(REGROUPED)) == {
+        "sequence": 3,
+        "type": "rfm.changed",
+        "at": "2017-03-01T00:00:00.000Z",
+        "reason": "population_updated",
+        "before": {"group": "loyal"},
+        "after": {"group": "at_risk"},
+        "since": "2017-03-01T00:00:00.000Z",
+        "scheme": "quintile",
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.log import LogInspector
-from streams.mute import TAIL_RECORDS, Marks, MutingSender, read_marks
+from streams.mute import Marks, MutingSender, read_marks
 from streams.outbox import KafkaSender
 from streams.store import OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, LOG, Topic
@@ -97,10 +97,10 @@ def test_the_marks_are_read_from_the_tail_of_the_output_topics(bootstrap_servers
     inspector = LogInspector(bootstrap_servers)
     inspector.create([Topic("muted-changes", {})], 2, 1)
     sender = KafkaSender(bootstrap_servers)
-    rows = [row(n, f"e{n}")._replace(topic="muted-changes") for n in range(TAIL_RECORDS + 50)]
+    rows = [row(n, f"e{n}")._replace(topic="muted-changes") for n in range(300)]
     assert sender.send(rows) == len(rows)
     sender.close()
-    marks = read_marks(inspector, bootstrap_servers, ["muted-changes"])
+    marks = read_marks(inspector, {"muted-changes": 10})
     assert marks.published(rows[0])
     assert marks.published(rows[-1])
     assert not marks.published(row(len(rows), "next")._replace(topic="muted-changes"))

@@ -234,7 +234,7 @@ def test_with_ticks_in_place_deadlines_fire_stamped_with_themselves(days: list[i
     found = finished(_folded(log))
     overdue, dormant, churned = 13, 26, 64  # who bought once is dormant before the 28 new days end
     expected = [START_MS + at * DAY_MS for at in (overdue, dormant, churned) if at <= day]
-    assert [_happened_ms(row) for row in found.rows[1:]] == expected
+    assert [_happened_ms(row) for row in found.changes[1:]] == expected
 
 
 async def _folded(log: Logbook) -> Contents:

@@ -80,7 +80,7 @@ async def test_a_late_purchase_that_disproves_a_silence_restores_the_state_and_r
     log.tick(START_MS + 27 * DAY_MS)
     log.purchase(C1, START_MS + 20 * DAY_MS, START_MS + 27 * DAY_MS, event_id="late")
     found = await contents(await folded(log))
-    *_, dormant, restored = found.rows
+    *_, dormant, restored = found.changes
     assert restored.value is not None
     said = json.loads(restored.value)
     assert (said["reason"], said["after"]["lifecycle"]) == ("late_purchase", "new")
@@ -141,7 +141,7 @@ async def test_a_record_in_the_wrong_partition_is_sent_back_and_folded_once_wher
     home.end = 2
     store = memory()
     fold = PartitionFold(
-        IDENTITY._replace(partition=there), POLICY, store, home.records_exist, new_nonce
+        IDENTITY._replace(partition=there), POLICY, store, home.records_exist, home.body, new_nonce
     )
     assert await fold.handle(home.batch()) is None
     assert fold.tally == {"events": 1, "duplicates": 1}
@@ -169,7 +169,7 @@ async def test_a_hostile_id_names_a_customer_like_any_other(pattern: str) -> Non
     log.tick(START_MS + 26 * DAY_MS)
     found = await contents(await folded(log), [customer_id])
     assert found.lifecycles == {customer_id: "dormant"}
-    assert {header(row, "ce_subject") for row in found.rows} == {customer_id}
+    assert {header(row, "ce_subject") for row in found.changes} == {customer_id}
     assert found.cells == [0, 0, 0, 1, 0]
 
 

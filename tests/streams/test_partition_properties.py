@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.population import encode_population
 from streams.partition import Seek
 from streams.store import Store
 from tests.streams.drawn import (
@@ -66,6 +67,9 @@ def agrees(found: Contents, log: Logbook) -> None:
     assert found.states == expected.states
     assert [told(row) for row in found.rows] == expected.told
     assert (found.meta.offset, found.meta.clock_ms) == (log.end, expected.clock_ms)
+    assert found.whole.sketch == expected.sketch.slots()
+    packed = expected.population and encode_population(expected.population)
+    assert found.whole.population == packed
 
 
 @a_thousand

@@ -29,7 +29,6 @@ def refused(meta: Meta = META, facts: TopicFacts = FACTS, extent: Extent = EXTEN
         (META, FACTS, EXTENT),
         (META, FACTS, Extent(0, 10_000)),
         (META, FACTS, Extent(100, 100)),
-        (META._replace(schema=SCHEMA_VERSION - 1), FACTS, EXTENT),
         (Meta(), FACTS, Extent(0, 0)),
         (Meta(), FACTS, EXTENT),
         (META, TopicFacts("", 4), EXTENT),
@@ -39,7 +38,6 @@ def refused(meta: Meta = META, facts: TopicFacts = FACTS, extent: Extent = EXTEN
         "at the log's end",
         "behind it",
         "all before it has expired",
-        "states of an older schema",
         "an empty store and an empty log",
         "an empty store",
         "a broker that gives no topic ids",
@@ -57,6 +55,14 @@ def test_states_of_a_newer_schema_want_a_newer_version() -> None:
     assert refused(META._replace(schema=newer)) == (
         f"partition 3: the states have schema {newer}, this version knows {SCHEMA_VERSION}; "
         "run a version at least as new as the one that wrote them"
+    )
+
+
+def test_states_of_an_older_schema_lack_what_only_the_log_can_tell() -> None:
+    older = SCHEMA_VERSION - 1
+    assert refused(META._replace(schema=older)) == (
+        f"partition 3: the states have schema {older}, this version writes {SCHEMA_VERSION}, "
+        f"which holds more than can be told from them; {ANEW}"
     )
 
 
@@ -86,6 +92,12 @@ def test_a_log_that_begins_after_the_states_has_expired_records_that_are_needed(
         "partition 3: the store stands at offset 100, the log begins at 101: records that are "
         "needed have expired; set the topic's retention.ms to -1 and restore the store from a backup"
     )
+
+
+def test_a_refusal_names_the_topic_that_it_is_about() -> None:
+    said = why_refused(META, TopicFacts("topic-1", 8), EXTENT, 0, "population-inputs.v1")
+    assert said is not None
+    assert said.startswith("population-inputs.v1 has 8 partitions, the states belong to 4: ")
 
 
 def test_an_empty_store_refuses_a_log_whose_beginning_has_expired() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
-from streams.topics import LOG
+from streams.topics import DEAD_LETTERS, INPUTS, LOG
 from streams.transport import Consumer
 
 HELD_AT = 100  # where reading of partition 0 begins
@@ -20,41 +20,41 @@ class Held(Consumer):
     """A consumer without Faust and Kafka: it holds what a test says and notes its seeks."""
 
     def __init__(self, *partitions: int) -> None:
-        self.held = set(partitions)
+        self.held = {TP(LOG, each) for each in partitions}
         self.sought: list[tuple[int, int]] = []
         self.asked: list[list[int]] = []
         self.refusals: list[BaseException] = []
-        self.meanwhile: list[Iterable[int]] = []  # held after each question to the store
+        self.meanwhile: list[Iterable[int]] = []  # of the log, held after each question
         self._fetched_to = {}
         self._seeking = asyncio.Lock()
         self.transport: Any = SimpleNamespace(
-            log=LOG, resume_at=self._resume_at, refused=self._refused
+            topics=frozenset({LOG, INPUTS}), resume_at=self._resume_at, refused=self._refused
         )
 
-    async def _resume_at(self, partitions: list[int]) -> dict[int, int]:
-        self.asked.append(partitions)
+    async def _resume_at(self, assigned: list[TP]) -> dict[TP, int]:
+        self.asked.append([tp.partition for tp in assigned])
         await asyncio.sleep(0.01)
         if self.meanwhile:
-            self.held = set(self.meanwhile.pop(0))
-        return {each: HELD_AT + each for each in partitions}
+            self.held = {TP(LOG, each) for each in self.meanwhile.pop(0)}
+        return {tp: HELD_AT + tp.partition for tp in assigned}
 
     async def _refused(self, error: BaseException) -> None:
         self.refusals.append(error)
 
     def assignment(self) -> set[TP]:
-        return {TP(LOG, each) for each in self.held}
+        return self.held
 
     async def seek(self, partition: Any, offset: int) -> None:
-        if partition.partition not in self.held:
+        if partition not in self.held:
             raise IllegalStateError(f"No current assignment for partition {partition}")
         self.sought.append((partition.partition, offset))
 
     def highwater(self, tp: TP) -> int:
-        assert tp.partition in self.held, "Partition is not assigned"
+        assert tp in self.held, "Partition is not assigned"
         return 7
 
     async def position(self, tp: TP) -> int | None:
-        if tp.partition not in self.held:
+        if tp not in self.held:
             raise IllegalStateError(f"Partition {tp} is not assigned")
         return 7
 
@@ -80,6 +80,23 @@ async def test_all_taken_away_while_the_store_is_asked_closes_every_lane() -> No
     consumer.meanwhile = [()]
     await consumer.perform_seek()
     assert consumer.asked[-1] == []
+
+
+async def test_every_topic_whose_offsets_the_store_keeps_is_sought_and_no_other() -> None:
+    consumer = Held()
+    consumer.held = {TP(LOG, 1), TP(INPUTS, 0), TP(DEAD_LETTERS, 2)}
+    await consumer.perform_seek()
+    assert consumer._fetched_to == {TP(LOG, 1): HELD_AT + 1, TP(INPUTS, 0): HELD_AT}
+    assert consumer.sought == [(1, HELD_AT + 1), (0, HELD_AT)]
+
+
+async def test_partitions_of_the_same_number_are_read_to_their_ends_each_by_itself() -> None:
+    consumer = Held()
+    consumer.held = {TP(LOG, 0), TP(INPUTS, 0)}
+    await consumer.perform_seek()
+    consumer._fetched_to[TP(INPUTS, 0)] = HELD_AT + 5
+    assert await consumer.has_read_to_end(TP(LOG, 0), HELD_AT)
+    assert not await consumer.has_read_to_end(TP(INPUTS, 0), HELD_AT)
 
 
 async def test_two_seeks_at_once_come_one_after_the_other() -> None:

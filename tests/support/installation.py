@@ -13,18 +13,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
 from models.events import LogRecord
 from models.policy import Policy
+from models.population import Population, decode_population, digest_of
 from streams.chunk import LogIdentity
+from streams.connections import opened
 from streams.keys import Keys
+from streams.learning import LearnerFold
 from streams.log import LogInspector
 from streams.memory_store import MemoryStore
 from streams.partition import Batch, PartitionFold
@@ -32,11 +35,27 @@ from streams.processes import as_environment
 from streams.replay import Publisher
 from streams.settings import Settings
 from streams.sources import SourceRecord
-from streams.store import OutboxRow
-from streams.topics import CHANGES, DEAD_LETTERS, LOG, TOPICS
+from streams.store import LEARNER, OutboxRow
+from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS, TOPICS
 
 PARTITIONS = 2
 PATIENCE_S = 180.0  # a killed member is missed after its session and a rebalance
+
+
+class Expected(NamedTuple):
+    """What a single-threaded fold of the log gives.
+
+    Attributes:
+        states: by customer.
+        sketches: by partition, slot by slot.
+        rows: everything that leaves, partition by partition.
+        populations: encoded, oldest first.
+    """
+
+    states: dict[bytes, bytes]
+    sketches: list[dict[bytes, bytes]]
+    rows: list[OutboxRow]
+    populations: list[bytes]
 
 
 class Installation:
@@ -47,7 +66,7 @@ class Installation:
         redis_url: of the store.
         namespace: one that no other test uses.
         policy: the rules in force.
-        partitions: of every topic.
+        partitions: of the log.
     """
 
     def __init__(
@@ -108,6 +127,10 @@ class Installation:
         )
         return [int(each or 0) for each in stored]
 
+    def learner_offset(self) -> int:
+        """Where the learner stands in its topic."""
+        return int(self.redis.hget(self._keys(LEARNER).meta, "offset") or 0)
+
     def ends(self) -> list[int]:
         """Where the log ends."""
         extents = self.inspector.extents(LOG, range(self.partitions))
@@ -133,45 +156,82 @@ class Installation:
         """The headers of every message of a topic."""
         return [dict(each.headers) for each in self._read(topic)]
 
-    def oracle(self) -> tuple[dict[bytes, bytes], list[OutboxRow]]:
-        """States and effects of the log, folded single-threaded."""
+    def wait_until_settled(self) -> None:
+        """Until nothing moves: purchases folded, effects sent, populations learned and in force.
+
+        Asked in the order of the flow, with the log's end at the beginning and at the end.
+        """
+        wait_until(self._is_settled)
+
+    def _is_settled(self) -> bool:
+        ends = self.ends()
+        learner = self._keys(LEARNER)
+        return (
+            self.offsets() == ends
+            and not any(self.redis.xlen(self._keys(each).outbox) for each in range(self.partitions))
+            and self.inspector.extents(INPUTS, [0])[0].end == self.learner_offset()
+            and not self.redis.xlen(learner.outbox)
+            and self.ends() == ends
+        )
+
+    def sketches(self) -> list[dict[bytes, bytes]]:
+        """Every partition's sketch, slot by slot."""
+        return [self.redis.hgetall(self._keys(each).sketch) for each in range(self.partitions)]  # type: ignore[misc]
+
+    def bodies(self) -> list[bytes]:
+        """The populations published, encoded, in the order of the topic."""
+        return [each.value for each in self._read(POPULATIONS)]
+
+    def oracle(self) -> Expected:
+        """What must come of the log, folded single-threaded."""
         return asyncio.run(self._oracle())
 
-    async def _oracle(self) -> tuple[dict[bytes, bytes], list[OutboxRow]]:
-        store, nonces = MemoryStore(lambda: 0), count()
+    async def _oracle(self) -> Expected:
+        store, nonces = MemoryStore(lambda: 0), (b"%d" % each for each in count())
         facts, ends = self.inspector.facts(LOG), self.ends()
+        bodies = {digest_of(each): decode_population(each) for each in self.bodies()}
+
+        async def body(digest: str) -> Population:
+            return bodies[digest]
+
         records: list[list[LogRecord]] = [[] for _ in range(self.partitions)]
         for each in self._read(LOG):
-            records[each.partition].append(
-                LogRecord(
-                    each.partition,
-                    each.offset,
-                    each.timestamp,
-                    each.key,
-                    each.value,
-                    dict(each.headers),
-                )
-            )
-        states: dict[bytes, bytes] = {}
-        rows: list[OutboxRow] = []
+            records[each.partition].append(_log_record(each))
+        expected = Expected({}, [], [], [])
         for partition, mine in enumerate(records):
             log = LogIdentity(self.settings.namespace, facts.topic_id, facts.partitions, partition)
-            fold = PartitionFold(log, self.policy, store, _no_records, lambda: b"%d" % next(nonces))
+            fold = PartitionFold(log, self.policy, store, _no_records, body, nonces.__next__)
             assert await fold.handle(Batch(0, ends[partition], mine)) is None
-            loaded = await store.load(partition, _ids(mine))
-            states.update({id_.encode(): packed for id_, packed in loaded.states.items()})
-            rows += [row for _, row in await store.outbox(partition, 10**9)]
-        return states, rows
+            loaded = await store.load(partition, _ids(mine), b"another nonce")
+            assert loaded.whole is not None
+            expected.states.update({id_.encode(): each for id_, each in loaded.states.items()})
+            sketch = {slot.encode(): each for slot, each in loaded.whole.sketch.items()}
+            expected.sketches.append(sketch)
+            expected.rows.extend([row for _, row in await store.outbox(partition, 10**9)])
+        learner = LearnerFold(
+            LogIdentity(self.settings.namespace, "", self.partitions, 0),
+            self.policy.version,
+            store,
+            _no_records,
+            nonces.__next__,
+        )
+        inputs = [
+            LogRecord(0, offset, 0, row.key, row.value, dict(row.headers))
+            for offset, row in enumerate(row for row in expected.rows if row.topic == INPUTS)
+        ]
+        assert await learner.handle(Batch(0, len(inputs), inputs)) is None
+        learned = [row for _, row in await store.outbox(LEARNER, 10**9)]
+        expected.populations.extend(row.value or b"" for row in learned if row.topic == POPULATIONS)
+        return expected
 
     def _read(self, topic: str) -> Iterator[Any]:
-        extents = self.inspector.extents(topic, range(self.partitions))
-        consumer: Any = KafkaConsumer(
-            bootstrap_servers=self.settings.bootstrap_servers,
-            enable_auto_commit=False,
-            isolation_level="read_committed",
-        )
-        with closing(consumer):
-            wanted = [TopicPartition(topic, each) for each in range(self.partitions)]
+        partitions = range(self.inspector.facts(topic).partitions)
+        extents = self.inspector.extents(topic, partitions)
+        settings = {"enable_auto_commit": False, "isolation_level": "read_committed"}
+        with opened(
+            KafkaConsumer, self.settings.bootstrap_servers.split(","), **settings
+        ) as consumer:
+            wanted = [TopicPartition(topic, each) for each in partitions]
             consumer.assign(wanted)
             consumer.seek_to_beginning(*wanted)
             while any(consumer.position(tp) < extents[tp.partition].end for tp in wanted):
@@ -195,6 +255,17 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL, and wait for the end."""
     process.send_signal(signal.SIGKILL)
     process.wait()
+
+
+def _log_record(found: Any) -> LogRecord:
+    return LogRecord(
+        found.partition,
+        found.offset,
+        found.timestamp,
+        found.key,
+        found.value,
+        dict(found.headers),
+    )
 
 
 async def _no_records(_partition: int, _start: int, _end: int) -> bool:

@@ -12,6 +12,7 @@ from models.customer import CustomerState
 from models.effects import PublishChange
 from models.events import AttributeValue, Erasure, Profile, Purchase, Read, Refund, Tick
 from models.policy import Policy, policy_from_preset
+from models.population import Population
 from models.step import Outcome, advance, step
 
 CUSTOMER = "c1"
@@ -122,7 +123,10 @@ class Told(NamedTuple):
 
 
 def tell(
-    *arrivals: Read | Tick, policy: Policy = GROCERY, state: CustomerState | None = None
+    *arrivals: Read | Tick,
+    policy: Policy = GROCERY,
+    state: CustomerState | None = None,
+    population: Population | None = None,
 ) -> Told:
     """Feed arrivals in the order given; the clock is the newest of all that has arrived."""
     clock_ms = 0
@@ -131,18 +135,23 @@ def tell(
     for arrival in arrivals:
         clock_ms = max(clock_ms, arrival.at_ms)
         if isinstance(arrival, Read):
-            outcomes.append(step(CUSTOMER, state, arrival, clock_ms, policy))
+            outcomes.append(step(CUSTOMER, state, arrival, clock_ms, policy, population))
             state = outcomes[-1].state
             effects += outcomes[-1].effects
         elif state is not None:
-            state, fired = advance(CUSTOMER, state, clock_ms, policy)
+            state, fired = advance(CUSTOMER, state, clock_ms, policy, population)
             effects += fired
     return Told(state, tuple(effects), tuple(outcomes))
 
 
 def without_sequence(told: Told) -> CustomerState:
-    """The state apart from the count of effects, which depends on what was said meanwhile."""
-    return told.customer._replace(sequence=0)
+    """The state apart from what depends on what was said, and when it arrived, meanwhile."""
+    return apart_from_arrival(told.customer)
+
+
+def apart_from_arrival(state: CustomerState) -> CustomerState:
+    """Without the count of effects and the contribution to the sketch, made day by day."""
+    return state._replace(sequence=0, contribution=None, renew_ms=None)
 
 
 def _moment(at_ms: int) -> datetime:

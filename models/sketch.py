@@ -1,0 +1,213 @@
+"""The sketch: what the customers of one partition add up to, exactly.
+
+A customer's `Contribution` is what they were at one moment in whole numbers: days and minor units.
+The sketch counts contributions and adds them up. Both are integers, so that taking one out again
+is exact, sketches of several partitions merge by addition, and the order does not matter.
+
+    slot          what
+    n             customers
+    days          sum of purchase days
+    spans         sum of days from first to last purchase
+    spend         sum of net spend, minor units
+    r<day>        customers whose last purchase day that is
+    f<bin>        customers by purchase days, m<bin> by net spend: see `bin_of`
+    h<hash>       one customer of the sample, by hashed id
+    level         each level halves the share of customers that the sample keeps
+    since         the earliest purchase day ever seen; it stays when that customer goes
+
+The sample is of the customers with the smallest hashes of their ids, at most `SAMPLE_SIZE`. A
+bottom-k sample can't tell who comes in when a member goes; so a threshold on the hash decides,
+halved whenever too many are below it. Who is below it is in, whoever else comes or goes.
+Prospects contribute nothing. Forbidden here: customer ids in the clear, the policy, the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgpack
+
+SAMPLE_SIZE = 4_096  # of a partition; a few thousand customers fit a value model well
+_HASH_BITS = 64
+_SAMPLE = "h"
+_LARGEST = 2**63  # of sums of money
+_MERGE: dict[str, Callable[[Iterable[int]], int]] = {"since": min, "level": max}  # others add up
+
+
+def _bin_starts() -> tuple[int, ...]:
+    starts = [0]
+    while starts[-1] < _LARGEST:
+        starts.append(starts[-1] + max(1, starts[-1] // 50))
+    return tuple(starts)
+
+
+BIN_STARTS = _bin_starts()  # whole numbers to 99, from there on bins at most 2 % wide
+
+
+def bin_of(value: int) -> int:
+    """The bin that a whole number ≥ 0 falls into; integers only, so every machine agrees.
+
+    >>> bin_of(7), BIN_STARTS[bin_of(12_345)], BIN_STARTS[bin_of(12_345) + 1]
+    (7, 12295, 12540)
+    """
+    return bisect_right(BIN_STARTS, value) - 1
+
+
+def last_of_bin(place: int) -> int:
+    """The largest whole number in a bin."""
+    return BIN_STARTS[place + 1] - 1
+
+
+class Contribution(NamedTuple):
+    """What one customer counts for in the sketch.
+
+    Attributes:
+        made_day: the customer-day, by the partition's clock, on which it was made.
+        first_day: of the first purchase, ordinal.
+        last_day: of the last purchase, ordinal.
+        purchase_days: distinct customer-days with a purchase.
+        spend_minor: net spend, reporting currency; never below 0.
+    """
+
+    made_day: int
+    first_day: int
+    last_day: int
+    purchase_days: int
+    spend_minor: int
+
+
+def sample_hash(customer_id: str) -> int:
+    """64 bits that decide whether a customer is in the sample, and name them there."""
+    digest = hashlib.blake2b(customer_id.encode(), digest_size=8, person=b"sample").digest()
+    return int.from_bytes(digest)
+
+
+class Sketch:
+    """One partition's sketch; changed in place.
+
+    Attributes:
+        counts: slot → whole number; a slot that is 0 is left out.
+        sample: hashed id → contribution, without its `made_day`.
+        touched: the slots changed since the last `take_changes`.
+    """
+
+    def __init__(
+        self,
+        counts: Mapping[str, int] | None = None,
+        sample: Mapping[int, tuple[int, ...]] | None = None,
+    ) -> None:
+        self.counts = dict(counts or {})
+        self.sample = dict(sample or {})
+        self.touched: set[str] = set()
+
+    def renew(self, customer_id: str, old: Contribution | None, new: Contribution | None) -> None:
+        """Take out what a customer contributed and put in what they contribute now."""
+        if old is not None:
+            self._count(old, -1)
+        if new is not None:
+            self._count(new, 1)
+            since = self.counts.get("since")
+            if since is None or new.first_day < since:
+                self.counts["since"] = new.first_day
+                self.touched.add("since")
+        self._sample(sample_hash(customer_id), new)
+
+    def _count(self, contribution: Contribution, sign: int) -> None:
+        _, first, last, days, spend = contribution
+        self._add("n", sign)
+        self._add("days", sign * days)
+        self._add("spans", sign * (last - first))
+        self._add("spend", sign * spend)
+        self._add(f"r{last}", sign)
+        self._add(f"f{bin_of(days)}", sign)
+        self._add(f"m{bin_of(spend)}", sign)
+
+    def _add(self, slot: str, amount: int) -> None:
+        if not amount:
+            return
+        value = self.counts.get(slot, 0) + amount
+        if value:
+            self.counts[slot] = value
+        else:
+            del self.counts[slot]
+        self.touched.add(slot)
+
+    def _sample(self, hashed: int, new: Contribution | None) -> None:
+        if hashed >> (_HASH_BITS - self.counts.get("level", 0)):
+            return
+        if new is not None:
+            self.sample[hashed] = tuple(new[1:])
+        elif self.sample.pop(hashed, None) is None:
+            return
+        self.touched.add(_sample_slot(hashed))
+        if len(self.sample) > SAMPLE_SIZE:
+            self.thin_out()
+
+    def thin_out(self) -> None:
+        """Drop from the sample who is above the threshold, lowered until it is small enough."""
+        self._drop()
+        while len(self.sample) > SAMPLE_SIZE:
+            self._add("level", 1)
+            self._drop()
+
+    def _drop(self) -> None:
+        limit = 1 << (_HASH_BITS - self.counts.get("level", 0))
+        for hashed in [each for each in self.sample if each >= limit]:
+            del self.sample[hashed]
+            self.touched.add(_sample_slot(hashed))
+
+    def take_changes(self) -> dict[str, bytes | None]:
+        """The touched slots, encoded, once; None: the slot is empty now."""
+        changes = {slot: self._packed(slot) for slot in sorted(self.touched)}
+        self.touched.clear()
+        return changes
+
+    def slots(self) -> dict[str, bytes]:
+        """All slots, encoded."""
+        counts = {slot: b"%d" % value for slot, value in self.counts.items()}
+        sample = {_sample_slot(each): _packed_row(row) for each, row in self.sample.items()}
+        return {**counts, **sample}
+
+    def _packed(self, slot: str) -> bytes | None:
+        if slot.startswith(_SAMPLE):
+            row = self.sample.get(int(slot[1:], 16))
+            return None if row is None else _packed_row(row)
+        value = self.counts.get(slot)
+        return None if value is None else b"%d" % value
+
+
+def from_slots(slots: Mapping[str, bytes]) -> Sketch:
+    """The sketch that these encoded slots are of."""
+    counts: dict[str, int] = {}
+    sample: dict[int, tuple[int, ...]] = {}
+    for slot, packed in slots.items():
+        if slot.startswith(_SAMPLE):
+            sample[int(slot[1:], 16)] = msgpack.unpackb(packed, use_list=False)
+        else:
+            counts[slot] = int(packed)
+    return Sketch(counts, sample)
+
+
+def merged(sketches: Iterable[Sketch]) -> Sketch:
+    """The sketch of all these customers together; each is in one of the sketches only."""
+    total = Sketch()
+    for sketch in sketches:
+        for slot, value in sketch.counts.items():
+            known = total.counts.get(slot)
+            total.counts[slot] = value if known is None else _MERGE.get(slot, sum)((known, value))
+        total.sample.update(sketch.sample)
+    total.thin_out()
+    total.touched.clear()
+    return total
+
+
+def _sample_slot(hashed: int) -> str:
+    return f"{_SAMPLE}{hashed:016x}"
+
+
+def _packed_row(row: tuple[int, ...]) -> bytes:
+    packed: bytes = msgpack.packb(row)
+    return packed

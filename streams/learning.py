@@ -1,0 +1,211 @@
+"""The learner's fold: barriers in, populations out, behind a fence of its own.
+
+`population-inputs.v1` has one partition and thus one owner. What the learner remembers stands in
+the store's place `LEARNER`, written together with its offset and with the rows that leave: a new
+population's body, and the record that brings it into force, for every partition of the log. So a
+learner killed at any point goes on where it was, and publishes each population once; after a wipe
+it learns the same ones again, and the log ignores what it has.
+
+One record is one script: a barrier is the size of a chunk. Driven by Faust and by tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from operator import index
+from typing import NamedTuple
+
+import msgpack
+
+from models.codec import SCHEMA_VERSION
+from models.events import LogRecord
+from models.learner import (
+    CorruptBarrier,
+    Learner,
+    Step,
+    arrived,
+    decode_barrier,
+    encode_barrier,
+    gave_up,
+)
+from streams.chunk import LogIdentity
+from streams.messages import Source, population_rows
+from streams.partition import NO_NONCE, Batch, GapProbe, Seek
+from streams.store import LEARNER, Change, CustomerWrite, Meta, OutboxRow, Store
+
+GIVE_UP = "give_up"
+_ITSELF = "learner"
+_NOBODY = msgpack.packb((0, 0, ()))
+
+
+class Waiting(NamedTuple):
+    """Some partitions have reached the end of an epoch, others have not.
+
+    Attributes:
+        as_of_day: the end of the epoch, ordinal.
+        since_ms: append time of its first barrier; of the newest input, if this fold began later.
+    """
+
+    as_of_day: int
+    since_ms: int
+
+
+class LearnerFold:
+    """Folds `population-inputs.v1` into the store.
+
+    Args:
+        log: which topic; its `partitions` are those of the customers' log.
+        policy: version of the policy in force.
+        store: where the learner's state is kept.
+        records_exist: async (partition, from, to) → whether the topic has records in between.
+        new_nonce: a value never used before, for each write.
+
+    Attributes:
+        tally: what was folded, by kind.
+        store_offset: where the store stood when it was last seen from here.
+        waiting: what the learner waits for; None if for nothing.
+    """
+
+    def __init__(
+        self,
+        log: LogIdentity,
+        policy: str,
+        store: Store,
+        records_exist: GapProbe,
+        new_nonce: Callable[[], bytes],
+    ) -> None:
+        self._log, self._policy = log, policy
+        self._store, self._records_exist, self._new_nonce = store, records_exist, new_nonce
+        self._learner, self._nonce = Learner(), NO_NONCE
+        self.tally: Counter[str] = Counter()
+        self.store_offset = 0
+        self.waiting: Waiting | None = None
+
+    async def handle(self, batch: Batch) -> Seek | None:
+        """Fold a batch; idempotent. See `PartitionFold.handle`."""
+        position = batch.from_offset
+        for record in batch.records:
+            seek = await self._bring_to(position, record.offset + 1, record)
+            if seek is not None:
+                return seek
+            position = record.offset + 1
+        return None
+
+    async def _bring_to(self, start: int, end: int, record: LogRecord) -> Seek | None:
+        while True:
+            meta = await self._load()
+            self.store_offset = meta.offset
+            if meta.offset >= end:
+                return None
+            if meta.offset < start and await self._records_exist(
+                self._log.partition, meta.offset, start
+            ):
+                self.tally["gaps"] += 1
+                return Seek(meta.offset)
+            if await self._fold(meta, record, end):
+                self.store_offset = end
+                return None
+            self.tally["fenced"] += 1
+
+    async def _load(self) -> Meta:
+        """The meta; the learner in memory is as it is in the store."""
+        while True:
+            loaded = await self._store.load(LEARNER, [_ITSELF])
+            if loaded.meta.nonce == self._nonce:
+                return loaded.meta
+            index = loaded.states.get(_ITSELF, _NOBODY)
+            version, as_of_day, places = msgpack.unpackb(index, use_list=False)
+            found = await self._store.load(LEARNER, [_name(place) for place in places])
+            if found.meta.nonce == loaded.meta.nonce:
+                barriers = {place: decode_barrier(found.states[_name(place)]) for place in places}
+                self._learner = Learner(version, as_of_day, barriers)
+                self._nonce = loaded.meta.nonce
+
+    async def _fold(self, meta: Meta, record: LogRecord, end: int) -> bool:
+        before, step = self._learner, self._step(self._learner, record)
+        source = Source(self._log.namespace, LEARNER, record.offset, self._policy)
+        rows: list[OutboxRow] = []
+        for population in step.populations:
+            rows += population_rows(population, self._log.partitions, source)
+        new = Meta(
+            end,
+            self._new_nonce(),
+            max(meta.clock_ms, record.timestamp_ms),
+            self._log.topic_id,
+            1,
+            SCHEMA_VERSION,
+            self._policy,
+            step.learner.version,
+            step.learner.as_of_day,
+        )
+        change = Change(new, dict(_writes(before, step.learner)), rows)
+        applied = await self._store.apply(LEARNER, meta, change)
+        if applied:
+            self._learner, self._nonce = step.learner, new.nonce
+            self.tally["populations"] += len(step.populations)
+            self._note(record.timestamp_ms)
+        return applied
+
+    def _step(self, learner: Learner, record: LogRecord) -> Step:
+        """What a record of the topic does; those of other installations, and nonsense, nothing."""
+        if record.headers.get("source.namespace") != self._log.namespace.encode():
+            self.tally["others"] += 1
+            return Step(learner)
+        try:
+            if record.headers.get("kind") == GIVE_UP.encode():
+                step = gave_up(learner, index(json.loads(record.value or b"")["as_of_day"]))
+                self.tally["given_up"] += 1
+                return step
+            barrier = decode_barrier(record.value or b"")
+        except (CorruptBarrier, ValueError, TypeError, KeyError, RecursionError):
+            self.tally["unreadable"] += 1
+            return Step(learner)
+        if not 0 <= barrier.partition < self._log.partitions == barrier.partitions:
+            self.tally["unreadable"] += 1
+            return Step(learner)
+        self.tally["barriers"] += 1
+        return arrived(learner, barrier)
+
+    def _note(self, appended_ms: int) -> None:
+        day = self._learner.awaited_day
+        if day is None:
+            self.waiting = None
+        elif self.waiting is None or self.waiting.as_of_day != day:
+            self.waiting = Waiting(day, appended_ms)
+
+    async def look(self) -> Meta:
+        """Where the store stands, and what the learner waits for there."""
+        meta = await self._load()
+        self.store_offset = meta.offset
+        self._note(meta.clock_ms)
+        return meta
+
+
+def give_up_message(namespace: str, as_of_day: int) -> tuple[bytes, dict[str, bytes]]:
+    """Value and headers of the record that ends the waiting for an epoch."""
+    headers = {"kind": GIVE_UP.encode(), "source.namespace": namespace.encode()}
+    return json.dumps({"as_of_day": as_of_day}).encode(), headers
+
+
+def _name(place: tuple[int, int]) -> str:
+    partition, day = place
+    return f"barrier of {partition} on {day}"
+
+
+def _writes(before: Learner, after: Learner) -> Iterator[tuple[str, CustomerWrite]]:
+    """The entries that have changed; the first one lists the others."""
+    if before == after:
+        return
+    yield _ITSELF, _entry(msgpack.packb((after.version, after.as_of_day, list(after.barriers))))
+    for place, barrier in after.barriers.items():
+        if place not in before.barriers:
+            yield _name(place), _entry(encode_barrier(barrier))
+    for place in before.barriers:
+        if place not in after.barriers:
+            yield _name(place), _entry(None)
+
+
+def _entry(packed: bytes | None) -> CustomerWrite:
+    return CustomerWrite(packed, None, None, None)

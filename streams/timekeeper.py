@@ -1,0 +1,146 @@
+"""Once a second, what the passing of time asks of a worker: ticks, and an end to waiting.
+
+For each partition that has been read to its end the owner notes so, and writes a tick if a
+deadline has come or an epoch is over (`streams/clock.py`). The owner of the learner's topic writes
+that a partition which has not reached the end of an epoch is not waited for any longer. Nothing
+acts here: what is written acts when it has been read back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.types import TP
+
+from models.calendar import start_of_day_ms
+from models.events import Kind, encode_tick
+from models.policy import Policy
+from models.population import next_epoch_end
+from streams.clock import source_delay_ms, source_is_silent, tick_to_write
+from streams.lane import Lane
+from streams.learning import LearnerFold, give_up_message
+from streams.partition import PartitionFold
+from streams.store import LEARNER, Live, Meta, Newest, Store, StoreUnavailable
+from streams.topics import INPUTS, LOG
+from streams.transport import Consumer
+from streams.wall import wall_ms
+
+LIVE_TTL_MS = 10_000  # the owner renews it every second
+logger = logging.getLogger(__name__)
+
+
+class Timekeeper:
+    """Keeps time for the partitions of a worker.
+
+    Args:
+        app: the worker's, for its consumer and producer.
+        store: where states are kept.
+        policy: the rules in force.
+        namespace: of the installation.
+        lane: of the log.
+        learning: of the learner's topic.
+        read_again: async: read from the store's offsets again, in mid-stream.
+        crash: async: called with an error that retrying can't mend.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        store: Store,
+        policy: Policy,
+        namespace: str,
+        lane: Lane[PartitionFold],
+        learning: Lane[LearnerFold],
+        read_again: Callable[[], Awaitable[None]],
+        crash: Callable[[BaseException], Awaitable[None]],
+    ) -> None:
+        self._app, self._store, self._policy, self._namespace = app, store, policy, namespace
+        self._lane, self._learning = lane, learning
+        self._read_again, self._crash = read_again, crash
+        self._source_was_silent = False
+
+    async def keep_time(self) -> None:
+        """Look at every partition that is open here."""
+        for partition in self._lane.partitions:
+            await self._patiently(f"partition {partition}", self._keep_time_of(partition))
+        for partition in self._learning.partitions:
+            await self._patiently("the learner", self._end_waiting(partition))
+
+    async def _patiently(self, whose: str, look: Awaitable[None]) -> None:
+        try:
+            await look
+        except (StoreUnavailable, KafkaError, TimeoutError) as error:
+            logger.warning("%s: time stands still: %s", whose, error)
+        except Exception as error:  # an error in a timer would end in silence
+            logger.exception("%s: keeping time failed", whose)
+            await self._crash(error)
+
+    async def _keep_time_of(self, partition: int) -> None:
+        fold = self._lane.fold(partition)
+        if fold is None:  # taken away while an earlier partition was looked at
+            return
+        folded_to = fold.store_offset  # before asking: it may grow meanwhile
+        meta = (await self._store.load(partition, ())).meta
+        if self._lane.idle(partition) and meta.offset < folded_to:
+            await self._fold_again(f"partition {partition}")
+            return
+        shared = await self._store.offer_newest(fold.newest or Newest(0, 0))
+        at_end = await self._has_read_to_end(self._lane, TP(LOG, partition), fold.store_offset)
+        if not at_end or shared.appended_ms == 0 or self._is_silent(shared):
+            return
+        await self._store.set_live(partition, Live(source_delay_ms(shared)), LIVE_TTL_MS)
+        due_ms = await self._store.next_due_ms(partition)
+        epoch_ms = self._epoch_ends_ms(meta)
+        due_ms = epoch_ms if due_ms is None else min(due_ms, epoch_ms)
+        at_ms = tick_to_write(wall_ms(), shared, due_ms, self._policy)
+        if at_ms is not None:
+            kind = {"kind": Kind.TICK.value.encode()}
+            await self._send(TP(LOG, partition), encode_tick(at_ms), kind)
+
+    def _epoch_ends_ms(self, meta: Meta) -> int:
+        """When the epoch that goes on in a partition is over; 0 if none has begun."""
+        if not meta.closed_day:
+            return 0
+        return start_of_day_ms(next_epoch_end(meta.closed_day, self._policy), self._policy.timezone)
+
+    async def _end_waiting(self, partition: int) -> None:
+        fold = self._learning.fold(partition)
+        if fold is None:
+            return
+        folded_to = fold.store_offset
+        meta = (await self._store.load(LEARNER, ())).meta
+        if self._learning.idle(partition) and meta.offset < folded_to:
+            await self._fold_again("the learner")
+            return
+        waiting = fold.waiting
+        if waiting is None or not await self._has_read_to_end(
+            self._learning, TP(INPUTS, partition), fold.store_offset
+        ):
+            return
+        if wall_ms() - waiting.since_ms > self._policy.population.wait_minutes * 60_000:
+            value, headers = give_up_message(self._namespace, waiting.as_of_day)
+            await self._send(TP(INPUTS, partition), value, headers)
+
+    def _is_silent(self, shared: Newest) -> bool:
+        silent = source_is_silent(wall_ms(), shared, self._policy)
+        if silent != self._source_was_silent:
+            said = "no event in any partition; time stands still" if silent else "over"
+            logger.warning("source_silent: %s", said)
+            self._source_was_silent = silent
+        return silent
+
+    async def _fold_again(self, whose: str) -> None:
+        """The store stands before what was written to it: emptied, or an older copy."""
+        logger.warning("%s: the store has lost what was folded", whose)
+        await self._read_again()
+
+    async def _has_read_to_end(self, lane: Lane[Any], tp: TP, folded_to: int) -> bool:
+        consumer = cast(Consumer, self._app.consumer)
+        return lane.idle(tp.partition) and await consumer.has_read_to_end(tp, folded_to)
+
+    async def _send(self, tp: TP, value: bytes, headers: dict[str, bytes]) -> None:
+        await self._app.producer.send_and_wait(tp.topic, None, value, tp.partition, None, headers)
