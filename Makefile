@@ -38,10 +38,10 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench chaos docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-throughput chaos docs lock clean python
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev-ok  ## .venv with everything a developer needs, from requirements/dev.lock
 
@@ -72,6 +72,9 @@ compose:
 
 bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
+
+bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
+	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)
 
 chaos:  ## hours of faults against real processes (not built yet)
 	@echo >&2 "make chaos: not built yet. It will run the fault tests for hours; CHANGELOG.md says what exists today."

@@ -13,20 +13,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bench.throughput_log import Lived
 from models.codec import decode_state, encode_state
 from models.customer import CustomerState
+from models.effects import PublishChange
 from models.events import Kind, LogRecord, Read, read_record
 from models.policy import Policy
 from models.population import Population, digest_of, encode_population
-from models.step import populate, step
+from models.step import advance, populate, step
 from streams.chunk import LogIdentity
 from streams.memory_store import MemoryStore
+from streams.messages import Source, change_row, pack_history
 from streams.partition import Batch, PartitionFold
 from streams.store import Change, Loaded, Meta
-from streams.topics import LOG
+from streams.topics import CHANGES, LOG
 from tests.support.loop import no_records
 
 FETCH_BYTES = 1_048_576  # what a consumer fetches of one partition at once, at most
@@ -52,9 +54,9 @@ class Part(NamedTuple):
 
 
 class _Counting(MemoryStore):
-    """Counts the states that pass: each is decoded, or encoded, once."""
+    """Counts what passes: a state is decoded, or encoded, once; an effect is rendered once."""
 
-    loaded = walked = written = 0
+    loaded = due_now = walked = written = effects = 0
 
     async def load(
         self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
@@ -65,58 +67,113 @@ class _Counting(MemoryStore):
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         loaded = await super().due(partition, until_ms, limit)
-        self.loaded += len(loaded.states)
+        self.due_now += len(loaded.states)
         return loaded
 
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
         loaded = await super().walk(partition, cursor, count)
-        self.loaded += len(loaded.states)
         self.walked += len(loaded.states)
         return loaded
 
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
         self.written += len(change.customers)
+        self.effects += sum(row.topic == CHANGES for row in change.outbox)
         return await super().apply(partition, expected, change)
+
+
+class _Sample(NamedTuple):
+    """One purchase, and what came of it under the last population but one."""
+
+    read: Read
+    state: CustomerState
+    effects: tuple[PublishChange, ...]
+
+
+class _Parts:
+    """Calls each part on every purchase of a log."""
+
+    def __init__(self, log: Lived, policy: Policy) -> None:
+        self._policy, self._population = policy, log.populations[-1]
+        every = (each for partition in log.records for each in partition)
+        self._records = [each for each in every if is_purchase(each)]
+        read = (read_record(each, LOG) for each in self._records)
+        self._reads = [each for each in read if isinstance(each, Read)]
+        self._sample = list(folded(self._reads, policy, log.populations[-2]))
+        self._packed = [encode_state(each.state) for each in self._sample]
+        self.effects = sum(len(each.effects) for each in self._sample)
+        self.purchases = len(self._records)
+
+    def read(self) -> None:
+        for record in self._records:
+            read_record(record, LOG)
+
+    def decode(self) -> None:
+        for packed in self._packed:
+            decode_state(packed)
+
+    def step(self) -> None:
+        for _ in folded(self._reads, self._policy, self._population):
+            pass
+
+    def advance(self) -> None:
+        """Each customer to the next moment at which anything is due."""
+        for read, state, _ in self._sample:
+            due_ms = state.next_deadline_ms or read.at_ms
+            advance(read.event.customer_id, state, due_ms, self._policy, self._population)
+
+    def populate(self) -> None:
+        for read, state, _ in self._sample:
+            populate(read.event.customer_id, state, read.at_ms, self._policy, self._population)
+
+    def encode(self) -> None:
+        for each in self._sample:
+            encode_state(each.state)
+
+    def render(self) -> None:
+        source = Source("bench", 0, 0, self._policy.version, self._population.version)
+        for each in self._sample:
+            for effect in each.effects:
+                change_row(effect, source)
+                pack_history(effect)
 
 
 def measure_parts(log: Lived, policy: Policy, rounds: int) -> list[Part]:
     """Time each part on the same purchases; then the whole of `handle`."""
-    records = [each for partition in log.records for each in partition if _is_purchase(each)]
-    reads = [read for each in records if isinstance(read := read_record(each, LOG), Read)]
-    before, newest = log.populations[-2:]
-    known = [read.event.customer_id for read in reads]
-    states = list(folded(reads, policy, before))
-    packed = [encode_state(each) for each in states]
-    passed, purchases = _Counting(_never), len(records)
+    parts, passed = _Parts(log, policy), _Counting(_never)
     handle_all(log, log.records, policy, passed)
-
-    def measure(each: tuple[CustomerState, str, Read]) -> object:
-        return populate(each[1], each[0], each[2].at_ms, policy, newest)
-
-    triples = list(zip(states, known, reads, strict=True))
-    alone = [[each for each in partition if _is_purchase(each)] for partition in log.records]
-    whole: list[tuple[str, float, Callable[[], object]]] = [
-        ("read_record", 1, lambda: _each(lambda record: read_record(record, LOG), records)),
-        ("decode_state", passed.loaded / purchases, lambda: _each(decode_state, packed)),
-        ("step", 1, lambda: _each(id, folded(reads, policy, newest))),
-        ("populate", passed.walked / purchases, lambda: _each(measure, triples)),
-        ("encode_state", passed.written / purchases, lambda: _each(encode_state, states)),
-        ("handle", 1, lambda: handle_all(log, log.records, policy, MemoryStore(_never))),
-        ("handle, purchases alone", 1, lambda: handle_all(log, alone, policy, MemoryStore(_never))),
+    alone = [[each for each in partition if is_purchase(each)] for partition in log.records]
+    purchases, effects = parts.purchases, parts.effects
+    decoded = passed.loaded + passed.due_now + passed.walked
+    timed: list[tuple[str, int, int, Callable[[], None]]] = [
+        ("read_record", purchases, purchases, parts.read),
+        ("decode_state", purchases, decoded, parts.decode),
+        ("step", purchases, purchases, parts.step),
+        ("advance (a deadline)", purchases, passed.due_now, parts.advance),
+        ("populate", purchases, passed.walked, parts.populate),
+        ("encode_state", purchases, passed.written, parts.encode),
+        ("change_row, pack_history", effects, passed.effects, parts.render),
+        ("handle, the whole log", purchases, purchases, _handling(log, log.records, policy)),
+        ("handle, purchases alone", purchases, purchases, _handling(log, alone, policy)),
     ]
     return [
-        Part(name, _median_s(run, rounds) / purchases * 1e6, calls) for name, calls, run in whole
+        Part(name, _median_s(run, rounds) / calls * 1e6, passed_by / purchases)
+        for name, calls, passed_by, run in timed
     ]
 
 
-def _is_purchase(record: LogRecord) -> bool:
+def _handling(
+    log: Lived, records: Sequence[Sequence[LogRecord]], policy: Policy
+) -> Callable[[], None]:
+    return lambda: handle_all(log, records, policy, MemoryStore(_never))
+
+
+def is_purchase(record: LogRecord) -> bool:
+    """Not a tick, nor the note of a population."""
     return record.headers["kind"] == Kind.PURCHASE.encode()
 
 
-def folded(
-    reads: Iterable[Read], policy: Policy, population: Population
-) -> Iterator[CustomerState]:
-    """The state of its customer after each event; the clock is the event's own time."""
+def folded(reads: Iterable[Read], policy: Policy, population: Population) -> Iterator[_Sample]:
+    """Fold each event into its customer; the clock is the event's own time."""
     states: dict[str, CustomerState | None] = {}
     for read in reads:
         customer_id = read.event.customer_id
@@ -124,7 +181,7 @@ def folded(
         outcome = step(customer_id, state, read, read.at_ms, policy, population)
         states[customer_id] = outcome.state
         assert outcome.state is not None
-        yield outcome.state
+        yield _Sample(read, outcome.state, outcome.effects)
 
 
 def handle_all(
@@ -166,12 +223,7 @@ def _never() -> int:
     return 0
 
 
-def _each(call: Callable[[Any], object], arguments: Iterable[Any]) -> None:
-    for each in arguments:
-        call(each)
-
-
-def _median_s(run: Callable[[], object], rounds: int) -> float:
+def _median_s(run: Callable[[], None], rounds: int) -> float:
     gc.collect()
     gc.freeze()  # the collector does not look through what the bench itself holds
     took_s = []

@@ -135,6 +135,12 @@ def test_an_epoch_that_a_partition_passed_over_is_learned_by_nobody() -> None:
     assert told([barrier(1, WEEKS[2])], learner) == (learner, [])
 
 
+def test_of_two_barriers_of_one_partition_and_epoch_the_first_one_counts() -> None:
+    other = barrier(1, WEEKS[3])._replace(as_of_day=WEEKS[2], partition=0)
+    learner, _ = told([barrier(0, WEEKS[2]), other])
+    assert told([barrier(1, WEEKS[2])], learner)[1] == [expected(1, WEEKS[2])]
+
+
 def test_a_barrier_of_an_epoch_that_is_done_waits_no_longer() -> None:
     learner, _ = told([barrier(0, WEEKS[2]), barrier(0, WEEKS[3]), barrier(1, WEEKS[3])])
     assert sorted(learner.barriers) == [(0, WEEKS[3]), (1, WEEKS[3])]

@@ -255,6 +255,7 @@ def test_who_is_erased_leaves_the_sample_and_the_threshold_stays_where_it_is() -
         sketch.renew(name, None, new)
     assert sketch.counts["level"] == 1
     assert set(sketch.sample) == {h for h in map(sample_hash, CROWD[:50]) if h < 2**63}
+    assert merged([sketch, from_slots({"level": b"1"})]).counts["level"] == 1
 
 
 def test_who_is_not_in_the_sample_leaves_no_trace_in_it() -> None:

@@ -182,6 +182,16 @@ def test_populations_are_learned_week_by_week_and_name_who_was_not_waited_for() 
     assert told == [(1, 7, ()), (2, 14, ()), (3, 21, (1,)), (4, 28, ())]
 
 
+def test_barriers_that_nothing_will_be_learned_of_are_not_kept() -> None:
+    _, store = folded(eventful())
+    kept = finished(store.walk(LEARNER, 0, 100)).states
+    assert sorted(kept) == [
+        f"barrier of 0 on {MONDAY + 28}",
+        f"barrier of 1 on {MONDAY + 28}",
+        "learner",
+    ]
+
+
 def test_the_same_topic_gives_the_same_rows_after_a_wipe() -> None:
     inputs = eventful()
     assert rows(folded(inputs)[1]) == rows(folded(inputs)[1])
@@ -333,7 +343,7 @@ def test_a_failure_before_or_after_any_call_of_the_store_leaves_no_trace(
         assert so(inputs, {call: after}) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.integers(0, CALLS), st.booleans(), min_size=5, max_size=9))
 def test_five_deaths_and_more_leave_no_trace(plan: dict[int, bool]) -> None:
     inputs = eventful()

@@ -47,7 +47,7 @@ class Slice(NamedTuple):
 
 
 JOURNEY = Slice("complete-journey", "grocery", one_in=8, days=100)
-CDNOW = Slice("cdnow", "general", one_in=32, days=182)
+CDNOW = Slice("cdnow", "general", one_in=32, days=126)
 both = pytest.mark.parametrize("part", [JOURNEY, CDNOW], ids=["complete-journey", "cdnow"])
 
 
