@@ -71,9 +71,9 @@ class Cause(NamedTuple):
         return cls(f"crossing:{at_ms}", at_ms, Why.SILENCE)
 
     @classmethod
-    def of_population(cls, version: int, at_ms: int) -> Self:
-        """A new population came into force."""
-        return cls(f"population:{version}", at_ms, Why.POPULATION)
+    def of_population(cls, as_of_day: int, at_ms: int) -> Self:
+        """A new population came into force; in a partition their days only grow."""
+        return cls(f"population:{as_of_day}", at_ms, Why.POPULATION)
 
     @classmethod
     def of_transition(cls, transition: Transition) -> Self:

@@ -176,7 +176,7 @@ def decode_barrier(packed: bytes) -> Barrier:
             raise CorruptBarrier(f"a barrier has schema {schema}, known is {SCHEMA_VERSION}")
         partition, partitions, as_of_day = map(index, (partition, partitions, as_of_day))
         sketch = from_slots(slots)
-        if sketch.counts.keys() - {"since", "level"}:  # those stay when everybody has gone
+        if sketch.counts.keys() - {"level"}:  # that stays when everybody has gone
             learned(sketch, 1, as_of_day)  # or it would fail later, in an epoch of others
         return Barrier(partition, partitions, as_of_day, slots)
     except _NOT_ONE as error:

@@ -49,7 +49,8 @@ class Population(NamedTuple):
         version: counts from 1.
         as_of_day: the customer-day that began when the epoch ended; silence is counted up to it.
         customers: how many.
-        since_day: of the earliest purchase in the log.
+        since_day: by which one customer in a hundred had bought: the log's beginning, whatever a
+            few odd dates say.
         closed_gaps: gaps between purchase days, all customers together.
         gap_days: their sum, days.
         recency: days of silence.
@@ -85,6 +86,15 @@ def next_epoch_end(day: int, policy: Policy) -> int:
     return day + _EPOCH_DAYS[policy.population.epoch]
 
 
+def is_stale(population: Population, closed_day: int, policy: Policy) -> bool:
+    """Whether a population is more than an epoch behind a partition that closed its last one then.
+
+    After a bulk load, populations of long ago arrive one after another. Measured against them,
+    customers would be told of groups that were never theirs.
+    """
+    return population.as_of_day < closed_day - _EPOCH_DAYS[policy.population.epoch]
+
+
 def learned(
     sketch: Sketch, version: int, as_of_day: int, stale_partitions: tuple[int, ...] = ()
 ) -> Population:
@@ -97,6 +107,7 @@ def learned(
     """
     counts = sketch.counts
     customers = counts["n"]
+    (since_day, *_) = _edges(_histogram(sketch, "b"), customers, 100)
     last_days = reversed(_histogram(sketch, "r"))
     silences = [(max(0, as_of_day - day), count) for day, count in last_days]
     silent_days = sum(days * count for days, count in silences)
@@ -104,7 +115,7 @@ def learned(
         version,
         as_of_day,
         customers,
-        since_day=counts["since"],
+        since_day=since_day,
         closed_gaps=counts.get("days", 0) - customers,
         gap_days=counts.get("spans", 0),
         recency=_distribution(silences, customers, silent_days),

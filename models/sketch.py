@@ -13,7 +13,7 @@ is exact, sketches of several partitions merge by addition, and the order does n
     f<bin>        customers by purchase days, m<bin> by net spend: see `bin_of`
     h<hash>       one customer of the sample, by hashed id
     level         each level halves the share of customers that the sample keeps
-    since         the earliest purchase day ever seen; it stays when that customer goes
+    b<day>        customers who first bought on that day
 
 The sample is of the customers with the smallest hashes of their ids, at most `SAMPLE_SIZE`. A
 bottom-k sample can't tell who comes in when a member goes; so a threshold on the hash decides,
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgpack
@@ -34,7 +34,6 @@ SAMPLE_SIZE = 4_096  # of a partition; a few thousand customers fit a value mode
 _HASH_BITS = 64
 _SAMPLE = "h"
 _LARGEST = 2**63  # of sums of money
-_MERGE: dict[str, Callable[[Iterable[int]], int]] = {"since": min, "level": max}  # others add up
 
 
 def _bin_starts() -> tuple[int, ...]:
@@ -109,10 +108,6 @@ class Sketch:
             self._count(old, -1)
         if new is not None:
             self._count(new, 1)
-            since = self.counts.get("since")
-            if since is None or new.first_day < since:
-                self.counts["since"] = new.first_day
-                self.touched.add("since")
         self._sample(sample_hash(customer_id), new)
 
     def _count(self, contribution: Contribution, sign: int) -> None:
@@ -121,6 +116,7 @@ class Sketch:
         self._add("days", sign * days)
         self._add("spans", sign * (last - first))
         self._add("spend", sign * spend)
+        self._add(f"b{first}", sign)
         self._add(f"r{last}", sign)
         self._add(f"f{bin_of(days)}", sign)
         self._add(f"m{bin_of(spend)}", sign)
@@ -196,8 +192,8 @@ def merged(sketches: Iterable[Sketch]) -> Sketch:
     total = Sketch()
     for sketch in sketches:
         for slot, value in sketch.counts.items():
-            known = total.counts.get(slot)
-            total.counts[slot] = value if known is None else _MERGE.get(slot, sum)((known, value))
+            known = total.counts.get(slot, 0)
+            total.counts[slot] = max(known, value) if slot == "level" else known + value
         total.sample.update(sketch.sample)
     total.thin_out()
     total.touched.clear()

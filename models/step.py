@@ -105,7 +105,7 @@ def populate(
     Only groups change: limits were frozen at the last purchase.
     """
     state, moved = regrouped(state, clock_ms, policy, population)
-    cause = Cause.of_population(population.version, clock_ms)
+    cause = Cause.of_population(population.as_of_day, clock_ms)
     return sorted_into(customer_id, state, moved, clock_ms, cause)
 
 

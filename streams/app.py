@@ -123,7 +123,12 @@ class Worker:
     def _require_topics(self) -> None:
         """Without the learner's topics nobody would be assigned them, and nobody would notice."""
         for topic in (INPUTS, POPULATIONS):
-            self._inspector.facts(topic)
+            partitions = self._inspector.facts(topic).partitions
+            if partitions != 1:
+                raise Refused(
+                    f"topic {topic!r} has {partitions} partitions, it must have 1; delete it, and "
+                    "run: segmenter topics create"
+                )
 
     async def _open(self, partition: int, facts: TopicFacts, extent: Extent) -> int:
         meta = (await self._store.load(partition, ())).meta

@@ -169,6 +169,11 @@ class Folding:
         """From here on this is the population in force."""
         self.population = self._adopted = population
 
+    @property
+    def touches_nobody(self) -> bool:
+        """Whether no customer has changed."""
+        return not any(each.changed for each in self._customers.values())
+
     def change(self, next_offset: int, nonce: bytes) -> Change:
         """All that must be written, absolute."""
         meta = Meta(

@@ -45,7 +45,8 @@ class Waiting(NamedTuple):
 
     Attributes:
         as_of_day: the end of the epoch, ordinal.
-        since_ms: append time of its first barrier; of the newest input, if this fold began later.
+        since_ms: append time of the barrier with which the waiting began; of the newest input, if
+            this fold began later.
     """
 
     as_of_day: int
@@ -172,8 +173,8 @@ class LearnerFold:
         day = self._learner.awaited_day
         if day is None:
             self.waiting = None
-        elif self.waiting is None or self.waiting.as_of_day != day:
-            self.waiting = Waiting(day, appended_ms)
+        else:  # however many epochs pass meanwhile, it is one wait
+            self.waiting = Waiting(day, self.waiting.since_ms if self.waiting else appended_ms)
 
     async def look(self) -> Meta:
         """Where the store stands, and what the learner waits for there."""

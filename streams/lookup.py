@@ -16,7 +16,7 @@ from models.lifecycle import State
 from models.membership import rfm_of
 from models.policy import Policy
 from models.population import Population, decode_population
-from models.rfm import SCHEMES, scored
+from models.rfm import SCHEMES, Rfm, scored
 from models.step import advance
 from streams.messages import rfc3339, unpack_history
 from streams.partitioner import partition_of
@@ -160,11 +160,18 @@ def as_json(found: Found, policy: Policy) -> dict[str, Any]:
 
 
 def rfm_as_json(found: Found, policy: Policy) -> dict[str, dict[str, Any]] | None:
-    """Scores and group in every scheme, as of the moment shown; None where there are none."""
-    rfm = rfm_of(found.state.current, found.as_of_ms, policy)
-    if rfm is None or found.population is None:
+    """Scores and group in every scheme that has one, as of the moment shown.
+
+    None before the first population. A prospect is in the schemes that have a group for them.
+    """
+    if found.population is None:
         return None
-    return {scheme: scored(scheme, rfm, found.population)._asdict() for scheme in SCHEMES}
+    rfm = rfm_of(found.state.current, found.as_of_ms, policy) or Rfm(0, 0, 0)
+    return {
+        name: scored(name, rfm, found.population)._asdict()
+        for name, scheme in SCHEMES.items()
+        if rfm.purchase_days or scheme.prospect
+    }
 
 
 def _moment(at_ms: int | None) -> str | None:

@@ -62,8 +62,10 @@ class Origin(NamedTuple):
 
 
 def origin(row: OutboxRow) -> Origin | None:
-    """Where a row comes from; None if its headers are not ours, as those of a re-routed record."""
+    """Where a row comes from; None if that does not matter, or its headers are not ours."""
     if row.topic == LOG:  # a record that is only sent on: its headers are its producer's own
+        return None
+    if row.topic == POPULATIONS:  # known by its digest: sent again, it takes its own place
         return None
     headers = dict(row.headers)
     try:

@@ -17,10 +17,10 @@ from streams.log import LogInspector
 from streams.messages import Origin, origin
 from streams.outbox import Sender
 from streams.store import OutboxRow
-from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, POPULATIONS
+from streams.topics import CHANGES, DEAD_LETTERS, INPUTS
 
 #: how much of each partition's tail is read; a longer walk may be repeated, under the same ids
-TAILS = {CHANGES: 5_000, DEAD_LETTERS: 5_000, INPUTS: 200, POPULATIONS: 200}
+TAILS = {CHANGES: 5_000, DEAD_LETTERS: 5_000, INPUTS: 200}
 _Place = tuple[str, bytes, int]  # topic, namespace, partition of the log
 
 

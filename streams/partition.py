@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from models.events import Erasure, LogRecord, PopulationLearned, Read, Tick, read_record
 from models.policy import Policy
-from models.population import Population, decode_population
+from models.population import Population, decode_population, is_stale
 from models.sketch import Sketch, from_slots
 from streams.chunk import Folding, LogIdentity, Understood
 from streams.store import MAX_BYTES, MAX_CUSTOMERS, Loaded, Meta, Newest, Store
@@ -134,7 +134,7 @@ class PartitionFold:
             todo = [each for each in chunk if each.record.offset >= meta.offset]
             adopted = None
             if todo and _is_control(todo[0]):
-                adopted = await self._newer_population(todo[0])
+                adopted = await self._newer_population(todo[0], meta)
                 if not await self._walk(meta, todo[0], adopted):
                     continue
                 loaded = await self._load(())
@@ -158,15 +158,25 @@ class PartitionFold:
         return loaded
 
     def _folding(self, loaded: Loaded) -> Folding:
+        self._nonce = NO_NONCE  # the sketch runs ahead of the store until that has answered
         return Folding(self._log, self._policy, loaded, self._sketch, self._population)
 
-    async def _newer_population(self, understood: Understood) -> Population | None:
-        """The population that a control record brings; None if it brings none, or a known one."""
+    async def _newer_population(self, understood: Understood, meta: Meta) -> Population | None:
+        """The population that a control record brings.
+
+        None if it brings none, one that is not newer than what is in force, one that is too old to
+        say anything of today, or another than it says.
+        """
         read = understood.read
-        known = self._population.version if self._population else 0
-        if not isinstance(read, PopulationLearned) or read.version <= known:
+        if not isinstance(read, PopulationLearned):
             return None
-        return await self._bodies(read.digest)
+        new = await self._bodies(read.digest)
+        known_day = self._population.as_of_day if self._population else 0
+        stale = is_stale(new, meta.closed_day, self._policy)
+        if new.version != read.version or new.as_of_day <= known_day or stale:
+            self.tally["populations_passed_over"] += 1
+            return None
+        return new
 
     async def _walk(self, meta: Meta, control: Understood, adopted: Population | None) -> bool:
         """Everything that a control record does to customers who have no record of their own.
@@ -202,7 +212,9 @@ class PartitionFold:
             _leave_the_relay_time(loaded)
             folding = self._folding(loaded)
             folding.walked(population, offset)
-            if not await self._apply(loaded.meta, folding, loaded.meta.offset):
+            if folding.touches_nobody:
+                self._nonce = loaded.meta.nonce
+            elif not await self._apply(loaded.meta, folding, loaded.meta.offset):
                 return False
             cursor = loaded.cursor
             if not cursor:
@@ -210,7 +222,6 @@ class PartitionFold:
 
     async def _apply(self, expected: Meta, folding: Folding, next_offset: int) -> bool:
         change = folding.change(next_offset, self._new_nonce())
-        self._nonce = NO_NONCE  # the sketch is ahead of the store until that has answered
         applied = await self._store.apply(self._log.partition, expected, change)
         self.tally.update(folding.tally if applied else {"fenced": 1})
         if applied:

@@ -74,7 +74,7 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
             f"buys every {ledger.cadence_days:.1f} days, silent for "
             f"{_plural(silence_days(found, policy), 'day')}"
         )
-    lines += _rfm_line(found, policy)
+        lines += _rfm_line(found, policy)
     if ledger.due_ms is not None and ledger.due is not None:
         lines.append(
             f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms, policy)} if nothing comes"

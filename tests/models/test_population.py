@@ -254,3 +254,12 @@ def test_the_mean_gap_may_only_raise_the_policys_gap_until_the_log_is_old_enough
 def test_old_enough_is_four_times_the_longest_limit_of_the_policy() -> None:
     assert prior_gap_days(GROCERY.lifecycle, with_gaps(700, 700, 447)) == 6.3
     assert prior_gap_days(GROCERY.lifecycle, with_gaps(700, 700, 448)) == pytest.approx(2.59)
+
+
+def test_one_odd_date_does_not_make_a_young_log_old() -> None:
+    sketch = Sketch()
+    for number in range(200):
+        day = MONDAY - number % 30
+        sketch.renew(f"c{number}", None, Contribution(day, day, day, 1, 100))
+    sketch.renew("odd", None, Contribution(MONDAY, 719_163, MONDAY, 2, 100))
+    assert learned(sketch, 1, MONDAY).since_day == MONDAY - 29

@@ -46,10 +46,6 @@ def remaining(renewals: Iterable[Renewal]) -> dict[str, Contribution]:
     return {customer_id: new for customer_id, new in dict(renewals).items() if new is not None}
 
 
-def but_since(sketch: Sketch) -> dict[str, bytes]:
-    return {slot: packed for slot, packed in sketch.slots().items() if slot != "since"}
-
-
 def someone(number: int) -> Contribution:
     """One of a crowd in which all numbers differ a little."""
     return Contribution(DAY, DAY - number % 97, DAY + number % 31, 1 + number % 13, 7 * number)
@@ -81,7 +77,7 @@ def test_a_customer_counts_in_every_slot_that_is_about_them() -> None:
         f"r{DAY}": b"1",
         "f3": b"1",
         f"m{bin_of(1_250)}": b"1",
-        "since": b"%d" % (DAY - 9),
+        f"b{DAY - 9}": b"1",
         "ha69ab46e3b909a24": msgpack.packb((DAY - 9, DAY, 3, 1_250)),
     }
 
@@ -101,19 +97,17 @@ def test_a_sketch_is_that_of_the_customers_who_are_left_whatever_came_before(
 ) -> None:
     sketch = of(history)
     left = data.draw(st.permutations(list(remaining(history).items())))
-    assert but_since(sketch) == but_since(of(left))
-    first_days = [new.first_day for _, new in history if new is not None]
-    assert sketch.counts.get("since") == min(first_days, default=None)
+    assert sketch.slots() == of(left).slots()
 
 
-def test_taking_a_customer_out_restores_the_sketch_but_for_the_earliest_day() -> None:
+def test_taking_a_customer_out_restores_the_sketch() -> None:
     sketch = of([("c1", ONE)])
     before = sketch.slots()
     earlier = ONE._replace(first_day=DAY - 400, purchase_days=88, spend_minor=10**12)
     sketch.renew("c2", None, earlier)
     assert set(before) < set(sketch.slots())
     sketch.renew("c2", earlier, None)
-    assert sketch.slots() == {**before, "since": b"%d" % (DAY - 400)}
+    assert sketch.slots() == before
 
 
 @a_thousand
@@ -250,7 +244,7 @@ def test_who_is_erased_leaves_the_sample_and_the_threshold_stays_where_it_is() -
     sketch = of(crowd)
     for name, old in crowd:
         sketch.renew(name, old, None)
-    assert sketch.slots() == {"level": b"1", "since": b"%d" % (DAY - 96)}
+    assert sketch.slots() == {"level": b"1"}
     for name, new in crowd[:50]:
         sketch.renew(name, None, new)
     assert sketch.counts["level"] == 1

@@ -286,7 +286,9 @@ class Reference:
             self.told.append(f"sketch of {len(self.sketch.slots())} slots")
 
     def _population(self, population: Population) -> None:
-        if self.population is None or self.population.version < population.version:
+        known_day = self.population.as_of_day if self.population else 0
+        stale_before = self._closed_day - 7
+        if known_day < population.as_of_day and population.as_of_day >= stale_before:
             self.population = population
             for id_ in sorted(self._states):
                 state = self._states[id_]

@@ -367,7 +367,7 @@ def test_it_is_known_since_when_an_epoch_waits_for_somebody() -> None:
     assert found == [None, None, since_the_third, since_the_third]
     inputs.barrier(1, 3)
     assert finished(fold.handle(inputs.batch(4))) is None
-    assert fold.waiting == Waiting(MONDAY + 21, APPENDED_MS + 4_000)
+    assert fold.waiting == Waiting(MONDAY + 21, APPENDED_MS + 2_000)  # it is the same wait
     inputs.give_up(3)
     assert finished(fold.handle(inputs.batch(5))) is None
     assert fold.waiting is None

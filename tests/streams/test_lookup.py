@@ -188,7 +188,7 @@ async def test_once_a_population_is_in_force_groups_are_shown_in_every_scheme_as
     }
 
 
-async def test_a_prospect_is_in_no_group_and_each_partition_has_a_population_of_its_own(
+async def test_a_prospect_is_one_where_a_scheme_has_a_group_for_them(
     store: MemoryStore,
 ) -> None:
     log = Logbook()
@@ -196,7 +196,8 @@ async def test_a_prospect_is_in_no_group_and_each_partition_has_a_population_of_
     log.population(populations(0))
     look = await looking(store, log)
     told = as_json(await found(look, WHO, LATER_MS), POLICY)
-    assert (told["rfm"], told["population"]) == (None, 1)
+    prospect = {"recency": 0, "frequency": 0, "monetary": 0, "group": "prospects"}
+    assert (told["rfm"], told["population"]) == ({"quintile": prospect}, 1)
     assert await look.populations() == [None, populations(0), None, None]
 
 
