@@ -31,10 +31,9 @@ def test_a_learner_killed_five_times_learns_what_it_would_have_learned(
         kill(worker)
         worker = here.start("worker", config, config.parent / f"worker {death}.log")
     here.publish(purchases[DEATHS * size :])
-    here.wait_until_settled()
 
-    expected = here.oracle()
+    found, expected = here.when_settled()
     assert len(expected.populations) > DEATHS
-    assert here.bodies() == expected.populations  # the relay lived: each once, in order
-    assert here.states() == expected.states
-    assert here.sketches() == expected.sketches
+    assert found.populations == expected.populations  # the relay lived: each once, in order
+    assert found.states == expected.states
+    assert found.sketches == expected.sketches

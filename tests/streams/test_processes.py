@@ -155,8 +155,7 @@ def test_a_store_emptied_at_night_is_folded_anew_though_nothing_arrives(
     here.wait_until_folded()
     here.redis.flushall()
     here.wait_until_folded()
-    states = here.oracle().states
-    assert here.states() == states
+    wait_until(lambda: here.states() == here.oracle().states)
 
 
 def test_a_worker_refuses_states_of_another_log(

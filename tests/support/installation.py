@@ -39,6 +39,7 @@ from streams.store import LEARNER, OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS, TOPICS
 
 PARTITIONS = 2
+TRIES = 5
 PATIENCE_S = 180.0  # a killed member is missed after its session and a rebalance
 
 
@@ -55,6 +56,22 @@ class Expected(NamedTuple):
     states: dict[bytes, bytes]
     sketches: list[dict[bytes, bytes]]
     rows: list[OutboxRow]
+    populations: list[bytes]
+
+
+class Found(NamedTuple):
+    """What an installation holds.
+
+    Attributes:
+        states: by customer.
+        sketches: by partition, slot by slot.
+        changes: the headers of what was published.
+        populations: encoded, in the order of their topic.
+    """
+
+    states: dict[bytes, bytes]
+    sketches: list[dict[bytes, bytes]]
+    changes: list[dict[str, bytes]]
     populations: list[bytes]
 
 
@@ -173,6 +190,20 @@ class Installation:
             and not self.redis.xlen(learner.outbox)
             and self.ends() == ends
         )
+
+    def when_settled(self) -> tuple[Found, Expected]:
+        """What stands there once nothing moves, and what must; looked at again if it moved after all.
+
+        Owners go on writing ticks when something is due.
+        """
+        for _ in range(TRIES):
+            self.wait_until_settled()
+            ends = self.ends()
+            found = Found(self.states(), self.sketches(), self.published(CHANGES), self.bodies())
+            expected = self.oracle()
+            if self._is_settled() and self.ends() == ends:
+                return found, expected
+        raise AssertionError("it never settled")
 
     def sketches(self) -> list[dict[bytes, bytes]]:
         """Every partition's sketch, slot by slot."""
