@@ -7,7 +7,13 @@ from collections.abc import Iterable
 from models.customer import CustomerState
 from models.effects import Cause, EffectType, PublishChange, types_of
 from models.ledger import Transition
-from models.membership import Regrouped
+from models.membership import CLUSTER, RISK, TIER, Regrouped
+
+_TYPES = {
+    CLUSTER: EffectType.CLUSTER_CHANGED,
+    TIER: EffectType.VALUE_TIER_CHANGED,
+    RISK: EffectType.RISK_CHANGED,
+}
 
 
 def announced(
@@ -47,14 +53,14 @@ def sorted_into(
         return state, ()
     effects = tuple(
         PublishChange(
-            EffectType.RFM_CHANGED,
+            _TYPES.get(each.kind, EffectType.RFM_CHANGED),
             customer_id,
             cause,
             each.before,
             each.after,
             at_ms,
             state.sequence + count,
-            scheme=each.scheme,
+            scheme="" if each.kind in _TYPES else each.kind,
         )
         for count, each in enumerate(moved, 1)
     )

@@ -16,7 +16,7 @@ from models.ledger import Ledger, Standing
 from models.lifecycle import Limits, State, Trigger
 from models.sketch import Contribution
 
-SCHEMA_VERSION = 2  # 2: typical gap of each purchase, RFM groups, contribution to the sketch
+SCHEMA_VERSION = 3  # 3: baskets, decayed sums, place in a micro-cluster
 _REMEDY = "restore the store from a backup, or fold the log anew under another namespace"
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
@@ -108,6 +108,12 @@ def _ledger_fields(ledger: Ledger) -> tuple[Any, ...]:
         ledger.last_purchase_ms,
         ledger.older_days,
         [day - before for before, day in zip((0, *days), days, strict=False)],
+        ledger.items,
+        ledger.itemised,
+        ledger.discount_minor,
+        ledger.categories,
+        ledger.decayed_days,
+        ledger.decayed_spend_minor,
         ledger.cadence_days,
         limits and (limits.overdue_days, limits.dormant_days, limits.churned_days),
         ledger.new_until_day,
@@ -122,8 +128,10 @@ def _ledger_fields(ledger: Ledger) -> tuple[Any, ...]:
 
 
 def _ledger(fields: tuple[Any, ...]) -> Ledger:
-    purchases, spent, refunded, first_ms, last_ms, older_days, gaps, cadence = fields[:8]
-    limits, new_until, lifecycle, overdue, won_back, since_ms, moved_ms, due_ms, due = fields[8:]
+    purchases, spent, refunded, first_ms, last_ms, older_days, gaps = fields[:7]
+    items, itemised, discount_minor, categories, decayed_days, decayed_spend = fields[7:13]
+    cadence, limits, new_until, lifecycle, overdue, won_back, *times = fields[13:]
+    since_ms, moved_ms, due_ms, due = times
     days, day = [], 0
     for gap in gaps:
         day += gap
@@ -136,6 +144,12 @@ def _ledger(fields: tuple[Any, ...]) -> Ledger:
         last_ms,
         older_days,
         recent_days=tuple(days),
+        items=items,
+        itemised=itemised,
+        discount_minor=discount_minor,
+        categories=categories,
+        decayed_days=decayed_days,
+        decayed_spend_minor=decayed_spend,
         cadence_days=cadence,
         limits=None if limits is None else Limits(*limits),
         new_until_day=new_until,

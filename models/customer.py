@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from models.basket import Basket
 from models.ledger import Ledger, Standing, Transition
 from models.policy import Policy
 from models.sketch import Contribution
@@ -41,6 +42,7 @@ class Remembered(NamedTuple):
         is_purchase: False for a refund.
         prior_centidays: the typical gap that was known when the event was folded, in hundredths
             of a day: a population learned later moves no limit that was frozen here.
+        items, discount_minor, categories: of a purchase, its `Basket`.
     """
 
     at_ms: int
@@ -50,6 +52,9 @@ class Remembered(NamedTuple):
     refunded_minor: int
     is_purchase: bool
     prior_centidays: int
+    items: int = 0
+    discount_minor: int = 0
+    categories: bytes = b""
 
     @property
     def undone(self) -> bool:
@@ -84,9 +89,9 @@ class CustomerState(NamedTuple):
         remembered: the events between the two ledgers.
         attributes: name → newest write.
         sequence: effects published so far.
-        groups: RFM scheme → group, of the schemes that are published; none before the first
-            population.
-        regroup_ms: when silence alone next changes a group; None if it does not.
+        groups: what the population makes of them: RFM scheme → group, of the schemes that are
+            published, and `cluster`, `tier` and `risk`; none before the first population.
+        regroup_ms: when silence alone next may change a group; None if it does not.
         contribution: what the customer counts for in the partition's sketch; None: nothing.
         renew_ms: when the contribution is to be made anew; None while it is up to date.
     """
@@ -164,8 +169,9 @@ def tell_one(
         return ledger.give_back(event.refunded_minor - event.spent_minor), ()
     ledger, due = ledger.advance(event.at_ms, policy)
     prior_gap_days = event.prior_centidays / 100
+    basket = Basket(event.items, event.discount_minor, event.categories)
     ledger, moved = ledger.buy(
-        event.at_ms, event.spent_minor, event.event_hash, prior_gap_days, policy
+        event.at_ms, event.spent_minor, event.event_hash, prior_gap_days, policy, basket
     )
     return ledger.give_back(event.refunded_minor), (*due, *moved)
 

@@ -23,6 +23,9 @@ class EffectType(StrEnum):
     LIFECYCLE_CHANGED = "lifecycle.changed"
     CUSTOMER_WON_BACK = "customer.won_back"
     RFM_CHANGED = "rfm.changed"
+    CLUSTER_CHANGED = "cluster.changed"
+    VALUE_TIER_CHANGED = "value_tier.changed"
+    RISK_CHANGED = "risk.changed"
     CUSTOMER_ERASED = "customer.erased"
 
 
@@ -95,7 +98,7 @@ class PublishChange(NamedTuple):
         type: the CloudEvents type.
         customer_id: whose change.
         cause: an event or a deadline.
-        before: a standing, or the name of an RFM group; None for a customer who was not known, or
+        before: a standing, or the name of a group; None for a customer who was not known, or
             was in no group.
         after: the same; None for one who was erased, or is in no group any more.
         since_ms: when `after` began, event time.

@@ -19,36 +19,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from operator import index
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgpack
-
-from models.population import Population, learned
-from models.sketch import from_slots, merged
-
-SCHEMA_VERSION = 1
-
-
-class CorruptBarrier(ValueError):
-    """The bytes are not a barrier."""
-
-
-class Barrier(NamedTuple):
-    """One partition's sketch at the end of an epoch.
-
-    Attributes:
-        partition: whose.
-        partitions: how many there are.
-        as_of_day: the customer-day that began when the epoch ended.
-        slots: the sketch, encoded slot by slot.
-    """
-
-    partition: int
-    partitions: int
-    as_of_day: int
-    slots: Mapping[str, bytes]
+from models.barrier import Barrier
+from models.experience import Epoch, Experience, studied
+from models.macro import Groups
+from models.policy import Policy
+from models.population import Population, learned, prior_gap_days
+from models.sketch import from_slots, grouped, merged
 
 
 class Learner(NamedTuple):
@@ -59,11 +38,13 @@ class Learner(NamedTuple):
         as_of_day: the end of the last epoch that is done, ordinal; 0 before the first.
         barriers: by partition and day; those of epochs that wait, and of each partition the newest
             of an epoch that is done.
+        experience: what was learned so far, and waits to be told.
     """
 
     version: int = 0
     as_of_day: int = 0
     barriers: Mapping[tuple[int, int], Barrier] = MappingProxyType({})
+    experience: Experience = Experience()
 
     @property
     def awaited_day(self) -> int | None:
@@ -84,7 +65,7 @@ class Step(NamedTuple):
     populations: tuple[Population, ...] = ()
 
 
-def arrived(learner: Learner, barrier: Barrier) -> Step:
+def arrived(learner: Learner, barrier: Barrier, policy: Policy) -> Step:
     """A barrier came; one that is known, or older than what is known, changes nothing."""
     place = barrier.partition, barrier.as_of_day
     if place in learner.barriers:
@@ -92,19 +73,19 @@ def arrived(learner: Learner, barrier: Barrier) -> Step:
     learner = _tidied(learner._replace(barriers={**learner.barriers, place: barrier}))
     populations: list[Population] = []
     while (day := _complete_day(learner, barrier.partitions)) is not None:
-        learner, population = _learned(learner, day)
+        learner, population = _learned(learner, day, policy)
         populations += population
     return Step(learner, tuple(populations))
 
 
-def gave_up(learner: Learner, as_of_day: int) -> Step:
+def gave_up(learner: Learner, as_of_day: int, policy: Policy) -> Step:
     """Whoever has not reached this epoch is not waited for any longer."""
     reached = [each for each in learner.barriers.values() if each.as_of_day == as_of_day]
     if as_of_day <= learner.as_of_day or not reached:
         return Step(learner)
     if not _all_have_come(learner, reached[0].partitions):
         return Step(learner)
-    return Step(*_learned(learner, as_of_day))
+    return Step(*_learned(learner, as_of_day, policy))
 
 
 def _all_have_come(learner: Learner, partitions: int) -> bool:
@@ -121,16 +102,23 @@ def _complete_day(learner: Learner, partitions: int) -> int | None:
     return min((day for day, count in reached.items() if count == partitions), default=None)
 
 
-def _learned(learner: Learner, day: int) -> tuple[Learner, tuple[Population, ...]]:
+def _learned(learner: Learner, day: int, policy: Policy) -> tuple[Learner, tuple[Population, ...]]:
     """Done with the epoch; its population, unless nobody ever bought."""
     newest = _as_of(learner, day)
-    sketch = merged([from_slots(each.slots) for each in newest.values()])
+    sketches = [from_slots(each.slots) for each in newest.values()]
+    sketch = merged(sketches)
     learner = _tidied(learner._replace(as_of_day=day))
     if not sketch.counts.get("n"):
         return learner, ()
     stale = tuple(partition for partition, each in newest.items() if each.as_of_day != day)
-    learner = learner._replace(version=learner.version + 1)
-    return learner, (learned(sketch, learner.version, day, stale),)
+    version = learner.version + 1
+    population = learned(sketch, version, day, stale)
+    prior_days = prior_gap_days(policy.lifecycle, population)
+    groups = Groups(*grouped(sketches))
+    epoch = Epoch(version, day, sketch.sample, groups, prior_days, complete=not stale)
+    experience, lesson = studied(learner.experience, epoch, policy)
+    learner = learner._replace(version=version, experience=experience)
+    return learner, (population._replace(**lesson._asdict()),)
 
 
 def _as_of(learner: Learner, day: int) -> dict[int, Barrier]:
@@ -153,37 +141,3 @@ def _tidied(learner: Learner) -> Learner:
         if day >= last.get(partition, 0)
     }
     return learner._replace(barriers=kept)
-
-
-def encode_barrier(barrier: Barrier) -> bytes:
-    """MessagePack; the same bytes for the same barrier."""
-    slots = {slot: barrier.slots[slot] for slot in sorted(barrier.slots)}
-    packed: bytes = msgpack.packb(
-        (SCHEMA_VERSION, barrier.partition, barrier.partitions, barrier.as_of_day, slots)
-    )
-    return packed
-
-
-def decode_barrier(packed: bytes) -> Barrier:
-    """The reverse.
-
-    Raises:
-        CorruptBarrier: not a barrier, or one of another schema.
-    """
-    try:
-        schema, partition, partitions, as_of_day, slots = msgpack.unpackb(packed)
-        if schema != SCHEMA_VERSION:
-            raise CorruptBarrier(f"a barrier has schema {schema}, known is {SCHEMA_VERSION}")
-        partition, partitions, as_of_day = map(index, (partition, partitions, as_of_day))
-        sketch = from_slots(slots)
-        if sketch.counts.keys() - {"level"}:  # that stays when everybody has gone
-            learned(sketch, 1, as_of_day)  # or it would fail later, in an epoch of others
-        return Barrier(partition, partitions, as_of_day, slots)
-    except _NOT_ONE as error:
-        raise CorruptBarrier(f"{len(packed)} bytes are not a barrier: {error!r}") from error
-
-
-_NOT_ONE = (
-    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
-    msgpack.UnpackException,
-)

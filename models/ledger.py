@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from models.basket import NO_BASKET, Basket, united
 from models.cadence import cadence_days
 from models.calendar import day_of, start_of_day_ms
 from models.lifecycle import DEADLINES, SILENT, Limits, State, Trigger, after, limits_for
 from models.policy import Policy
 
 DAYS_KEPT = 64  # recent purchase days, for merging two identities and for rhythm
+MAX_DISCOUNT_MINOR = 2**62  # of one customer; two merged still fit into 64 bits
+HALF_LIFE_DAYS = 56  # of what was bought: eight weeks ago counts half
 
 
 class Standing(NamedTuple):
@@ -69,6 +72,12 @@ class Ledger(NamedTuple):
         last_purchase_ms: event time; None for a prospect.
         older_days: distinct purchase days that are no longer listed in `recent_days`.
         recent_days: the newest distinct purchase days, ascending, ordinals.
+        items: units bought, where purchases list them.
+        itemised: purchases that do.
+        discount_minor: taken off.
+        categories: bits of the categories bought, see `models/basket.py`.
+        decayed_days: purchase days, each worth half for every 56 days before the last one.
+        decayed_spend_minor: money spent, weighted alike.
         cadence_days: as of the last purchase.
         limits: frozen at the last purchase; None for a prospect.
         new_until_day: the last customer-day of being new, frozen at the first purchase.
@@ -86,6 +95,12 @@ class Ledger(NamedTuple):
     last_purchase_ms: int | None = None
     older_days: int = 0
     recent_days: tuple[int, ...] = ()
+    items: int = 0
+    itemised: int = 0
+    discount_minor: int = 0
+    categories: bytes = b""
+    decayed_days: float = 0.0
+    decayed_spend_minor: float = 0.0
     cadence_days: float = 0.0
     limits: Limits | None = None
     new_until_day: int = 0
@@ -132,7 +147,13 @@ class Ledger(NamedTuple):
         return ledger.with_next_deadline(policy), moved
 
     def buy(
-        self, at_ms: int, amount_minor: int, event_hash: int, prior_gap_days: float, policy: Policy
+        self,
+        at_ms: int,
+        amount_minor: int,
+        event_hash: int,
+        prior_gap_days: float,
+        policy: Policy,
+        basket: Basket = NO_BASKET,
     ) -> tuple[Ledger, tuple[Transition, ...]]:
         """Add a purchase that is not older than anything told so far.
 
@@ -142,6 +163,7 @@ class Ledger(NamedTuple):
             event_hash: names the purchase in the transition.
             prior_gap_days: the typical gap, for the cadence.
             policy: for the limits; cadence and limits are frozen until the next purchase.
+            basket: what was in it.
         """
         before, day = self.standing, day_of(at_ms, policy.timezone)
         lifecycle = after(before.lifecycle, Trigger.PURCHASE)
@@ -154,6 +176,7 @@ class Ledger(NamedTuple):
         older_days = self.older_days + max(0, len(days) - DAYS_KEPT)
         closed_gaps = older_days + len(days[-DAYS_KEPT:]) - 1
         cadence = cadence_days(prior_gap_days, closed_gaps, day - first_day)
+        decay = decay_over(day - self.recent_days[-1]) if self.recent_days else 0.0
         limits = limits_for(cadence, policy.lifecycle)
         new_until_day = self.new_until_day or first_day + policy.lifecycle.new_days
         due_ms, due = next_deadline(standing, limits, day, new_until_day, policy)
@@ -165,6 +188,12 @@ class Ledger(NamedTuple):
             last_purchase_ms=at_ms,
             older_days=older_days,
             recent_days=days[-DAYS_KEPT:],
+            items=self.items + basket.items,
+            itemised=self.itemised + (basket.items > 0),
+            discount_minor=min(MAX_DISCOUNT_MINOR, self.discount_minor + basket.discount_minor),
+            categories=united(self.categories, basket.categories),
+            decayed_days=self.decayed_days if same_day else self.decayed_days * decay + 1,
+            decayed_spend_minor=self.decayed_spend_minor * decay + amount_minor,
             cadence_days=cadence,
             limits=limits,
             new_until_day=new_until_day,
@@ -192,6 +221,16 @@ class Ledger(NamedTuple):
             self.standing, self.limits, self.recent_days[-1], self.new_until_day, policy
         )
         return self._replace(due_ms=due_ms, due=due)
+
+
+def decay_over(days: int) -> float:
+    """What is left of the weight of something bought so many days ago.
+
+    >>> decay_over(0), decay_over(56)
+    (1.0, 0.5)
+    """
+    weight: float = 2.0 ** (-days / HALF_LIFE_DAYS)
+    return weight
 
 
 def next_deadline(

@@ -1,8 +1,11 @@
-"""A customer within the population: their RFM groups, and what they contribute to its sketch.
+"""A customer within the population: their groups, and what they contribute to its sketch.
 
-Both follow from the ledger as it stands. Groups also follow from the silence and the population,
-so they change at midnights of their own: `regroup_ms`. A contribution is made anew at most once a
-customer-day: the first change of a day at once, further ones at the next midnight, `renew_ms`.
+Both follow from the ledger as it stands. Groups are those of the published RFM schemes, the
+behaviour cluster, the value tier and the churn risk band. They also follow from the silence and the
+population, so they are looked at again at midnights of their own, `regroup_ms`: when a silence
+passes an edge of recency, and at multiples of the customer's own rhythm. A contribution is made
+anew at most once a customer-day: the first change of a day at once, further ones at the next
+midnight, `renew_ms`.
 
 Enters: a state whose ledger has been told, a moment. Leaves: the state with groups and contribution
 in keeping, and which groups changed.
@@ -10,21 +13,36 @@ in keeping, and which groups changed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from math import ceil
 from typing import NamedTuple
 
+from models.behaviour import behaviour_of
 from models.calendar import day_of, start_of_day_ms
+from models.churn import band_of
+from models.clusters import cluster_of
 from models.customer import CustomerState
 from models.ledger import Ledger
+from models.outlook import customer_of, stake_of, tier_of
 from models.policy import Policy
-from models.population import Population
+from models.population import Population, prior_gap_days
 from models.rfm import Rfm, changes_after, scored
 from models.sketch import Contribution
 
+CLUSTER, TIER, RISK = "cluster", "tier", "risk"
+REVIEW_CYCLES = (1, 1.5, 2, 3, 4, 6, 8, 12)  # × the rhythm; later, silence tells nothing new
+
 
 class Regrouped(NamedTuple):
-    """A customer left one group of a scheme for another; None: none."""
+    """A customer left one group of a kind for another; None: none.
 
-    scheme: str
+    Attributes:
+        kind: an RFM scheme, `cluster`, `tier` or `risk`.
+        before: the group until then.
+        after: the group from then on.
+    """
+
+    kind: str
     before: str | None
     after: str | None
 
@@ -45,36 +63,63 @@ def regrouped(
     if population is None or rfm is None:
         if not state.groups and state.regroup_ms is None:
             return state, ()
-        moved = tuple(Regrouped(scheme, group, None) for scheme, group in state.groups.items())
+        moved = tuple(Regrouped(kind, group, None) for kind, group in state.groups.items())
         return state._replace(groups={}, regroup_ms=None), moved
-    groups: dict[str, str] = {}
-    for scheme in policy.rfm.published:
-        groups[scheme] = scored(scheme, rfm, population).group
-    regroup_ms = _stays_until_ms(state.current, rfm, policy, population)
+    day = day_of(at_ms, policy.timezone)
+    groups: dict[str, str] = {
+        each: scored(each, rfm, population).group for each in policy.rfm.published
+    }
+    groups.update(_expected(state, day, policy, population))
+    regroup_ms = _stays_until_ms(state.current, day, rfm, policy, population)
     if groups == state.groups:
         if regroup_ms == state.regroup_ms:
             return state, ()
         return state._replace(regroup_ms=regroup_ms), ()
-    names = dict.fromkeys((*state.groups, *groups))
-    before_after = ((each, state.groups.get(each), groups.get(each)) for each in names)
+    kinds = dict.fromkeys((*state.groups, *groups))
+    before_after = ((each, state.groups.get(each), groups.get(each)) for each in kinds)
     moved = tuple(Regrouped(*each) for each in before_after if each[1] != each[2])
     return state._replace(groups=groups, regroup_ms=regroup_ms), moved
 
 
-def _stays_until_ms(ledger: Ledger, rfm: Rfm, policy: Policy, population: Population) -> int | None:
-    """When silence alone next changes a published group; None if it never does."""
-    stays = [changes_after(scheme, rfm, population) for scheme in policy.rfm.published]
-    longest = min((each for each in stays if each is not None), default=None)
-    if longest is None:
-        return None
-    return start_of_day_ms(ledger.recent_days[-1] + longest + 1, policy.timezone)
+def _expected(
+    state: CustomerState, day: int, policy: Policy, population: Population
+) -> Iterator[tuple[str, str]]:
+    """Cluster, tier and risk band, as far as the population can tell; each with inertia."""
+    ledger, now = state.current, state.groups
+    if population.clusters is not None:
+        current = int(now[CLUSTER]) if CLUSTER in now else None
+        yield CLUSTER, str(cluster_of(population.clusters, behaviour_of(ledger), current))
+    customer = customer_of(ledger, policy)
+    if customer is None:
+        return
+    prior_days = prior_gap_days(policy.lifecycle, population)
+    risks, value, at_day = population.risk, population.value, max(day, customer.last_day)
+    stake = stake_of(customer, at_day, policy, prior_days, risks, value)
+    if stake is None:
+        return
+    yield TIER, tier_of(stake, value, now.get(TIER))
+    usual = risks.band(ledger.standing.lifecycle.value)
+    if usual is not None:
+        yield RISK, band_of(stake.own_risk, stake.at_stake_minor, usual, now.get(RISK))
+
+
+def _stays_until_ms(
+    ledger: Ledger, day: int, rfm: Rfm, policy: Policy, population: Population
+) -> int | None:
+    """When silence alone next may change a group; None if it never does."""
+    last_day = ledger.recent_days[-1]
+    stays = (changes_after(scheme, rfm, population) for scheme in policy.rfm.published)
+    looks = [last_day + each + 1 for each in stays if each is not None]
+    reviews = (last_day + ceil(each * ledger.cadence_days) for each in REVIEW_CYCLES)
+    looks += [each for each in reviews if each > day][:1]
+    return start_of_day_ms(min(looks), policy.timezone) if looks else None
 
 
 def renewed(state: CustomerState, at_ms: int, policy: Policy) -> CustomerState:
     """Bring the contribution up to date, or note when that is to be done."""
     old, day = state.contribution, day_of(at_ms, policy.timezone)
     new = _contribution(state.current, day, policy)
-    if (old and old[1:]) == (new and new[1:]):
+    if (old and old.substance) == (new and new.substance):
         return state if state.renew_ms is None else state._replace(renew_ms=None)
     if old is not None and old.made_day >= day:
         return state._replace(renew_ms=start_of_day_ms(old.made_day + 1, policy.timezone))
@@ -86,4 +131,11 @@ def _contribution(ledger: Ledger, day: int, policy: Policy) -> Contribution | No
         return None
     first_day = day_of(ledger.first_purchase_ms, policy.timezone)
     spend_minor = max(0, ledger.net_spend_minor)
-    return Contribution(day, first_day, ledger.recent_days[-1], ledger.purchase_days, spend_minor)
+    return Contribution(
+        day,
+        first_day,
+        ledger.recent_days[-1],
+        ledger.purchase_days,
+        spend_minor,
+        behaviour_of(ledger),
+    )

@@ -8,10 +8,11 @@ bought last.
 
 from __future__ import annotations
 
+from models.basket import united
 from models.cadence import cadence_days
 from models.calendar import day_of
 from models.customer import CustomerState, merged_attributes, settled_first, told
-from models.ledger import DAYS_KEPT, Ledger
+from models.ledger import DAYS_KEPT, Ledger, decay_over
 from models.lifecycle import limits_for
 from models.policy import Policy
 
@@ -76,6 +77,15 @@ def merged_ledgers(one: Ledger, other: Ledger, prior_gap_days: float, policy: Po
         first_purchase_ms=first_ms,
         older_days=older_days,
         recent_days=tuple(days),
+        items=one.items + other.items,
+        itemised=one.itemised + other.itemised,
+        discount_minor=one.discount_minor + other.discount_minor,
+        categories=united(one.categories, other.categories),
+        decayed_days=sum(decay_over(days[-1] - day) for day in days),
+        decayed_spend_minor=sum(
+            each.decayed_spend_minor * decay_over(days[-1] - each.recent_days[-1])
+            for each in (one, other)
+        ),
         cadence_days=cadence,
         limits=limits_for(cadence, policy.lifecycle),
         new_until_day=min(one.new_until_day, other.new_until_day),

@@ -28,7 +28,9 @@ from models.presets import PRESETS
 Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
 Multiple = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 SchemeName = Literal["quintile", "klaviyo", "braze", "china8"]
+AlgorithmName = Literal["micro", "kmeans", "streamkmeans", "clustream", "denstream", "dbstream"]
 
 
 class PolicyError(ValueError):
@@ -159,6 +161,47 @@ class Rfm(_Frozen):
     )
 
 
+class Clusters(_Frozen):
+    """Groups of customers who buy alike, found in the data."""
+
+    k: Annotated[int, Field(ge=2, le=20)] | Literal["auto"] = Field(
+        default="auto", description="how many; auto: 3 to 8, by silhouette"
+    )
+    algorithm: AlgorithmName = Field(
+        default="micro", description="micro: our own; the others are river's, for comparison"
+    )
+
+
+class OwnHorizon(_Frozen):
+    """A customer's own horizon: `cycles` × their cadence, within bounds."""
+
+    cycles: Multiple = 4.0
+    min_days: Annotated[int, Field(ge=1, le=3650)]
+    max_days: Annotated[int, Field(ge=1, le=3650)]
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Self:
+        if self.min_days > self.max_days:
+            raise ValueError("min_days must not exceed max_days")
+        return self
+
+
+class Outlook(_Frozen):
+    """How far ahead one looks, and what counts as much."""
+
+    horizon_days: Annotated[int, Field(ge=1, le=730)] = Field(
+        description="churn risk and forecasts are for the next so many days"
+    )
+    own_horizon: OwnHorizon
+    high_share: Share = Field(
+        default=0.1, description="the share of customers in the high tier and the high risk band"
+    )
+    medium_share: Share = Field(default=0.4, description="the share in the medium tier")
+    discount_rate: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
+        default=0.1, description="a year, of the discounted lifetime value"
+    )
+
+
 class Policy(_Frozen):
     """Everything that decides how a log becomes states."""
 
@@ -168,6 +211,8 @@ class Policy(_Frozen):
     lifecycle: Lifecycle
     population: Learning = Learning()
     rfm: Rfm = Rfm()
+    clusters: Clusters = Clusters()
+    outlook: Outlook
 
     @cached_property
     def version(self) -> str:
@@ -215,7 +260,9 @@ def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:
         raise PolicyError(
             f"{source}: preset: {name!r} is not known; choose one of {', '.join(PRESETS)}"
         )
-    merged = _overlay({"lifecycle": PRESETS[name].lifecycle}, tables)
+    preset = PRESETS[name]
+    below = {"lifecycle": preset.lifecycle, "outlook": preset.outlook}
+    merged = _overlay(below, tables)
     try:
         return Policy.model_validate(merged)
     except ValidationError as error:

@@ -12,14 +12,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from models.churn import RiskModels
+from models.clusters import Clustering
 from models.policy import Lifecycle, Policy
+from models.scores import ForecastScore, RiskScore
 from models.sketch import Sketch, last_of_bin
+from models.value import ValueModel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: clusters, churn risk, value, and how good they were
 PRESET_GAPS = 300  # the policy's gap counts as this many seen ones
 SPANS_UNTIL_TRUSTED = 4  # × churned.max_days: before that, the mean gap is too low
 _EPOCH_DAYS = {"day": 1, "week": 7}  # ordinal 1 is a Monday, so weeks begin on Mondays
@@ -42,6 +46,22 @@ class Distribution(NamedTuple):
     quintiles: tuple[int, int, int, int]
 
 
+class Measured(NamedTuple):
+    """How good earlier populations were, judged by what happened since.
+
+    Attributes:
+        risks: the newest scores of each model and horizon, oldest first.
+        forecasts: the newest scores, oldest first.
+        clusters_drifted_day: when the clusters last began to fit worse or better; None: never.
+        risk_drifted_day: when the risks last lost, or found, their level; None: never.
+    """
+
+    risks: tuple[RiskScore, ...] = ()
+    forecasts: tuple[ForecastScore, ...] = ()
+    clusters_drifted_day: int | None = None
+    risk_drifted_day: int | None = None
+
+
 class Population(NamedTuple):
     """All customers who ever bought, as of a midnight.
 
@@ -57,6 +77,10 @@ class Population(NamedTuple):
         frequency: distinct purchase days.
         monetary: net spend in minor units of the reporting currency, never below 0.
         stale_partitions: those whose sketch was of an earlier epoch, because it did not come.
+        clusters: None while there are too few customers.
+        risk: who is about to leave.
+        value: what they are worth.
+        measured: how good risk and value have been lately.
     """
 
     version: int
@@ -69,6 +93,10 @@ class Population(NamedTuple):
     frequency: Distribution
     monetary: Distribution
     stale_partitions: tuple[int, ...] = ()
+    clusters: Clustering | None = None
+    risk: RiskModels = RiskModels()
+    value: ValueModel = ValueModel()
+    measured: Measured = Measured()
 
 
 def epoch_end(day: int, policy: Policy) -> int:
@@ -144,10 +172,14 @@ def prior_gap_days(rules: Lifecycle, population: Population | None) -> float:
 
 def encode_population(population: Population) -> bytes:
     """JSON, the same bytes for the same population."""
-    fields = population._asdict()
-    for name in ("recency", "frequency", "monetary"):
-        fields[name] = fields[name]._asdict()
-    return json.dumps({"schema": SCHEMA_VERSION, **fields}).encode()
+    return json.dumps({"schema": SCHEMA_VERSION, **_plain(population)}).encode()
+
+
+def _plain(value: Any) -> Any:
+    """Named tuples as objects, all the way down."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(each) for name, each in value._asdict().items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def decode_population(packed: bytes) -> Population:

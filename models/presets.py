@@ -19,10 +19,12 @@ class Preset:
 
     Attributes:
         lifecycle: the `[lifecycle]` table of the policy.
+        outlook: the `[outlook]` table.
         why: one sentence for the person who chooses.
     """
 
     lifecycle: dict[str, Any]
+    outlook: dict[str, Any]
     why: str
 
 
@@ -35,6 +37,11 @@ def _limit(cycles: float, min_days: int, max_days: int, fixed_days: int) -> dict
     }
 
 
+def _outlook(horizon_days: int, min_days: int, max_days: int) -> dict[str, Any]:
+    own_horizon = {"min_days": min_days, "max_days": max_days}
+    return {"horizon_days": horizon_days, "own_horizon": own_horizon}
+
+
 PRESETS: dict[str, Preset] = {
     "general": Preset(
         {
@@ -44,6 +51,7 @@ PRESETS: dict[str, Preset] = {
             "dormant": _limit(3, 60, 150, 120),
             "churned": _limit(6, 120, 270, 240),
         },
+        _outlook(90, 30, 180),
         "Shops bought from a few times a year; the gap is that of CDNOW's customers.",
     ),
     "grocery": Preset(
@@ -54,6 +62,7 @@ PRESETS: dict[str, Preset] = {
             "dormant": _limit(4, 14, 56, 28),
             "churned": _limit(10, 42, 112, 84),
         },
+        _outlook(28, 14, 56),
         "Weekly baskets: two missed weeks matter, four months of silence is a lost household.",
     ),
     "fashion": Preset(
@@ -64,6 +73,7 @@ PRESETS: dict[str, Preset] = {
             "dormant": _limit(3, 90, 200, 120),
             "churned": _limit(5, 180, 400, 240),
         },
+        _outlook(120, 45, 240),
         "Bought by season: a missed season makes a customer dormant, a missed year churned.",
     ),
     "travel": Preset(
@@ -74,6 +84,7 @@ PRESETS: dict[str, Preset] = {
             "dormant": _limit(2.5, 240, 450, 365),
             "churned": _limit(4, 400, 900, 730),
         },
+        _outlook(365, 120, 540),
         "One or two trips a year: a customer who skips a whole year has gone quiet.",
     ),
     "auto": Preset(
@@ -84,6 +95,7 @@ PRESETS: dict[str, Preset] = {
             "dormant": _limit(2, 365, 730, 540),
             "churned": _limit(3, 730, 1100, 900),
         },
+        _outlook(365, 180, 730),
         "Service visits, once or twice a year: two missed inspections are a lost car.",
     ),
     "b2b": Preset(
@@ -94,6 +106,7 @@ PRESETS: dict[str, Preset] = {
             "dormant": _limit(3, 45, 120, 75),
             "churned": _limit(6, 90, 270, 180),
         },
+        _outlook(60, 28, 180),
         "Standing orders: rhythm is regular, so a silence of three cycles is worth a call.",
     ),
 }

@@ -13,26 +13,32 @@ is exact, sketches of several partitions merge by addition, and the order does n
     f<bin>        customers by purchase days, m<bin> by net spend: see `bin_of`
     h<hash>       one customer of the sample, by hashed id
     level         each level halves the share of customers that the sample keeps
+    k, a, q…      the micro-clusters: see `models/microclusters.py`
     b<day>        customers who first bought on that day
 
 The sample is of the customers with the smallest hashes of their ids, at most `SAMPLE_SIZE`. A
 bottom-k sample can't tell who comes in when a member goes; so a threshold on the hash decides,
 halved whenever too many are below it. Who is below it is in, whoever else comes or goes.
-Prospects contribute nothing. Forbidden here: customer ids in the clear, the policy, the clock.
+Prospects contribute nothing. All but the micro-clusters add up whatever the order; in which of
+those a customer is put depends on who came before, and so on the order of the log. Forbidden here: customer ids in the clear, the policy, the clock.
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgpack
 
+from models.microclusters import MicroClusters, Spread, from_entries, merged_spread
+from models.sample import SampledCustomer
+
 SAMPLE_SIZE = 4_096  # of a partition; a few thousand customers fit a value model well
 _HASH_BITS = 64
 _SAMPLE = "h"
+_MICRO = ("k", "a", "q")
 _LARGEST = 2**63  # of sums of money
 
 
@@ -69,6 +75,8 @@ class Contribution(NamedTuple):
         last_day: of the last purchase, ordinal.
         purchase_days: distinct customer-days with a purchase.
         spend_minor: net spend, reporting currency; never below 0.
+        behaviour: see `models/behaviour.py`.
+        slot: of the micro-cluster that they were put into; 0 before that.
     """
 
     made_day: int
@@ -76,6 +84,13 @@ class Contribution(NamedTuple):
     last_day: int
     purchase_days: int
     spend_minor: int
+    behaviour: tuple[int, ...] = ()
+    slot: int = 0
+
+    @property
+    def substance(self) -> tuple[object, ...]:
+        """What makes a difference; the day it was made and the slot do not."""
+        return self[1:6]
 
 
 def sample_hash(customer_id: str) -> int:
@@ -89,29 +104,53 @@ class Sketch:
 
     Attributes:
         counts: slot → whole number; a slot that is 0 is left out.
-        sample: hashed id → contribution, without its `made_day`.
-        touched: the slots changed since the last `take_changes`.
+        sample: hashed id → customer.
+        micro: the micro-clusters.
+        touched: the slots changed since the last `take_changes`, but for those of `micro`.
     """
 
     def __init__(
         self,
         counts: Mapping[str, int] | None = None,
-        sample: Mapping[int, tuple[int, ...]] | None = None,
+        sample: Mapping[int, SampledCustomer] | None = None,
+        micro: MicroClusters | None = None,
     ) -> None:
         self.counts = dict(counts or {})
         self.sample = dict(sample or {})
+        self.micro = micro or MicroClusters()
         self.touched: set[str] = set()
 
-    def renew(self, customer_id: str, old: Contribution | None, new: Contribution | None) -> None:
-        """Take out what a customer contributed and put in what they contribute now."""
+    def renew(
+        self,
+        customer_id: str,
+        old: Contribution | None,
+        new: Contribution | None,
+        row: SampledCustomer | None = None,
+    ) -> Contribution | None:
+        """Take out what a customer contributed and put in what they contribute now.
+
+        Args:
+            customer_id: whose.
+            old: what they contributed; None: nothing.
+            new: what they contribute now; None: nothing.
+            row: the customer, in case that they are in the sample.
+
+        Returns:
+            `new` with the slot that it was put into, to be kept for taking it out again.
+        """
         if old is not None:
             self._count(old, -1)
+            if old.slot:
+                self.micro.unlearn(old.behaviour, old.slot)
         if new is not None:
             self._count(new, 1)
-        self._sample(sample_hash(customer_id), new)
+            if new.behaviour:
+                new = new._replace(slot=self.micro.learn(new.behaviour))
+        self._sample(sample_hash(customer_id), row if new is not None else None)
+        return new
 
     def _count(self, contribution: Contribution, sign: int) -> None:
-        _, first, last, days, spend = contribution
+        _, first, last, days, spend, *_ = contribution
         self._add("n", sign)
         self._add("days", sign * days)
         self._add("spans", sign * (last - first))
@@ -131,11 +170,11 @@ class Sketch:
             del self.counts[slot]
         self.touched.add(slot)
 
-    def _sample(self, hashed: int, new: Contribution | None) -> None:
+    def _sample(self, hashed: int, row: SampledCustomer | None) -> None:
         if hashed >> (_HASH_BITS - self.counts.get("level", 0)):
             return
-        if new is not None:
-            self.sample[hashed] = tuple(new[1:])
+        if row is not None:
+            self.sample[hashed] = row
         elif self.sample.pop(hashed, None) is None:
             return
         self.touched.add(_sample_slot(hashed))
@@ -159,13 +198,14 @@ class Sketch:
         """The touched slots, encoded, once; None: the slot is empty now."""
         changes = {slot: self._packed(slot) for slot in sorted(self.touched)}
         self.touched.clear()
-        return changes
+        return {**changes, **self.micro.take_changes()}
 
     def slots(self) -> dict[str, bytes]:
         """All slots, encoded."""
         counts = {slot: b"%d" % value for slot, value in self.counts.items()}
         sample = {_sample_slot(each): _packed_row(row) for each, row in self.sample.items()}
-        return {**counts, **sample}
+        micro = {name: _packed_row(row) for name, row in self.micro.entries.items()}
+        return {**counts, **sample, **micro}
 
     def _packed(self, slot: str) -> bytes | None:
         if slot.startswith(_SAMPLE):
@@ -178,17 +218,23 @@ class Sketch:
 def from_slots(slots: Mapping[str, bytes]) -> Sketch:
     """The sketch that these encoded slots are of."""
     counts: dict[str, int] = {}
-    sample: dict[int, tuple[int, ...]] = {}
+    sample: dict[int, SampledCustomer] = {}
+    entries: dict[str, bytes] = {}
     for slot, packed in slots.items():
         if slot.startswith(_SAMPLE):
-            sample[int(slot[1:], 16)] = msgpack.unpackb(packed, use_list=False)
+            sample[int(slot[1:], 16)] = SampledCustomer(*msgpack.unpackb(packed, use_list=False))
+        elif slot.startswith(_MICRO):
+            entries[slot] = packed
         else:
             counts[slot] = int(packed)
-    return Sketch(counts, sample)
+    return Sketch(counts, sample, from_entries(entries))
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch:
-    """The sketch of all these customers together; each is in one of the sketches only."""
+    """The sketch of all these customers together; each is in one of the sketches only.
+
+    Without micro-clusters: those of several partitions are put side by side, see `grouped`.
+    """
     total = Sketch()
     for sketch in sketches:
         for slot, value in sketch.counts.items():
@@ -200,10 +246,17 @@ def merged(sketches: Iterable[Sketch]) -> Sketch:
     return total
 
 
+def grouped(sketches: Sequence[Sketch]) -> tuple[list[tuple[int, tuple[int, ...]]], Spread | None]:
+    """The micro-clusters of all these customers, and how they are spread; None: there are none."""
+    known = [each.micro for each in sketches if each.micro.groups]
+    groups = [group for micro in known for group in micro.groups]
+    return groups, merged_spread([micro.total for micro in known]) if known else None
+
+
 def _sample_slot(hashed: int) -> str:
     return f"{_SAMPLE}{hashed:016x}"
 
 
-def _packed_row(row: tuple[int, ...]) -> bytes:
+def _packed_row(row: tuple[object, ...]) -> bytes:
     packed: bytes = msgpack.packb(row)
     return packed

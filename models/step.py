@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from models.announce import announced, sorted_into
+from models.basket import basket_of
 from models.customer import (
     MAX_SUM_MINOR,
     Attribute,
@@ -258,7 +259,8 @@ def _paid(
         detail = "amount_minor: this customer's sums would no longer fit into 64 bits"
         return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
     if isinstance(event, Purchase):
-        new = Remembered(read.at_ms, hashed, order, amount, 0, True, prior_centidays)  # noqa: FBT003
+        basket = basket_of(event)
+        new = Remembered(read.at_ms, hashed, order, amount, 0, True, prior_centidays, *basket)  # noqa: FBT003
     else:
         new = Remembered(read.at_ms, hashed, order, 0, amount, False, 0)  # noqa: FBT003
     state = state._replace(known_since_ms=min(state.known_since_ms, read.at_ms))

@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from models.barrier import Barrier
 from models.calendar import day_of
 from models.codec import SCHEMA_VERSION, decode_state, encode_state
 from models.customer import CustomerState
 from models.effects import PublishChange
 from models.events import LogRecord, PopulationLearned, Read, Rejected, Tick, Tombstone
-from models.learner import Barrier
 from models.policy import Policy
 from models.population import Population, encode_population, epoch_end
-from models.sketch import Sketch
+from models.sample import sampled
+from models.sketch import Contribution, Sketch
 from models.step import advance, populate, step
 from streams.messages import (
     Source,
@@ -227,9 +228,20 @@ class Folding:
         old = touched.state and touched.state.contribution
         new = state and state.contribution
         if old is not new:
-            self._sketch.renew(customer_id, old, new)
+            state = self._placed(customer_id, old, state)
         touched.add(state, effects)
         self._rows += [change_row(effect, source) for effect in effects]
+
+    def _placed(
+        self, customer_id: str, old: Contribution | None, state: CustomerState | None
+    ) -> CustomerState | None:
+        """Give a customer the place in the sketch that they have now."""
+        if state is None or state.contribution is None:
+            self._sketch.renew(customer_id, old, None)
+            return state
+        new = state.contribution
+        row = sampled(state.current, new.first_day, new.behaviour)
+        return state._replace(contribution=self._sketch.renew(customer_id, old, new, row))
 
     def _begin_epochs(self) -> None:
         """The epoch in which a partition's log begins is the first that it will close."""

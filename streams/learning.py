@@ -19,17 +19,13 @@ from typing import NamedTuple
 
 import msgpack
 
+from models.barrier import CorruptBarrier, decode_barrier, encode_barrier
 from models.codec import SCHEMA_VERSION
 from models.events import LogRecord
-from models.learner import (
-    CorruptBarrier,
-    Learner,
-    Step,
-    arrived,
-    decode_barrier,
-    encode_barrier,
-    gave_up,
-)
+from models.experience import Experience
+from models.experience_codec import decode_experience, encode_experience
+from models.learner import Learner, Step, arrived, gave_up
+from models.policy import Policy
 from streams.chunk import LogIdentity
 from streams.messages import Source, population_rows
 from streams.partition import NO_NONCE, Batch, GapProbe, Seek
@@ -37,6 +33,7 @@ from streams.store import LEARNER, Change, CustomerWrite, Meta, OutboxRow, Store
 
 GIVE_UP = "give_up"
 _ITSELF = "learner"
+_EXPERIENCE = "experience"
 _NOBODY = msgpack.packb((0, 0, ()))
 
 
@@ -58,7 +55,7 @@ class LearnerFold:
 
     Args:
         log: which topic; its `partitions` are those of the customers' log.
-        policy: version of the policy in force.
+        policy: the rules in force.
         store: where the learner's state is kept.
         records_exist: async (partition, from, to) → whether the topic has records in between.
         new_nonce: a value never used before, for each write.
@@ -72,7 +69,7 @@ class LearnerFold:
     def __init__(
         self,
         log: LogIdentity,
-        policy: str,
+        policy: Policy,
         store: Store,
         records_exist: GapProbe,
         new_nonce: Callable[[], bytes],
@@ -118,15 +115,18 @@ class LearnerFold:
                 return loaded.meta
             index = loaded.states.get(_ITSELF, _NOBODY)
             version, as_of_day, places = msgpack.unpackb(index, use_list=False)
-            found = await self._store.load(LEARNER, [_name(place) for place in places])
+            names = [_EXPERIENCE, *(_name(place) for place in places)]
+            found = await self._store.load(LEARNER, names)
             if found.meta.nonce == loaded.meta.nonce:
                 barriers = {place: decode_barrier(found.states[_name(place)]) for place in places}
-                self._learner = Learner(version, as_of_day, barriers)
+                packed = found.states.get(_EXPERIENCE)
+                experience = Experience() if packed is None else decode_experience(packed)
+                self._learner = Learner(version, as_of_day, barriers, experience)
                 self._nonce = loaded.meta.nonce
 
     async def _fold(self, meta: Meta, record: LogRecord, end: int) -> bool:
         before, step = self._learner, self._step(self._learner, record)
-        source = Source(self._log.namespace, LEARNER, record.offset, self._policy)
+        source = Source(self._log.namespace, LEARNER, record.offset, self._policy.version)
         rows: list[OutboxRow] = []
         for population in step.populations:
             rows += population_rows(population, self._log.partitions, source)
@@ -137,7 +137,7 @@ class LearnerFold:
             self._log.topic_id,
             1,
             SCHEMA_VERSION,
-            self._policy,
+            self._policy.version,
             step.learner.version,
             step.learner.as_of_day,
         )
@@ -156,7 +156,9 @@ class LearnerFold:
             return Step(learner)
         try:
             if record.headers.get("kind") == GIVE_UP.encode():
-                step = gave_up(learner, index(json.loads(record.value or b"")["as_of_day"]))
+                step = gave_up(
+                    learner, index(json.loads(record.value or b"")["as_of_day"]), self._policy
+                )
                 self.tally["given_up"] += 1
                 return step
             barrier = decode_barrier(record.value or b"")
@@ -167,7 +169,7 @@ class LearnerFold:
             self.tally["unreadable"] += 1
             return Step(learner)
         self.tally["barriers"] += 1
-        return arrived(learner, barrier)
+        return arrived(learner, barrier, self._policy)
 
     def _note(self, appended_ms: int) -> None:
         day = self._learner.awaited_day
@@ -200,6 +202,8 @@ def _writes(before: Learner, after: Learner) -> Iterator[tuple[str, CustomerWrit
     if before == after:
         return
     yield _ITSELF, _entry(msgpack.packb((after.version, after.as_of_day, list(after.barriers))))
+    if before.experience is not after.experience:
+        yield _EXPERIENCE, _entry(encode_experience(after.experience))
     for place, barrier in after.barriers.items():
         if place not in before.barriers:
             yield _name(place), _entry(encode_barrier(barrier))

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import msgpack
 from pydantic_core import to_json
 
+from models.barrier import Barrier, encode_barrier
 from models.effects import PublishChange
 from models.events import Kind, LogRecord, Read, Rejected, encode_population_learned
-from models.learner import Barrier, encode_barrier
 from models.ledger import Standing
 from models.population import Population, digest_of, encode_population
 from streams.store import OutboxRow

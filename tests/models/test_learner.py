@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.learner import (
-    SCHEMA_VERSION,
-    Barrier,
-    CorruptBarrier,
-    Learner,
-    arrived,
-    decode_barrier,
-    encode_barrier,
-    gave_up,
-)
+from models.barrier import SCHEMA_VERSION, Barrier, CorruptBarrier, decode_barrier, encode_barrier
+from models.learner import Learner, arrived, gave_up
 from models.population import Population, learned
 from models.sketch import Contribution, Sketch, merged
 from tests.support.histories import a_thousand

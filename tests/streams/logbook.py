@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
+from models.barrier import decode_barrier
 from models.calendar import day_of
 from models.codec import decode_state, encode_state
 from models.customer import CustomerState
@@ -25,7 +26,6 @@ from models.events import (
     encode_population_learned,
     read_record,
 )
-from models.learner import decode_barrier
 from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
 from models.population import Population, digest_of, encode_population, epoch_end

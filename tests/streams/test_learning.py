@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.barrier import Barrier, encode_barrier
 from models.events import LogRecord
-from models.learner import Barrier, encode_barrier
+from models.policy import policy_from_preset
 from models.population import Population, decode_population, digest_of
 from models.sketch import Contribution, Sketch
 from streams.chunk import LogIdentity
@@ -27,7 +28,7 @@ from tests.streams.drawn import Crash, Interposed, crashing, finished
 MONDAY = 738_886  # 2024-01-01
 APPENDED_MS = 1_790_000_000_000
 IDENTITY = LogIdentity("test", "topic-1", 2, 0)
-POLICY = "0123456789ab"
+RULES = policy_from_preset("general")
 _numbers = count()
 
 
@@ -98,7 +99,7 @@ def memory() -> MemoryStore:
 
 def fold_of(inputs: Inputs, store: Store) -> LearnerFold:
     nonces = (b"n%d" % number for number in _numbers)
-    return LearnerFold(IDENTITY, POLICY, store, inputs.exist, lambda: next(nonces))
+    return LearnerFold(IDENTITY, RULES, store, inputs.exist, lambda: next(nonces))
 
 
 def folded(inputs: Inputs, store: Store | None = None) -> tuple[LearnerFold, Store]:
@@ -159,7 +160,7 @@ def test_what_is_remembered_of_the_topic_moves_with_every_record() -> None:
         topic_id="topic-1",
         partitions=1,
         schema=meta(store).schema,
-        policy=POLICY,
+        policy=RULES.version,
         population=4,
         closed_day=MONDAY + 28,
     )

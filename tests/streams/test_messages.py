@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
+from models.barrier import Barrier, decode_barrier
 from models.effects import Cause, EffectType, PublishChange, Why
 from models.events import LogRecord, PopulationLearned, Read, Reason, Rejected, read_record
-from models.learner import Barrier, decode_barrier
 from models.ledger import Standing
 from models.lifecycle import State
 from models.population import decode_population, digest_of, encode_population

@@ -172,7 +172,7 @@ def learner_of(loop: Loop, store: Store, nonces: list[int]) -> LearnerFold:
         return b"%d" % len(nonces)
 
     identity = LogIdentity("loop", "", loop.partitions, 0)
-    return LearnerFold(identity, loop.policy.version, store, no_records, new_nonce)
+    return LearnerFold(identity, loop.policy, store, no_records, new_nonce)
 
 
 def rows_learned(loop: Loop, plan: dict[int, bool]) -> tuple[list[OutboxRow], int]:
@@ -206,7 +206,7 @@ def test_the_learner_of_another_installation_learns_nothing_from_these_inputs() 
     loop = known_run(JOURNEY, 4)
     identity = LogIdentity("another", "", loop.partitions, 0)
     store = MemoryStore(lambda: 0)
-    learner = LearnerFold(identity, loop.policy.version, store, no_records, lambda: b"")
+    learner = LearnerFold(identity, loop.policy, store, no_records, lambda: b"")
     assert finished(learner.handle(Batch(0, len(loop.inputs), loop.inputs))) is None
     assert learner.tally == {"others": len(loop.inputs), "populations": 0}
     assert finished(store.outbox(LEARNER, 10)) == []

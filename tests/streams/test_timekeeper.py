@@ -11,8 +11,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
+from models.barrier import Barrier, encode_barrier
 from models.events import LogRecord
-from models.learner import Barrier, encode_barrier
 from models.policy import Policy, policy_from_preset
 from models.sketch import Contribution, Sketch
 from streams.chunk import LogIdentity
@@ -118,9 +118,7 @@ class Owner:
         """Barriers come: each of a partition, on a day, at a moment of the wall clock."""
         if not self.learning.partitions:
             identity = LogIdentity("main", "topic-2", 2, 0)
-            fold = LearnerFold(
-                identity, self.policy.version, self.store, nothing_between, new_nonce
-            )
+            fold = LearnerFold(identity, self.policy, self.store, nothing_between, new_nonce)
             self.learning.open(0, fold)
         for partition, day, at_ms in barriers:
             value = encode_barrier(Barrier(partition, 2, day, sketched(partition)))

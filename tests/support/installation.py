@@ -241,7 +241,7 @@ class Installation:
             expected.rows.extend([row for _, row in await store.outbox(partition, 10**9)])
         learner = LearnerFold(
             LogIdentity(self.settings.namespace, "", self.partitions, 0),
-            self.policy.version,
+            self.policy,
             store,
             _no_records,
             nonces.__next__,

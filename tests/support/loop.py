@@ -55,9 +55,7 @@ class Loop:
         self._read_to = [0] * (partitions + 1)  # the last one is the learner's
         self.folds = [self._fold(each) for each in range(partitions)]
         identity = LogIdentity("loop", "", partitions, 0)
-        self.learner = LearnerFold(
-            identity, policy.version, self.store, no_records, self._new_nonce
-        )
+        self.learner = LearnerFold(identity, policy, self.store, no_records, self._new_nonce)
 
     def _fold(self, partition: int) -> PartitionFold:
         identity = LogIdentity("loop", "", self.partitions, partition)

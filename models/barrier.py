@@ -1,0 +1,71 @@
+"""A barrier: one partition's sketch at the end of an epoch, on its way to the learner.
+
+Enters and leaves: bytes. Forbidden here: what is learned of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import index
+from typing import NamedTuple
+
+import msgpack
+
+from models.population import learned
+from models.sketch import from_slots
+
+SCHEMA_VERSION = 2  # 2: micro-clusters, and of the sample what a churn model wants to know
+
+
+class CorruptBarrier(ValueError):
+    """The bytes are not a barrier."""
+
+
+class Barrier(NamedTuple):
+    """One partition's sketch at the end of an epoch.
+
+    Attributes:
+        partition: whose.
+        partitions: how many there are.
+        as_of_day: the customer-day that began when the epoch ended.
+        slots: the sketch, encoded slot by slot.
+    """
+
+    partition: int
+    partitions: int
+    as_of_day: int
+    slots: Mapping[str, bytes]
+
+
+def encode_barrier(barrier: Barrier) -> bytes:
+    """MessagePack; the same bytes for the same barrier."""
+    slots = {slot: barrier.slots[slot] for slot in sorted(barrier.slots)}
+    packed: bytes = msgpack.packb(
+        (SCHEMA_VERSION, barrier.partition, barrier.partitions, barrier.as_of_day, slots)
+    )
+    return packed
+
+
+def decode_barrier(packed: bytes) -> Barrier:
+    """The reverse.
+
+    Raises:
+        CorruptBarrier: not a barrier, or one of another schema.
+    """
+    try:
+        schema, partition, partitions, as_of_day, slots = msgpack.unpackb(packed)
+        if schema != SCHEMA_VERSION:
+            raise CorruptBarrier(f"a barrier has schema {schema}, known is {SCHEMA_VERSION}")
+        partition, partitions, as_of_day = map(index, (partition, partitions, as_of_day))
+        sketch = from_slots(slots)
+        if sketch.counts.keys() - {"level"}:  # that stays when everybody has gone
+            learned(sketch, 1, as_of_day)  # or it would fail later, in an epoch of others
+        return Barrier(partition, partitions, as_of_day, slots)
+    except _NOT_ONE as error:
+        raise CorruptBarrier(f"{len(packed)} bytes are not a barrier: {error!r}") from error
+
+
+_NOT_ONE = (
+    *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
+    msgpack.UnpackException,
+)
