@@ -151,6 +151,8 @@ def _cases(dataset: str, preset: str, purchases: Purchases, options: Options) ->
 def _case(dataset: str, preset: str, purchases: Purchases, horizon_days: int) -> Case:
     """Four cut-offs over the second part of a data set that nobody has set any for."""
     last = purchases.last_day - horizon_days
+    if last < 2 * horizon_days:
+        raise SystemExit(f"{dataset}: {purchases.last_day} days are too few for {horizon_days}")
     first = max(last // 2, min(last, 3 * horizon_days))
     cutoffs = tuple(first + (last - first) * part // 3 for part in range(4))
     return Case(dataset, preset, horizon_days, tuple(dict.fromkeys(cutoffs)))
@@ -188,9 +190,14 @@ def _plan(
             asked = asked._replace(weekly_from=goals.CLUSTERS_FROM)
         if place == 0 and "clusters" in tables:
             asked = asked._replace(changes_of=_sample(purchases, options.river_customers))
-        if place == 0 and "lead" in tables and dataset != "cdnow":
+        if place == 0 and "lead" in tables and _long_enough(dataset, purchases):
             asked = asked._replace(daily_from=goals.DAILY_FROM)
         yield asked, case
+
+
+def _long_enough(dataset: str, purchases: Purchases) -> bool:
+    """Whether lead times are measured: on CDNOW nearly every spell is lost."""
+    return dataset != "cdnow" and purchases.last_day > goals.DAILY_FROM + goals.FOLLOWED_DAYS
 
 
 def _policy(preset: str, **sections: Any) -> Policy:

@@ -201,7 +201,8 @@ def _fixed(spells: Spells, horizons: Horizons | None) -> Iterator[Alerts]:
 def _by_score(
     spells: Spells, scores: Floats, first_day: int, horizons: Horizons | None
 ) -> Iterator[Alerts]:
-    grid = np.unique(np.nanquantile(scores, np.linspace(0.2, 1, THRESHOLDS)))
+    above = np.append(np.geomspace(0.8, 1e-5, THRESHOLDS), 0.0)  # shares: finer at the top
+    grid = np.unique(np.nanquantile(scores, 1 - above))
     for threshold in grid.tolist():
         silence = first_reach(spells, scores, first_day, threshold)
         yield _alerts(spells, threshold, silence, horizons)

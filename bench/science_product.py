@@ -79,7 +79,8 @@ class _Watcher:
         self.loop.effects.clear()
         day, asked = begins - 1 - self.purchases.first_day, self.asked
         weekly = asked.weekly_from is not None and begins % 7 == 1 and day >= asked.weekly_from
-        daily = self.daily is not None and day >= self.daily.first_day
+        since = asked.daily_from
+        daily = since is not None and since <= day <= self.purchases.last_day
         if weekly or daily or day in asked.cutoffs:
             self._keep(await self.loop.states())
         elif asked.changes_of:

@@ -13,7 +13,7 @@ in keeping, and which groups changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import NamedTuple
 
@@ -70,7 +70,8 @@ def regrouped(
         each: scored(each, rfm, population).group for each in policy.rfm.published
     }
     groups.update(_expected(state, day, policy, population))
-    regroup_ms = _stays_until_ms(state.current, day, rfm, policy, population)
+    look_again = REVIEW_CYCLES if TIER in groups else ()
+    regroup_ms = _stays_until_ms(state.current, day, rfm, policy, population, look_again)
     if groups == state.groups:
         if regroup_ms == state.regroup_ms:
             return state, ()
@@ -104,13 +105,21 @@ def _expected(
 
 
 def _stays_until_ms(
-    ledger: Ledger, day: int, rfm: Rfm, policy: Policy, population: Population
+    ledger: Ledger,
+    day: int,
+    rfm: Rfm,
+    policy: Policy,
+    population: Population,
+    cycles: Sequence[float],
 ) -> int | None:
-    """When silence alone next may change a group; None if it never does."""
+    """When silence alone next may change a group; None if it never does.
+
+    `cycles` are the multiples of the customer's rhythm at which risk and tier are reviewed.
+    """
     last_day = ledger.recent_days[-1]
     stays = (changes_after(scheme, rfm, population) for scheme in policy.rfm.published)
     looks = [last_day + each + 1 for each in stays if each is not None]
-    reviews = (last_day + ceil(each * ledger.cadence_days) for each in REVIEW_CYCLES)
+    reviews = (last_day + ceil(each * ledger.cadence_days) for each in cycles)
     looks += [each for each in reviews if each > day][:1]
     return start_of_day_ms(min(looks), policy.timezone) if looks else None
 
