@@ -38,7 +38,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-throughput chaos docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-science bench-throughput chaos docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ compose:
 
 bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
+
+bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (tens of minutes)
+	@$(BIN)/python -m bench.science $(BENCH_ARGS)
 
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
 	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.clusters import Clustering, Group, clustered, space_of
+from models.clusters import Clustering, Group, clustered, distance_squared, space_of
 from models.drift import VALUES_KEPT
 from models.microclusters import Spread
 from models.policy import Clusters
@@ -55,16 +55,4 @@ def macro_step(
     clusters = clustered(found.groups, found.spread, previous, seed, k, centroids) or previous
     if clusters is None:
         return Macro(None, [])
-    return Macro(clusters, [_cost(clusters, each) for each in vectors[:VALUES_KEPT]])
-
-
-def _cost(clusters: Clustering, vector: tuple[int, ...]) -> float:
-    """The squared distance to the nearest centroid."""
-    return min(
-        sum(
-            ((value - centre) / scale) ** 2
-            for value, centre, scale in zip(vector, each.centroid, clusters.scales, strict=True)
-            if scale
-        )
-        for each in clusters.clusters
-    )
+    return Macro(clusters, [distance_squared(clusters, each) for each in vectors[:VALUES_KEPT]])

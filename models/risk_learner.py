@@ -25,7 +25,7 @@ from models.churn_features import FEATURES
 from models.risk_model import RiskModel
 
 SCHEMA_VERSION = 1
-LEARNING_RATE = 0.07  # with the next: as good a ranking as .1 and river's .01, better calibrated
+LEARNING_RATE = 0.07  # beside .1 and river's intercept rate: AUC alike, calibrated better on CDNOW
 INTERCEPT_RATE = 0.005
 L2 = 1e-5
 MOST_LABELS = 2**53  # counts that a float holds exactly

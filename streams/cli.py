@@ -41,6 +41,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 run_app = typer.Typer(no_args_is_help=True, help="Run the long-lived processes.")
 topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics.")
 customer_app = typer.Typer(no_args_is_help=True, help="Look one customer up.")
+population_app = typer.Typer(no_args_is_help=True, help="What is typical of all customers.")
 segments_app = typer.Typer(no_args_is_help=True, help="Segments and their sizes.")
 replay_app = typer.Typer(no_args_is_help=True, help="Recorded events into the log.")
 config_app = typer.Typer(no_args_is_help=True, help="The policy and the settings.")
@@ -49,6 +50,7 @@ for _name, _sub in (
     ("topics", topics_app),
     ("customer", customer_app),
     ("segments", segments_app),
+    ("population", population_app),
     ("replay", replay_app),
     ("config", config_app),
 ):
@@ -176,10 +178,11 @@ def customer_get(customer_id: CustomerId, as_json: AsJson = False) -> None:
     """Where a customer stands now."""
     from streams import lookup
     from streams.show import customer_card
+    from streams.show_outlook import expected_as_json
 
     policy, found = _policy(), _find(customer_id)
     if as_json:
-        _print_json(lookup.as_json(found, policy))
+        _print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
     else:
         out.print(customer_card(found, policy), highlight=False)
 
@@ -220,6 +223,24 @@ def segments_list(as_json: AsJson = False) -> None:
         _print_json([{"segment": f"lifecycle/{s}", "size": n} for s, n in sizes.items()])
     else:
         out.print(sizes_table(sizes))
+
+
+@population_app.command("show")
+def population_show(as_json: AsJson = False) -> None:
+    """The population in force: clusters, churn risk, value, and how good they have been."""
+    from streams.show_population import population_as_json, population_tables
+
+    found = _run(lambda: _with_lookup(lambda look: look.populations()))
+    newest = max(
+        (each for each in found if each is not None), default=None, key=lambda p: p.version
+    )
+    if newest is None:
+        message = "no population has been learned yet: the first comes at the end of an epoch"
+        fail(message, Exit.NOT_FOUND)
+    elif as_json:
+        _print_json(population_as_json(newest))
+    else:
+        out.print(population_tables(newest, _policy()))
 
 
 @replay_app.command("file")

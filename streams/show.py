@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -16,9 +15,10 @@ from models.ledger import Ledger
 from models.lifecycle import State
 from models.policy import Policy
 from models.rfm import GROUP_NAMES
+from streams.amounts import money
 from streams.lookup import Found, rfm_as_json
 from streams.messages import rfc3339
-from streams.sources import MINOR_DIGITS
+from streams.show_outlook import outlook_explained, outlook_lines
 
 LINE_WIDTH = 90
 COLOURS = {
@@ -28,16 +28,6 @@ COLOURS = {
     "dormant": "yellow",
     "churned": "red",
 }
-
-
-def money(minor: int, currency: str) -> str:
-    """An amount with the decimals of its currency.
-
-    >>> money(-1234567, "USD"), money(4990, "JPY")
-    ('-12,345.67 USD', '4,990 JPY')
-    """
-    digits = MINOR_DIGITS.get(currency, 2)
-    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"
 
 
 def day(at_ms: int, policy: Policy) -> str:
@@ -75,6 +65,7 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
             f"{_plural(silence_days(found, policy), 'day')}"
         )
         lines += _rfm_line(found, policy)
+        lines += outlook_lines(found, policy)
     if ledger.due_ms is not None and ledger.due is not None:
         lines.append(
             f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms, policy)} if nothing comes"
@@ -130,6 +121,7 @@ def explanation(found: Found, policy: Policy) -> list[str]:
         f"{day(ledger.last_purchase_ms or 0, policy)}.",
         *(_limit_line(ledger, name, policy) for name in ("overdue", "dormant", "churned")),
         f"Limits are {mode} (preset {policy.preset}) and were frozen at the last purchase.",
+        *outlook_explained(found, policy),
     ]
 
 

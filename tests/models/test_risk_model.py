@@ -87,8 +87,8 @@ def test_a_risk_is_told_without_river() -> None:
 
 
 def test_a_learner_is_what_river_would_have_learned() -> None:
-    scaler = StandardScaler()
-    regression = LogisticRegression(AdaGrad(LEARNING_RATE), l2=L2, intercept_lr=INTERCEPT_RATE)
+    scaler: Any = StandardScaler()  # river types neither its methods nor its names
+    regression: Any = LogisticRegression(AdaGrad(LEARNING_RATE), l2=L2, intercept_lr=INTERCEPT_RATE)
     examples = shop(300)
     for features, was_lost in examples:
         seen = dict(enumerate(features))
