@@ -33,7 +33,7 @@ from bench.science_report import (
     risk_tables,
     spend_table,
 )
-from bench.science_synthetic import DAYS, MEAN_LIFE_DAYS, Made, made, oracle, records
+from bench.science_synthetic import DAYS, FIRST_DAY, MEAN_LIFE_DAYS, Made, made, oracle, records
 from bench.science_tables import Cell, Table, as_json, rendered
 from bench.science_watched import Asked, Watched
 from models.policy import Policy, policy_from_preset
@@ -239,7 +239,7 @@ def _synthetic(options: Options) -> Table:
 
 def _offset(purchases: Purchases) -> int:
     """Days from the generator's first day to that of the purchases made."""
-    return purchases.first_day - 736_330
+    return purchases.first_day - FIRST_DAY
 
 
 def _best(customers: Made, purchases: Purchases) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +22,9 @@ BIRTHS_UNTIL_DAY = 365
 SHAPE = 2
 MEDIAN_GAP_DAYS, GAP_SPREAD = 8.0, 1.2  # e^1.2: two in three are within a factor of 3.3
 MEAN_LIFE_DAYS = 1_000.0
-FIRST_DAY_MS = 1_483_228_800_000  # 2017-01-01T00:00:00Z
+FIRST_DAY = date(2017, 1, 1).toordinal()
 _DAY_MS = 86_400_000
+_FIRST_MS = (FIRST_DAY - date(1970, 1, 1).toordinal()) * _DAY_MS
 
 
 class Made(NamedTuple):
@@ -69,7 +71,7 @@ def records(customers: Made) -> Iterator[SourceRecord]:
         (visit, place) for place, visits in enumerate(customers.visits_days) for visit in visits
     )
     for number, (visit, place) in enumerate(ordered):
-        at_ms = FIRST_DAY_MS + int(visit * _DAY_MS)
+        at_ms = _FIRST_MS + int(visit * _DAY_MS)
         body = {
             "event_id": f"made-{number}",
             "customer_id": f"{place:06}",

@@ -70,7 +70,7 @@ def united(one: bytes, other: bytes) -> bytes:
 
 
 def distinct(categories: bytes) -> float:
-    """About how many categories set these bits; exact for none and within 5 % up to 300."""
+    """About how many categories set these bits: some 5 % off where there are hundreds."""
     if not categories:
         return 0.0
     unset = max(1, _BITS - int.from_bytes(categories).bit_count())

@@ -16,7 +16,7 @@ Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 1, ch. 20).
 from __future__ import annotations
 
 from itertools import pairwise
-from math import exp, log, log1p, sqrt
+from math import log, log1p, sqrt
 
 from models.cadence import PRIOR_GAPS
 from models.ledger import HALF_LIFE_DAYS
@@ -41,7 +41,6 @@ LONGEST_SURVIVAL = 20.0  # beyond it, e^-20, nobody is more silent
 NEWEST_GAPS = 3
 LATELY_DAYS = 14.0  # half-life; its square is that of a week
 GAP_VARIANCE = 0.7  # of log gaps, counted as two gaps seen before the customer's own
-_LATELY = log(2) / LATELY_DAYS
 _MEAN_LIFE_DAYS = HALF_LIFE_DAYS / log(2)
 
 
@@ -88,8 +87,12 @@ def features(customer: SampledCustomer, at_day: int, prior_gap_days: float) -> t
 
 def _recent_visits(days: tuple[int, ...], at_day: int) -> tuple[float, float]:
     """Purchase days that count half after a fortnight, and after a week."""
-    weights = [exp(_LATELY * (day - at_day)) for day in days]
-    return sum(weights), sum([weight * weight for weight in weights])
+    lately = this_week = 0.0
+    for day in days:
+        weight = 2.0 ** ((day - at_day) / LATELY_DAYS)
+        lately += weight
+        this_week += weight * weight
+    return lately, this_week
 
 
 def _rate_before(decayed_milli: int, span_days: int, prior_gap_days: float) -> float:

@@ -229,23 +229,21 @@ def _ready(learner: RiskLearner | None) -> RiskModel | None:
 
 
 def _source(known: Experience, *, own: bool) -> Source:
-    """Who speaks: the model, unless it has lost its level and BG/NBD has it."""
+    """Who speaks: the model, unless it has lost its level and BG/NBD is known to have it."""
     if _ready(known.own if own else known.common) is None:
         return "bgnbd"
-    gaps = {
-        source: _recent_gap(
-            [each for each in known.risks if (each.source, each.own) == (source, own)]
-        )
-        for source in ("model", "bgnbd")
-    }
-    lost_it = gaps["model"] > LARGEST_GAP and gaps["bgnbd"] < gaps["model"]
-    return "bgnbd" if lost_it else "model"
+    gaps = {source: _recent_gap(known.risks, source, own=own) for source in ("model", "bgnbd")}
+    model, bgnbd = gaps["model"], gaps["bgnbd"]
+    if model is None or bgnbd is None:
+        return "model"
+    return "bgnbd" if bgnbd <= LARGEST_GAP < model else "model"
 
 
-def _recent_gap(scores: Sequence[RiskScore]) -> float:
-    recent = scores[-TRUST_EPOCHS:]
+def _recent_gap(scores: Sequence[RiskScore], source: str, *, own: bool) -> float | None:
+    """How far a model's mean risk lay from what came, lately; None: nobody was judged."""
+    recent = [each for each in scores if (each.source, each.own) == (source, own)][-TRUST_EPOCHS:]
     customers = sum(each.customers for each in recent)
-    return abs(sum(each.gap * each.customers for each in recent)) / customers if customers else 0.0
+    return abs(sum(each.gap * each.customers for each in recent)) / customers if customers else None
 
 
 def _photographed(

@@ -9,10 +9,12 @@ from __future__ import annotations
 import msgpack
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from models.churn_features import FEATURES
 from models.experience import Experience
 from models.risk_learner import from_plain, to_plain
 
 SCHEMA_VERSION = 1
+FORECASTS = 3  # by BG/NBD, by the decayed rate, and by that before its bias
 _ADAPTER = TypeAdapter(Experience, config=ConfigDict(allow_inf_nan=False))
 
 
@@ -41,8 +43,12 @@ def decode_experience(packed: bytes) -> Experience:
                 f"what was learned has schema {schema}, known is {SCHEMA_VERSION}; "
                 "fold the log anew under another namespace"
             )
-        common, own = (each and from_plain(each) for each in learners)
-        return _ADAPTER.validate_python(fields)._replace(common=common, own=own)
+        if len(fields) != len(Experience._fields):
+            raise ValueError(f"{len(fields)} parts")
+        common, own = (None if each is None else from_plain(each) for each in learners)
+        experience = _ADAPTER.validate_python(fields)._replace(common=common, own=own)
+        _check(experience)
+        return experience
     except (ValueError, TypeError, msgpack.UnpackException, ValidationError) as error:
         if isinstance(error, CorruptExperience):
             raise
@@ -50,3 +56,15 @@ def decode_experience(packed: bytes) -> Experience:
             f"{len(packed)} bytes are not what was learned ({error}); restore the store from a "
             "backup, or fold the log anew under another namespace"
         ) from error
+
+
+def _check(experience: Experience) -> None:
+    """What types can't say: lengths, and parameters that formulas can take."""
+    for snapshot in experience.waiting:
+        if len(snapshot.features) != len(FEATURES) or len(snapshot.forecasts) not in {0, FORECASTS}:
+            raise ValueError(f"a snapshot has {len(snapshot.features)} features")
+    for model in (experience.purchases, experience.spend):
+        if model is not None and min(model) <= 0:
+            raise ValueError(f"a parameter is not positive: {model}")
+    if experience.spend is not None and experience.spend.q <= 1:
+        raise ValueError(f"spend has no mean: {experience.spend}")

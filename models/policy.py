@@ -123,7 +123,9 @@ class Lifecycle(_Frozen):
     """When silence turns into overdue, dormant and churned."""
 
     mode: Literal["adaptive", "fixed"] = "adaptive"
-    prior_gap_days: Days = Field(description="typical days between two purchase days")
+    prior_gap_days: Annotated[float, Field(ge=0.1, le=3650, allow_inf_nan=False)] = Field(
+        description="typical days between two purchase days"
+    )
     new_days: Annotated[int, Field(ge=0, le=3650)] = Field(
         description="a customer is new until this many days after the first purchase"
     )

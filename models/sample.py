@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from models.ledger import HALF_LIFE_DAYS, Ledger
+from models.cadence import PRIOR_GAPS
+from models.ledger import Ledger, decay_over
 
 DAYS_SEEN = 9  # an epoch later, at most six further days have passed since a horizon ended
 
@@ -63,23 +64,28 @@ def sampled(ledger: Ledger, first_day: int, behaviour: tuple[int, ...] = ()) -> 
 def before(customer: SampledCustomer, day: int) -> SampledCustomer | None:
     """The customer as of the beginning of a day: without the purchases made on it or later.
 
-    Spend is taken out at the mean of a purchase day. None if nobody had bought yet, or if more
-    happened since than the row tells.
+    Decay and rhythm are undone day by day; spend is taken out at the mean of a purchase day. None
+    if nobody had bought yet, or if more happened since than the row tells.
     """
     days = customer.recent_days
-    kept = tuple(each for each in days if each < day)
-    if len(kept) == len(days):
+    if days[-1] < day:
         return customer
-    if not kept:
-        return None
-    left, weight = len(days) - len(kept), customer.decayed_milli / 1000
-    for later, earlier in zip(days[: -left - 1 : -1], days[-2 : -left - 2 : -1], strict=True):
-        weight = (weight - 1) * 2 ** ((later - earlier) / HALF_LIFE_DAYS)
-    share = (customer.purchase_days - left) / customer.purchase_days
+    while len(days := customer.recent_days) > 1 and days[-1] >= day:
+        customer = _without_last_day(customer)
+    return customer if days[-1] < day else None
+
+
+def _without_last_day(customer: SampledCustomer) -> SampledCustomer:
+    *days, earlier, last = customer.recent_days
+    left, gap = customer.purchase_days - 1, last - earlier
+    mean_minor = customer.spend_minor / customer.purchase_days
+    decay = decay_over(gap)
+    centidays = customer.cadence_centidays * (PRIOR_GAPS + left) - 100 * gap
     return customer._replace(
-        purchase_days=customer.purchase_days - left,
-        spend_minor=round(customer.spend_minor * share),
-        decayed_milli=max(0, round(1000 * weight)),
-        decayed_spend_minor=round(customer.decayed_spend_minor * share),
-        recent_days=kept,
+        purchase_days=left,
+        spend_minor=round(customer.spend_minor - mean_minor),
+        decayed_milli=min(1000 * left, max(1000, round((customer.decayed_milli - 1000) / decay))),
+        decayed_spend_minor=max(0, round((customer.decayed_spend_minor - mean_minor) / decay)),
+        cadence_centidays=max(1, round(centidays / (PRIOR_GAPS + left - 1))),
+        recent_days=(*days, earlier),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import log
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 BINS = 10  # of equal width; the usual reliability diagram
 _FLOOR = 1e-6  # a certainty that fails costs no more than this many nats allow
@@ -42,7 +42,7 @@ class RiskScore(NamedTuple):
         bins: the calibration table, ten of them.
     """
 
-    source: str
+    source: Literal["model", "bgnbd"]
     own: bool
     version: int
     resolved_day: int
@@ -87,7 +87,9 @@ class ForecastScore(NamedTuple):
 Pairs = Sequence[tuple[float, bool]]
 
 
-def risk_score(pairs: Pairs, source: str, own: bool, version: int, resolved_day: int) -> RiskScore:
+def risk_score(
+    pairs: Pairs, source: Literal["model", "bgnbd"], own: bool, version: int, resolved_day: int
+) -> RiskScore:
     """Judge risks; `pairs` holds (risk, lost) of at least one customer."""
     customers = len(pairs)
     bins = tuple(_bins(pairs))

@@ -13,9 +13,11 @@ sample at the end of an epoch. Leaves: labels. Forbidden here: the policy, the c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from models.sample import SampledCustomer, before
+
+Open = Literal["both", "common", "own"]
 
 QUANTA = 10_000  # features and forecasts are kept in ten-thousandths, risks as well
 
@@ -57,7 +59,7 @@ class Snapshot(NamedTuple):
     purchase_days: int
     forecasts: tuple[int, ...] = ()
     returned_day: int = 0
-    open: str = "both"
+    open: Open = "both"
 
     def due_day(self, own: bool) -> int:
         """When a label is known: the day after the last one of the horizon."""
@@ -121,7 +123,7 @@ def _open(snapshot: Snapshot) -> tuple[bool, ...]:
     return {"both": (False, True), "common": (False,), "own": (True,)}[snapshot.open]
 
 
-def _named(owns: list[bool]) -> str:
+def _named(owns: list[bool]) -> Open:
     if len(owns) == 2:
         return "both"
     return "own" if owns[0] else "common"

@@ -44,7 +44,7 @@ from models.events import (
     Rejected,
 )
 from models.ledger import Transition
-from models.membership import regrouped, renewed
+from models.membership import RISK, regrouped, renewed
 from models.money import UnknownCurrency, in_reporting_currency
 from models.policy import Policy
 from models.population import Population, prior_gap_days
@@ -91,11 +91,26 @@ def _fire(
     """Do what is due at that moment: lifecycle first, then groups, then the contribution."""
     if state.current.due_ms == due_ms:
         ledger, fired = state.current.advance(due_ms, policy)
-        return announced(customer_id, state._replace(current=ledger), fired)
+        state, effects = announced(customer_id, state._replace(current=ledger), fired)
+        if RISK not in state.groups:
+            return state, effects
+        state, more = _looked_at(customer_id, state, due_ms, policy, population)
+        return state, (*effects, *more)
     if state.regroup_ms == due_ms:
-        state, moved = regrouped(state, due_ms, policy, population)
-        return sorted_into(customer_id, state, moved, due_ms, Cause.of_crossing(due_ms))
+        return _looked_at(customer_id, state, due_ms, policy, population)
     return renewed(state, due_ms, policy), ()
+
+
+def _looked_at(
+    customer_id: str,
+    state: CustomerState,
+    due_ms: int,
+    policy: Policy,
+    population: Population | None,
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """Groups at a deadline: a silence has grown, or what is usual is that of another state."""
+    state, moved = regrouped(state, due_ms, policy, population)
+    return sorted_into(customer_id, state, moved, due_ms, Cause.of_crossing(due_ms))
 
 
 def populate(

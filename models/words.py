@@ -4,13 +4,13 @@ Features that tell of the same thing are told together: of three ways to look at
 reader wants one sentence, with what all three do. How much is a factor on the odds, against the
 average customer.
 
-Enters: a customer, the features and the model. Leaves: reasons in English and simplified Chinese,
-the strongest first. Forbidden here: deciding anything.
+Enters: a customer, the features and the model. Leaves: reasons in English and simplified Chinese. Forbidden here: deciding anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from math import exp
 from typing import NamedTuple
 
@@ -92,7 +92,7 @@ def _evenness(customer: SampledCustomer, _at_day: int, _money: Money) -> tuple[s
     if len(customer.recent_days) < 3:
         return "too few gaps to show a rhythm", "购买次数太少，尚无规律"
     days = customer.recent_days
-    gaps = [later - earlier for earlier, later in zip(days, days[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(days)]
     return (
         f"the last gaps lie between {min(gaps)} and {max(gaps)} days",
         f"最近的购买间隔在 {min(gaps)} 到 {max(gaps)} 天之间",
@@ -118,7 +118,7 @@ def reasons(
     seen: tuple[float, ...],
     money: Money,
 ) -> list[Reason]:
-    """What moves a customer's risk, the strongest first.
+    """What moves a customer's risk: the silence first, then the strongest.
 
     Args:
         customer: whose.
@@ -130,8 +130,8 @@ def reasons(
     if model is None:
         return [Reason(1.0, *silence_in_words(customer, at_day, money))]
     parts = dict(zip(FEATURES, contributions(model, seen), strict=True))
-    found = list(_told(customer, at_day, parts, money))
-    return sorted(found, key=lambda each: -max(each.factor, 1 / each.factor))
+    silence, *others = _told(customer, at_day, parts, money)
+    return [silence, *sorted(others, key=lambda each: -max(each.factor, 1 / each.factor))]
 
 
 def _told(

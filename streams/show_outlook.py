@@ -138,9 +138,9 @@ def outlook_lines(found: Found, policy: Policy) -> list[str]:
         return lines
     band = f"{known.band} risk" if known.band else "risk"
     lines.append(
-        f"{band}: {looks.own_risk:.0%} to stay away {looks.own_horizon_days} days or longer, "
-        f"{looks.risk:.0%} for {looks.horizon_days}"
-        + ("" if known.base_rate is None else f"; {known.base_rate:.0%} is usual here")
+        f"{band}: {looks.own_risk:.0%} to buy nothing in the next {looks.own_horizon_days} days"
+        + ("" if known.base_rate is None else f" ({known.base_rate:.0%} is usual here)")
+        + f", {looks.risk:.0%} in {looks.horizon_days}"
     )
     lines.append(_next_line(looks))
     lines.append(
@@ -203,8 +203,8 @@ def _risk_explained(known: Expected, looks: Outlook, population: Population) -> 
         "bgnbd": "by BG/NBD, until a model has learned enough",
     }
     lines = [
-        f"Risk: {looks.own_risk:.0%} to stay away for {looks.own_horizon_days} days, their own "
-        f"horizon, or longer, {who[looks.own_source]}; {looks.risk:.0%} for {looks.horizon_days} "
+        f"Risk: {looks.own_risk:.0%} to buy nothing in the next {looks.own_horizon_days} days, "
+        f"their own horizon, {who[looks.own_source]}; {looks.risk:.0%} in {looks.horizon_days} "
         "days, the common one."
     ]
     for each in known.reasons[:REASONS_SHOWN]:
@@ -236,7 +236,7 @@ def _value_explained(
     forecaster = {"bgnbd": "BG/NBD", "decayed": "the rate lately"}[looks.forecaster]
     return [
         f"Value: a usual year is worth {money(looks.stake.usual_year_minor, currency)}; customers "
-        f"stay {stays:.1f} more years on average, this one is still here with "
+        f"stay {stays:.1f} more years on average (5 at most are counted), this one is still here with "
         f"{1 - looks.own_risk:.0%}: lifetime value "
         f"{money(looks.stake.lifetime_value_minor, currency)} "
         f"({money(looks.discounted_value_minor, currency)} at {rate:.0%} a year), tier {known.tier}.",
