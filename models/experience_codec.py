@@ -46,9 +46,7 @@ def decode_experience(packed: bytes) -> Experience:
         if len(fields) != len(Experience._fields):
             raise ValueError(f"{len(fields)} parts")
         common, own = (None if each is None else from_plain(each) for each in learners)
-        experience = _ADAPTER.validate_python(fields)._replace(common=common, own=own)
-        _check(experience)
-        return experience
+        return _checked(_ADAPTER.validate_python(fields)._replace(common=common, own=own))
     except (ValueError, TypeError, msgpack.UnpackException, ValidationError) as error:
         if isinstance(error, CorruptExperience):
             raise
@@ -58,7 +56,7 @@ def decode_experience(packed: bytes) -> Experience:
         ) from error
 
 
-def _check(experience: Experience) -> None:
+def _checked(experience: Experience) -> Experience:
     """What types can't say: lengths, and parameters that formulas can take."""
     for snapshot in experience.waiting:
         if len(snapshot.features) != len(FEATURES) or len(snapshot.forecasts) not in {0, FORECASTS}:
@@ -68,3 +66,4 @@ def _check(experience: Experience) -> None:
             raise ValueError(f"a parameter is not positive: {model}")
     if experience.spend is not None and experience.spend.q <= 1:
         raise ValueError(f"spend has no mean: {experience.spend}")
+    return experience
