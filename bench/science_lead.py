@@ -28,7 +28,7 @@ from bench.science_metrics import Flags, Floats, Integers
 from bench.science_purchases import Purchases
 
 NEVER = 10**6  # days: no alert
-THRESHOLDS = 400
+THRESHOLDS, FINER = 200, 50
 LEAST_JUDGED = 50  # alerts; below that a precision is noise
 
 
@@ -58,12 +58,14 @@ class Alerts(NamedTuple):
         silence_days: of each spell, from last purchase to alert; `NEVER` without one.
         precision: right alerts ÷ judged alerts.
         judged: how many were judged.
+        right_days: mean silence at the right ones, lost spell or not.
     """
 
     threshold: float
     silence_days: Integers
     precision: float
     judged: int
+    right_days: float
 
 
 class Lead(NamedTuple):
@@ -156,7 +158,7 @@ def _alerts(
     own = None if horizons is None else horizons.at(spells, silence)
     judged, right = verdicts(spells, silence, own)
     precision = float(right.sum() / judged.sum()) if judged.any() else 0.0
-    return Alerts(threshold, silence, precision, int(judged.sum()))
+    return Alerts(threshold, silence, precision, int(judged.sum()), _mean(silence[right]))
 
 
 def lost_spells(spells: Spells, horizons: Horizons | None) -> Flags:
@@ -175,7 +177,7 @@ def compared(
     """The product's scores and the fixed rule, each at its first threshold of that precision."""
     lost = lost_spells(spells, horizons)
     fixed = _first(_fixed(spells, horizons), precision)
-    ours = _first(_by_score(spells, scores, first_day, horizons), precision)
+    ours = _first_by_score(spells, scores, first_day, precision, horizons)
     by_fixed, by_ours = (lost & (each.silence_days < NEVER) for each in (fixed, ours))
     both = by_fixed & by_ours
     return Lead(
@@ -199,13 +201,29 @@ def _fixed(spells: Spells, horizons: Horizons | None) -> Iterator[Alerts]:
 
 
 def _by_score(
-    spells: Spells, scores: Floats, first_day: int, horizons: Horizons | None
+    spells: Spells,
+    scores: Floats,
+    first_day: int,
+    horizons: Horizons | None,
+    thresholds: Iterable[float],
 ) -> Iterator[Alerts]:
-    above = np.append(np.geomspace(0.8, 1e-5, THRESHOLDS), 0.0)  # shares: finer at the top
-    grid = np.unique(np.nanquantile(scores, 1 - above))
-    for threshold in grid.tolist():
+    for threshold in thresholds:
         silence = first_reach(spells, scores, first_day, threshold)
         yield _alerts(spells, threshold, silence, horizons)
+
+
+def _first_by_score(
+    spells: Spells, scores: Floats, first_day: int, precision: float, horizons: Horizons | None
+) -> Alerts:
+    """On a grid of quantiles, and again between the one found and the one before."""
+    above = np.append(np.geomspace(0.8, 1e-5, THRESHOLDS), 0.0)  # shares: finer at the top
+    coarse = np.unique(np.nanquantile(scores, 1 - above))
+    found = _first(
+        _by_score(spells, scores, first_day, horizons, coarse.tolist()), precision
+    ).threshold
+    before = coarse[max(0, int(np.searchsorted(coarse, found)) - 1)]
+    fine = np.linspace(before, found, FINER + 1)[1:].tolist()
+    return _first(_by_score(spells, scores, first_day, horizons, fine), precision)
 
 
 def _first(rising: Iterable[Alerts], precision: float) -> Alerts:

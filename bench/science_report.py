@@ -190,4 +190,5 @@ def _lead_row(name: str, alerts: Alerts, days: float, days_both: float) -> Row:
         "alerts judged": alerts.judged,
         "days to alert": days,
         "where both reach": days_both,
+        "right alerts": alerts.right_days,
     }

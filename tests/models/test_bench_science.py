@@ -220,6 +220,7 @@ def test_rules_are_compared_at_the_same_precision() -> None:
     lead = compared(some, scores, 0, 0.9, None)
     assert (lead.lost, lead.fixed_days, lead.our_days) == (60, 8.0, 2.0)
     assert (lead.fixed.precision, lead.ours.precision) == (1.0, 1.0)
+    assert (lead.fixed.right_days, lead.ours.right_days) == (8.0, 2.0)
     assert (lead.fixed_reached, lead.our_reached, lead.our_days_both) == (1.0, 1.0, 2.0)
 
 

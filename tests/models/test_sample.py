@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -67,21 +68,46 @@ def test_a_row_lists_the_newest_nine_days_and_counts_them_all(days: list[int]) -
     assert (row.purchase_days, row.last_day) == (len(distinct), DAY + days[-1])
 
 
+class Rounding(NamedTuple):
+    """How far a row told back may be off: each day taken out rounds, and grows what was off."""
+
+    decayed_milli: float = 0.5
+    cadence_centidays: float = 0.5
+
+    def without_last_day(self, gap_days: int, left: int) -> Rounding:
+        return Rounding(
+            self.decayed_milli * 2 ** (gap_days / 56) + 0.5,
+            self.cadence_centidays * (2 + left) / (1 + left) + 0.5,
+        )
+
+
 @a_thousand
 @given(purchase_days, st.integers(0, 175))
 def test_a_row_told_back_to_a_day_is_the_row_that_the_ledger_had(days: list[int], cut: int) -> None:
     distinct = sorted(set(days))
-    row, earlier = row_of(*distinct), [day for day in distinct if day < cut]
-    then = before(row, DAY + cut)
-    if not earlier:
-        assert then is None
+    earlier = [day for day in distinct if day < cut]
+    row, then = row_of(*distinct), before(row_of(*distinct), DAY + cut)
+    if then is None:
+        assert len(distinct) - len(earlier) >= len(row.recent_days)
         return
-    had = row_of(*earlier)
-    assert then is not None
+    had, off = row_of(*earlier), Rounding()
+    for left in range(len(distinct) - 1, len(earlier) - 1, -1):
+        off = off.without_last_day(distinct[left] - distinct[left - 1], left)
     assert (then.first_day, then.purchase_days, then.spend_minor) == had[:3]
     assert then.recent_days == had.recent_days[-len(then.recent_days) :]
-    lost_in_rounding = 0.5 * 2 ** ((distinct[-1] - earlier[-1]) / 56)
-    assert abs(then.decayed_milli - had.decayed_milli) <= lost_in_rounding + 1
+    assert then.decayed_milli == pytest.approx(had.decayed_milli, abs=off.decayed_milli + 0.5)
+    assert then.decayed_spend_minor == pytest.approx(then.decayed_milli, abs=off.decayed_milli + 1)
+    assert then.cadence_centidays == pytest.approx(
+        had.cadence_centidays, abs=off.cadence_centidays + 0.5
+    )
+
+
+def test_whoever_comes_back_after_years_is_then_who_they_were() -> None:
+    """Or what was known of them would tell that they are just back."""
+    then, had = before(row_of(0, 7, 14, 15, 900), DAY + 900), row_of(0, 7, 14, 15)
+    assert then is not None
+    assert then.cadence_centidays == pytest.approx(had.cadence_centidays, abs=2)
+    assert then.decayed_milli >= 1_000  # the last day counts in full, whatever was lost in rounding
 
 
 @given(busy_days, st.integers(0, 300))
