@@ -44,7 +44,7 @@ from models.events import (
     Rejected,
 )
 from models.ledger import Transition
-from models.membership import RISK, regrouped, renewed
+from models.membership import TIER, regrouped, renewed
 from models.money import UnknownCurrency, in_reporting_currency
 from models.policy import Policy
 from models.population import Population, prior_gap_days
@@ -92,7 +92,7 @@ def _fire(
     if state.current.due_ms == due_ms:
         ledger, fired = state.current.advance(due_ms, policy)
         state, effects = announced(customer_id, state._replace(current=ledger), fired)
-        if RISK not in state.groups:
+        if TIER not in state.groups:
             return state, effects
         state, more = _looked_at(customer_id, state, due_ms, policy, population)
         return state, (*effects, *more)
