@@ -74,7 +74,7 @@ bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expec
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
 
 bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (tens of minutes)
-	@$(BIN)/python -m bench.science $(BENCH_ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.science $(BENCH_ARGS)
 
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
 	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)

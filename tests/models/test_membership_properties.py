@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.behaviour import behaviour_of
 from models.calendar import day_of, start_of_day_ms
 from models.customer import CustomerState, told
 from models.effects import EffectType, PublishChange, ids_of
@@ -180,17 +181,21 @@ def test_a_contribution_is_made_once_a_day_at_most_and_is_right_after_the_next_m
         if state is not None and state.renew_ms is not None:
             assert state.renew_ms == start_of_day_ms(today + 1, policy.timezone)
         elif state is not None:
-            assert contribution_of(state.current, policy) == (contribution and contribution[1:])
+            assert contribution_of(state.current, policy) == substance_of(state)
     assert made_days == sorted(set(made_days))
     assert state is not None
     midnight_ms = start_of_day_ms(today + 1, policy.timezone)
     state, _ = advance(CUSTOMER, state, midnight_ms, policy, moments[-1].population)
     assert state.renew_ms is None
-    assert contribution_of(state.current, policy) == (state.contribution and state.contribution[1:])
+    assert contribution_of(state.current, policy) == substance_of(state)
 
 
-def contribution_of(ledger: Ledger, policy: Policy) -> tuple[int, ...] | None:
-    """What the ledger says: first and last day, purchase days, spend."""
+def substance_of(state: CustomerState) -> tuple[object, ...] | None:
+    return state.contribution and state.contribution.substance
+
+
+def contribution_of(ledger: Ledger, policy: Policy) -> tuple[object, ...] | None:
+    """What the ledger says: first and last day, purchase days, spend, behaviour."""
     if not ledger.purchases:
         return None
     assert ledger.first_purchase_ms is not None
@@ -199,7 +204,8 @@ def contribution_of(ledger: Ledger, policy: Policy) -> tuple[int, ...] | None:
         day_of(at_ms, policy.timezone)
         for at_ms in (ledger.first_purchase_ms, ledger.last_purchase_ms)
     )
-    return first_day, last_day, ledger.purchase_days, max(0, ledger.net_spend_minor)
+    spend_minor = max(0, ledger.net_spend_minor)
+    return first_day, last_day, ledger.purchase_days, spend_minor, behaviour_of(ledger)
 
 
 @a_thousand

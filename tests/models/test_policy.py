@@ -127,7 +127,9 @@ def test_a_policy_cannot_be_changed() -> None:
 
 def test_the_version_names_the_content_not_the_preset() -> None:
     grocery = policy_from_preset("grocery")
-    spelled_out = policy_from_mapping({"lifecycle": PRESETS["grocery"].lifecycle}, source="<test>")
+    preset = PRESETS["grocery"]
+    tables = {"lifecycle": preset.lifecycle, "outlook": preset.outlook}
+    spelled_out = policy_from_mapping(tables, source="<test>")
     assert spelled_out.version == grocery.version != policy_from_preset("general").version
     assert len(grocery.version) == 12
 

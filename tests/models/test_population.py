@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.churn import RiskModels
 from models.policy import Policy, policy_from_preset
 from models.population import (
+    SCHEMA_VERSION,
     CorruptPopulation,
     Distribution,
     Population,
@@ -26,6 +28,7 @@ from models.population import (
     prior_gap_days,
 )
 from models.sketch import Contribution, Sketch, bin_of, last_of_bin
+from models.value import ValueModel
 from tests.support.histories import a_thousand
 
 MONDAY = date(2024, 1, 1).toordinal()
@@ -145,7 +148,7 @@ def test_the_digest_tells_populations_apart_by_what_is_in_them() -> None:
     assert digest_of(encode_population(same)) == digest_of(encode_population(FIVE))
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("schema", [0, SCHEMA_VERSION - 1, SCHEMA_VERSION + 1, "2", None, [2]])
 def test_another_schema_is_refused(schema: object) -> None:
     with pytest.raises(CorruptPopulation, match="schema"):
         decode_population(json.dumps({**FIELDS, "schema": schema}).encode())
@@ -153,17 +156,24 @@ def test_another_schema_is_refused(schema: object) -> None:
 
 @pytest.mark.parametrize(
     "packed",
-    [b"", b"{", b"null", b"[]", b"1", b'"text"', b"\xff\xfe", b"{}", b'{"schema":1}', b"[" * 9_999],
+    [b"", b"{", b"null", b"[]", b"1", b'"text"', b"\xff\xfe", b"{}", b'{"schema":2}', b"[" * 9_999],
 )
 def test_bytes_that_never_were_a_population_are_corrupt(packed: bytes) -> None:
     with pytest.raises(CorruptPopulation, match=f"^{len(packed)} bytes are not a population"):
         decode_population(packed)
 
 
-@pytest.mark.parametrize("field", [name for name in FIELDS if name != "stale_partitions"])
+@pytest.mark.parametrize("field", [n for n in FIELDS if n not in Population._field_defaults])
 def test_a_population_without_one_of_its_fields_is_corrupt(field: str) -> None:
     with pytest.raises(CorruptPopulation):
         decode_population(json.dumps({k: v for k, v in FIELDS.items() if k != field}).encode())
+
+
+def test_a_population_that_says_nothing_of_clusters_risk_and_value_knows_nothing_of_them() -> None:
+    silent = {k: v for k, v in FIELDS.items() if k not in Population._field_defaults}
+    read = decode_population(json.dumps(silent).encode())
+    assert read == FIVE
+    assert (read.clusters, read.risk, read.value) == (None, RiskModels(), ValueModel())
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,13 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.calendar import start_of_day_ms
 from models.ledger import Ledger
 from models.policy import policy_from_preset
 from models.sample import DAYS_SEEN, SampledCustomer, before, sampled
-from tests.support.histories import a_thousand
 
 GROCERY = policy_from_preset("grocery")
 DAY = 738_886  # 2024-01-01
@@ -81,7 +80,7 @@ class Rounding(NamedTuple):
         )
 
 
-@a_thousand
+@settings(max_examples=300, deadline=None)
 @given(purchase_days, st.integers(0, 175))
 def test_a_row_told_back_to_a_day_is_the_row_that_the_ledger_had(days: list[int], cut: int) -> None:
     distinct = sorted(set(days))

@@ -7,12 +7,11 @@ from itertools import accumulate
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.sample import DAYS_SEEN, SampledCustomer, before
 from models.snapshots import Label, Predicted, Resolved, Snapshot, resolved
-from tests.support.histories import a_thousand
 
 DAY = 738_886  # 2024-01-01, a Monday
 UNKNOWN = Predicted(None, None)
@@ -89,7 +88,7 @@ def due_at(life: Life, taken: int, horizon: int) -> int | None:
     return next((day for day in life.looked if day >= taken + horizon), None)
 
 
-@a_thousand
+@settings(max_examples=300, deadline=None)
 @given(lives())
 def test_week_by_week_every_label_comes_when_its_horizon_is_over_and_tells_the_truth(
     life: Life,
@@ -110,7 +109,7 @@ def test_week_by_week_every_label_comes_when_its_horizon_is_over_and_tells_the_t
     assert came == expected
 
 
-@a_thousand
+@settings(max_examples=300, deadline=None)
 @given(lives(passing_over=True))
 def test_labels_after_epochs_passed_over_tell_the_truth_or_are_dropped_for_want_of_it(
     life: Life,

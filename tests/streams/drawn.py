@@ -9,7 +9,12 @@ from typing import Any, TypeVar, cast
 
 from hypothesis import strategies as st
 
+from models.bgnbd import BgNbd
+from models.churn import Band, RiskModels
+from models.clusters import Cluster, Clustering
+from models.lifecycle import State
 from models.population import Distribution, Population
+from models.value import ValueModel
 from streams.memory_store import MemoryStore
 from streams.store import Loaded, Store, StoreUnavailable
 from tests.streams.logbook import ASTRAY, CUSTOMERS, DAY_MS, HOUR_MS, START_MS, Logbook
@@ -104,7 +109,23 @@ def populations(version: int) -> Population:
         Distribution(days * 2.5, (days, 9), (days, 2 * days, 30), (days, max(5, days), 13, 13)),
         Distribution(1.5, (1, 2), (1, often, often), (1, 1, often, 4)),
         Distribution(1_200.0, (much, 4_000), (500, 500, 2_000), (500, 1_000, 4_000, 9_000)),
+        clusters=clusters(version) if version > 1 else None,
+        risk=RiskModels(bands=tuple(Band(each.value, 5, often / 4, much) for each in State)),
+        value=ValueModel(
+            BgNbd(0.8, 20.0 * days, 0.9, 2.0) if version % 4 else None,
+            daily_rate=0.02,
+            tiers=(1_000 * days, 90_000),
+        ),
     )
+
+
+def clusters(version: int) -> Clustering:
+    """Once in two, once in three; who is where depends on rhythm and basket."""
+    rare, often = (0, 2_500, 6_500, 0, 0, 0), (700, 1_841, 7_000 + 90 * version, 0, 0, 0)
+    between = (300, 2_100, 6_900, 0, 0, 0)
+    centroids = (rare, often, between)[: 2 + version % 2]
+    found = tuple(Cluster(1 + place, 2, each) for place, each in enumerate(centroids))
+    return Clustering(found, (400, 300, 500, 0, 0, 0), 4, (), (), 500_000, 400_000)
 
 
 logs = _moves.map(written)

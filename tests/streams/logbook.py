@@ -29,7 +29,8 @@ from models.events import (
 from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
 from models.population import Population, digest_of, encode_population, epoch_end
-from models.sketch import Sketch
+from models.sample import sampled
+from models.sketch import Contribution, Sketch
 from models.step import advance, populate, step
 from streams.chunk import LogIdentity
 from streams.memory_store import MemoryStore
@@ -297,11 +298,22 @@ class Reference:
     def _now(
         self, id_: str, state: CustomerState | None, effects: tuple[PublishChange, ...]
     ) -> None:
-        old, new = self._states.pop(id_, None), state
-        self.sketch.renew(id_, old and old.contribution, new and new.contribution)
-        if new is not None:
-            self._states[id_] = new
+        before = self._states.pop(id_, None)
+        old, new = before and before.contribution, state and state.contribution
+        if state is not None:
+            self._states[id_] = state
+        if new is not old:
+            self._renew(id_, old, new)
         self.told += [each.effect_id for each in effects]
+
+    def _renew(self, id_: str, old: Contribution | None, new: Contribution | None) -> None:
+        if new is None:
+            self.sketch.renew(id_, old, None)
+            return
+        state = self._states[id_]
+        row = sampled(state.current, new.first_day, new.behaviour)
+        placed = self.sketch.renew(id_, old, new, row)
+        self._states[id_] = state._replace(contribution=placed)
 
     def _epoch_end(self) -> int:
         return epoch_end(day_of(self.clock_ms, self._policy.timezone), self._policy)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from faust.types import TP
 
+from models.codec import SCHEMA_VERSION
 from models.policy import policy_from_preset
 from streams.app import Worker
 from streams.log import LogInspector
@@ -81,7 +82,7 @@ async def test_partitions_of_the_same_number_are_taken_away_topic_by_topic(worke
 async def test_what_was_learned_from_another_topic_is_refused(
     worker: Worker, store: MemoryStore
 ) -> None:
-    learned = Meta(0, b"n1", topic_id="", partitions=7, schema=2)
+    learned = Meta(0, b"n1", topic_id="", partitions=7, schema=SCHEMA_VERSION)
     assert await store.apply(LEARNER, Meta(), Change(learned, {}, ()))
     with pytest.raises(Refused, match=r"population-inputs\.v1 has 1 partitions, .* belong to 7"):
         await worker.resume_at([TP(INPUTS, 0)])

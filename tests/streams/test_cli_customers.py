@@ -105,6 +105,7 @@ def test_explain_says_how_the_limits_came_about_and_when_silence_brought_what(
         "Dormant after more than 25 days (4 × rhythm, between 14 and 56): on 2017-01-27.",
         "Churned after more than 63 days (10 × rhythm, between 42 and 112): on 2017-03-06.",
         "Limits are adaptive (preset grocery) and were frozen at the last purchase.",
+        "No population has been learned yet: no cluster, churn risk or value.",
     ]
     assert terminal.run("customer", "explain", GONE, "--json").json == ran.out.splitlines()
 

@@ -189,6 +189,7 @@ def test_barriers_that_nothing_will_be_learned_of_are_not_kept() -> None:
     assert sorted(kept) == [
         f"barrier of 0 on {MONDAY + 28}",
         f"barrier of 1 on {MONDAY + 28}",
+        "experience",
         "learner",
     ]
 

@@ -5,12 +5,13 @@ Day 0 is Monday, 1 January 2024. Times are epoch milliseconds, amounts US cents.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from models.customer import CustomerState
 from models.effects import PublishChange
-from models.events import AttributeValue, Erasure, Profile, Purchase, Read, Refund, Tick
+from models.events import AttributeValue, Erasure, Item, Profile, Purchase, Read, Refund, Tick
 from models.policy import Policy, policy_from_preset
 from models.population import Population
 from models.step import Outcome, advance, step
@@ -45,6 +46,7 @@ def purchase(
     amount_minor: int = 1_000,
     order: str | None = None,
     currency: str = "USD",
+    items: Sequence[Item] = (),
 ) -> Read:
     """Someone paid."""
     event = Purchase(
@@ -53,6 +55,7 @@ def purchase(
         amount_minor=amount_minor,
         currency=currency,
         order_id=order,
+        items=tuple(items),
     )
     return Read(event, event_id, at_ms)
 
