@@ -10,9 +10,13 @@ from operator import index
 from typing import NamedTuple
 
 import msgpack
+from pydantic import TypeAdapter, ValidationError
 
+from models.behaviour import BEHAVIOUR
+from models.microclusters import check_entries
 from models.population import learned
-from models.sketch import from_slots
+from models.sample import SampledCustomer
+from models.sketch import Sketch, from_slots
 
 SCHEMA_VERSION = 2  # 2: micro-clusters, and of the sample what a churn model wants to know
 
@@ -58,6 +62,7 @@ def decode_barrier(packed: bytes) -> Barrier:
             raise CorruptBarrier(f"a barrier has schema {schema}, known is {SCHEMA_VERSION}")
         partition, partitions, as_of_day = map(index, (partition, partitions, as_of_day))
         sketch = from_slots(slots)
+        _check(sketch)
         if sketch.counts.keys() - {"level"}:  # that stays when everybody has gone
             learned(sketch, 1, as_of_day)  # or it would fail later, in an epoch of others
         return Barrier(partition, partitions, as_of_day, slots)
@@ -65,7 +70,23 @@ def decode_barrier(packed: bytes) -> Barrier:
         raise CorruptBarrier(f"{len(packed)} bytes are not a barrier: {error!r}") from error
 
 
+def _check(sketch: Sketch) -> None:
+    """What would fail later, in an epoch of others: customers that nobody can be, odd sums."""
+    rows = _ROWS.validate_python(list(sketch.sample.values()), strict=True)
+    for row in rows:
+        days = row.recent_days
+        if not (days and list(days) == sorted({*days}) and row.first_day <= days[0]):
+            raise ValueError(f"purchase days {row.first_day} … {days}")
+        if row.purchase_days < len(days) or min(row[2:6]) < 0 or row.cadence_centidays < 1:
+            raise ValueError(f"a customer of the sample is {row}")
+        if len(row.behaviour) not in {0, len(BEHAVIOUR)}:
+            raise ValueError(f"a behaviour of {len(row.behaviour)} dimensions")
+    check_entries(sketch.micro.entries, len(BEHAVIOUR))
+
+
+_ROWS = TypeAdapter(list[SampledCustomer])
 _NOT_ONE = (
     *(ValueError, TypeError, AttributeError, LookupError, ArithmeticError),
     msgpack.UnpackException,
+    ValidationError,
 )

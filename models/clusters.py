@@ -40,7 +40,9 @@ K_CHOICES = range(3, 9)  # more than eight groups, and nobody remembers which is
 K_MARGIN = 0.02  # of silhouette, by which another number of clusters must be better
 WARM_UNTIL = 0.98  # fresh clusters take over below this share of the old ones' cost
 SAME_WITHIN = 0.5  # standard deviations a dimension, root mean square
-LEAVE_BELOW = 0.8  # of the squared distance to the cluster that one is in; at .9 a quarter more of them flip
+LEAVE_BELOW = (
+    0.8  # of the squared distance to the cluster that one is in; at .9 a quarter more of them flip
+)
 
 Group = tuple[int, Vector]  # customers and the sums of their vectors
 

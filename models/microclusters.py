@@ -336,3 +336,34 @@ def from_entries(
     found = MicroClusters(capacity, open_beyond, merge_beyond)
     found._restore({name: msgpack.unpackb(row) for name, row in entries.items()})
     return found
+
+
+def check_entries(entries: Mapping[str, tuple[int, ...]], dimensions: int) -> None:
+    """Whether entries from elsewhere can be those of micro-clusters.
+
+    Raises:
+        ValueError, TypeError: they contradict themselves.
+    """
+    if not entries:
+        return
+    live = {name: row for name, row in entries.items() if name.startswith("k")}
+    totals = entries[_TOTALS]
+    for row in entries.values():
+        if any(type(value) is not int for value in row):
+            raise TypeError(f"a micro-cluster is {row}")
+    if len(totals) != 2 + 2 * dimensions or any(
+        len(row) != 2 + dimensions for row in live.values()
+    ):
+        raise ValueError(f"micro-clusters have other than {dimensions} dimensions")
+    sums = [sum(column) for column in zip(*live.values(), strict=True)] or [0] * (2 + dimensions)
+    if (
+        any(row[0] < 1 for row in live.values())
+        or (sums[0], *sums[2:]) != totals[1 : 2 + dimensions]
+    ):
+        raise ValueError("micro-clusters do not add up")
+    spread = Spread(totals[1], totals[2 : 2 + dimensions], totals[2 + dimensions :])
+    if min(spread.squared_deviations()) < 0:
+        raise ValueError("the squares of micro-clusters are less than those of their means")
+    targets = {f"k{row[0]}" for name, row in entries.items() if name.startswith("a")}
+    if not targets <= live.keys():
+        raise ValueError(f"micro-clusters are merged into {targets - live.keys()}, which are gone")

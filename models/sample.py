@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from models.cadence import PRIOR_GAPS
-from models.ledger import Ledger, decay_over
+from models.ledger import HALF_LIFE_DAYS, Ledger, decay_over
 
+LONGEST_UNDONE_DAYS = 20 * HALF_LIFE_DAYS  # what a millionth was left of can't be had back
 DAYS_SEEN = 9  # an epoch later, at most six further days have passed since a horizon ended
 
 
@@ -79,7 +80,7 @@ def _without_last_day(customer: SampledCustomer) -> SampledCustomer:
     *days, earlier, last = customer.recent_days
     left, gap = customer.purchase_days - 1, last - earlier
     mean_minor = customer.spend_minor / customer.purchase_days
-    decay = decay_over(gap)
+    decay = decay_over(min(gap, LONGEST_UNDONE_DAYS))
     centidays = customer.cadence_centidays * (PRIOR_GAPS + left) - 100 * gap
     return customer._replace(
         purchase_days=left,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log, log1p
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.basket import NO_BASKET, Basket
@@ -84,6 +84,7 @@ bought = st.lists(
 ).map(lambda drawn: sorted(drawn, key=lambda each: each[0]))
 
 
+@settings(max_examples=50, deadline=None)
 @given(bought)
 def test_every_ledger_with_a_purchase_has_six_whole_numbers_of_moderate_size(
     purchases: list[tuple[int, int, Basket]],

@@ -247,6 +247,22 @@ def test_the_model_speaks_only_when_it_has_seen_enough_of_both_kinds() -> None:
         assert sources[first:].count("model") > 4
 
 
+@pytest.mark.parametrize(
+    ("labels", "lost", "ready"),
+    [(499, 250, False), (500, 250, True), (600, 49, False), (600, 50, True), (600, 551, False)],
+)
+def test_a_model_that_saw_few_labels_or_too_few_of_a_kind_is_not_asked(
+    labels: int, lost: int, ready: bool
+) -> None:
+    known = half_a_year()[-1].known
+    assert known.common is not None
+    few = known._replace(common=known.common._replace(labels=labels, lost=lost), waiting=())
+    quiet = epochs()[-1]._replace(as_of_day=DAY_0 + 7 * WEEKS, groups=Groups([], None))
+    after, lesson = studied(few._replace(risks=()), quiet, GROCERY)
+    assert (lesson.risk.common is not None) == (lesson.risk.common_source == "model") == ready
+    assert all((each.common.model is not None) == ready for each in after.waiting)
+
+
 def test_predictions_are_kept_from_before_and_judged_when_their_time_has_come() -> None:
     known = half_a_year()[-1].known
     kinds = {(each.source, each.own) for each in known.risks}
@@ -513,7 +529,7 @@ def test_truncated_bytes_are_corrupt_and_changed_ones_refused_by_name_or_learned
             decode_experience(packed[:place])
     few = dict(sorted(epochs()[12].sample.items())[:20])
     quiet = epochs()[12]._replace(sample=few, groups=Groups([], None))
-    for place, byte in draw.integers(0, (len(packed), 256), (150, 2)).tolist():
+    for place, byte in draw.integers(0, (len(packed), 256), (100, 2)).tolist():
         changed = packed[:place] + bytes([byte]) + packed[place + 1 :]
         with suppress(CorruptExperience):
             studied(decode_experience(changed), quiet, GROCERY)

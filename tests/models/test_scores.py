@@ -21,7 +21,7 @@ def score_of(crowd: Crowd) -> RiskScore:
     return risk_score(crowd, "model", own=False, version=3, resolved_day=738_886)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(CROWDS)
 def test_the_area_under_the_curve_is_that_of_scikit_learn(crowd: Crowd) -> None:
     risks, lost = zip(*crowd, strict=True)
@@ -31,7 +31,7 @@ def test_the_area_under_the_curve_is_that_of_scikit_learn(crowd: Crowd) -> None:
         assert auc_of(crowd) == pytest.approx(roc_auc_score(lost, risks), abs=1e-12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(CROWDS)
 def test_the_loss_is_that_of_scikit_learn(crowd: Crowd) -> None:
     risks, lost = zip(*crowd, strict=True)

@@ -88,7 +88,7 @@ def due_at(life: Life, taken: int, horizon: int) -> int | None:
     return next((day for day in life.looked if day >= taken + horizon), None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(lives())
 def test_week_by_week_every_label_comes_when_its_horizon_is_over_and_tells_the_truth(
     life: Life,
@@ -109,7 +109,7 @@ def test_week_by_week_every_label_comes_when_its_horizon_is_over_and_tells_the_t
     assert came == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(lives(passing_over=True))
 def test_labels_after_epochs_passed_over_tell_the_truth_or_are_dropped_for_want_of_it(
     life: Life,

@@ -48,7 +48,7 @@ def crowd(size: int = 500, seed: int = 2) -> list[SampledCustomer]:
     return found
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from((1, 3, 7, 20)), min_size=1, max_size=8),
     st.integers(1, 200),
