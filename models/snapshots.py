@@ -137,16 +137,15 @@ def _seen(snapshot: Snapshot, row: SampledCustomer) -> Snapshot:
 
 
 def _label(snapshot: Snapshot, row: SampledCustomer, own: bool) -> Label | None:
+    """What has become of the customer; None if everything that the row lists came too late.
+
+    Where it lists a day before the horizon's end, it lists all later ones, so nothing is hidden.
+    """
     due_day = snapshot.due_day(own)
-    came_back = 0 < snapshot.returned_day < due_day
     then = before(row, due_day)
-    if then is None or (not came_back and _may_hide_a_return(snapshot, row)):
+    if then is None:
         return None
-    purchases = max(0, then.purchase_days - snapshot.purchase_days)
-    return Label(snapshot, own, not came_back, purchases)
-
-
-def _may_hide_a_return(snapshot: Snapshot, row: SampledCustomer) -> bool:
-    """More purchase days have come since than the sample lists."""
-    listed = sum(day >= snapshot.taken_day for day in row.recent_days)
-    return row.purchase_days - snapshot.purchase_days > listed
+    started = before(row, snapshot.taken_day)  # a late event may have changed what was known
+    known_days = snapshot.purchase_days if started is None else started.purchase_days
+    lost = not 0 < snapshot.returned_day < due_day
+    return Label(snapshot, own, lost, max(0, then.purchase_days - known_days))

@@ -149,3 +149,12 @@ def test_what_was_spent_is_taken_out_at_the_mean_of_a_day() -> None:
     then = before(sampled(ledger_of([(0, 100), (3, 100), (9, 1_000)]), DAY), DAY + 9)
     assert then is not None
     assert then.spend_minor == 800
+
+
+def test_a_gap_of_centuries_is_undone_to_something_finite() -> None:
+    old = SampledCustomer(1, 3, 3_000, 1_000, 1_000, 24_628_000, (1, 8, DAY))
+    then = before(old, DAY)
+    assert then is not None
+    assert (then.purchase_days, then.recent_days) == (2, (1, 8))
+    assert 1_000 <= then.decayed_milli <= 2_000
+    assert then.cadence_centidays >= 1
