@@ -20,7 +20,8 @@ from models.value import no_purchase
 
 Source = Literal["model", "bgnbd"]
 BANDS = ("low", "elevated", "high")
-EASE = 0.9  # a band, or a tier, is left below so much of what it takes to enter it
+EASE = 0.8  # a band, or a tier, is left below so much of what it takes to enter it
+ELEVATED_FROM = 1.5  # × the base rate; regular shoppers pass the base rate between two purchases
 
 
 class Band(NamedTuple):
@@ -85,10 +86,10 @@ def band_of(own_risk: float, at_stake_minor: float, usual: Band, current: str | 
     """The band of a customer, with inertia: who is in one leaves it only clearly below.
 
     High: a risk above what is usual in their lifecycle state, and as much at stake as the most
-    have. Elevated: only the former.
+    have. Elevated: otherwise, a risk half as high again as usual.
     """
-    ease_risk = EASE if current in BANDS[1:] else 1.0
-    if own_risk < usual.base_rate * ease_risk:
-        return "low"
-    ease_stake = EASE if current == "high" else 1.0
-    return "high" if at_stake_minor >= usual.high_from_minor * ease_stake else "elevated"
+    ease = EASE if current == "high" else 1.0
+    if own_risk >= ease * usual.base_rate and at_stake_minor >= ease * usual.high_from_minor:
+        return "high"
+    ease = EASE if current in BANDS[1:] else 1.0
+    return "elevated" if own_risk >= min(1.0, ELEVATED_FROM * usual.base_rate) * ease else "low"

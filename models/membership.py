@@ -30,7 +30,7 @@ from models.rfm import Rfm, changes_after, scored
 from models.sketch import Contribution
 
 CLUSTER, TIER, RISK = "cluster", "tier", "risk"
-REVIEW_CYCLES = (1, 1.5, 2, 3, 4, 6, 8, 12)  # × the rhythm; later, silence tells nothing new
+REVIEW_CYCLES = (1, 2, 3, 4, 6, 8, 12)  # × the rhythm; later, silence tells nothing new
 
 
 class Regrouped(NamedTuple):
@@ -89,7 +89,7 @@ def _expected(
     ledger, now = state.current, state.groups
     if population.clusters is not None:
         current = int(now[CLUSTER]) if CLUSTER in now else None
-        yield CLUSTER, str(cluster_of(population.clusters, behaviour_of(ledger), current))
+        yield CLUSTER, str(cluster_of(population.clusters, _behaviour(state), current))
     customer = customer_of(ledger, policy)
     if customer is None:
         return
@@ -102,6 +102,14 @@ def _expected(
     usual = risks.band(ledger.standing.lifecycle.value)
     if usual is not None:
         yield RISK, band_of(stake.own_risk, stake.at_stake_minor, usual, now.get(RISK))
+
+
+def _behaviour(state: CustomerState) -> tuple[int, ...]:
+    """As it is now: what the contribution says, unless that is to be renewed."""
+    made = state.contribution
+    if made is not None and state.renew_ms is None:
+        return made.behaviour
+    return behaviour_of(state.current)
 
 
 def _stays_until_ms(

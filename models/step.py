@@ -166,16 +166,17 @@ def _measured(
     policy: Policy,
     population: Population | None,
 ) -> tuple[CustomerState, tuple[PublishChange, ...]]:
-    """After the ledger has changed: lifecycle up to the clock, then groups and contribution."""
+    """After the ledger has changed: lifecycle up to the clock, then contribution and groups."""
     ledger, fired = state.current.advance(clock_ms, policy)
     state, effects = announced(customer_id, state._replace(current=ledger), fired)
+    state = renewed(state, clock_ms, policy)
     state, moved = regrouped(state, clock_ms, policy, population)
     if moved:
         why = Why.PURCHASE if isinstance(read.event, Purchase) else Why.REFUND
         cause = Cause.of_event(read.event_id, read.at_ms, why)
         state, more = sorted_into(customer_id, state, moved, clock_ms, cause)
         effects += more
-    return renewed(state, clock_ms, policy), effects
+    return state, effects
 
 
 def fold(

@@ -153,7 +153,7 @@ class Worker:
             self._settings.namespace, facts.topic_id, learned_of.partitions, partitions[0]
         )
         probe = partial(self._records_exist, INPUTS)
-        fold = LearnerFold(log, self._policy, self._store, probe, _new_nonce)
+        fold = LearnerFold(log, self._policy, self._store, probe, _new_nonce, asyncio.to_thread)
         meta, extent = await fold.look(), extents[partitions[0]]
         refusal = why_refused(meta, facts, extent, partitions[0], INPUTS)
         if refusal is not None:

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from operator import index
 from typing import NamedTuple
 
@@ -50,6 +51,10 @@ class Waiting(NamedTuple):
     since_ms: int
 
 
+async def _here(learning: Callable[[], Step]) -> Step:
+    return learning()
+
+
 class LearnerFold:
     """Folds `population-inputs.v1` into the store.
 
@@ -59,6 +64,7 @@ class LearnerFold:
         store: where the learner's state is kept.
         records_exist: async (partition, from, to) → whether the topic has records in between.
         new_nonce: a value never used before, for each write.
+        elsewhere: runs the learning, which takes seconds on a large sample; here if left out.
 
     Attributes:
         tally: what was folded, by kind.
@@ -73,7 +79,9 @@ class LearnerFold:
         store: Store,
         records_exist: GapProbe,
         new_nonce: Callable[[], bytes],
+        elsewhere: Callable[[Callable[[], Step]], Awaitable[Step]] = _here,
     ) -> None:
+        self._elsewhere = elsewhere
         self._log, self._policy = log, policy
         self._store, self._records_exist, self._new_nonce = store, records_exist, new_nonce
         self._learner, self._nonce = Learner(), NO_NONCE
@@ -125,7 +133,8 @@ class LearnerFold:
                 self._nonce = loaded.meta.nonce
 
     async def _fold(self, meta: Meta, record: LogRecord, end: int) -> bool:
-        before, step = self._learner, self._step(self._learner, record)
+        before = self._learner
+        step = await self._elsewhere(partial(self._step, before, record))
         source = Source(self._log.namespace, LEARNER, record.offset, self._policy.version)
         rows: list[OutboxRow] = []
         for population in step.populations:

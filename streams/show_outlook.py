@@ -192,12 +192,14 @@ def outlook_explained(found: Found, policy: Policy) -> list[str]:
     looks = known.outlook
     if looks is None:
         return lines
-    lines += _risk_explained(known, looks, population)
+    lines += _risk_explained(known, looks, population, policy)
     lines.append(f"{_next_line(looks)[0].upper()}{_next_line(looks)[1:]}.")
     return lines + _value_explained(known, looks, population, policy)
 
 
-def _risk_explained(known: Expected, looks: Outlook, population: Population) -> list[str]:
+def _risk_explained(
+    known: Expected, looks: Outlook, population: Population, policy: Policy
+) -> list[str]:
     who = {
         "model": "by the model learned from earlier customers",
         "bgnbd": "by BG/NBD, until a model has learned enough",
@@ -215,7 +217,9 @@ def _risk_explained(known: Expected, looks: Outlook, population: Population) -> 
     if known.base_rate is not None:
         lines.append(
             f"Band {known.band}: {known.base_rate:.0%} is usual in their lifecycle state; "
-            "high needs more than that, and as much at stake as the top share there."
+            "high needs more than that and as much at stake as the "
+            f"top {policy.outlook.high_share:.0%} there, "
+            "elevated half as much again."
         )
     judged = [each for each in population.measured.risks if each.own]
     lately = next((each for each in reversed(judged) if each.source == looks.own_source), None)

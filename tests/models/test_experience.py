@@ -524,12 +524,12 @@ def test_truncated_bytes_are_corrupt_and_changed_ones_refused_by_name_or_learned
     known = half_a_year()[11].known
     packed = encode_experience(known._replace(waiting=known.waiting[:2]))
     draw = np.random.default_rng(5)
-    for place in draw.integers(0, len(packed), 300).tolist():
+    for place in draw.integers(0, len(packed), 100).tolist():
         with pytest.raises(CorruptExperience):
             decode_experience(packed[:place])
     few = dict(sorted(epochs()[12].sample.items())[:20])
     quiet = epochs()[12]._replace(sample=few, groups=Groups([], None))
-    for place, byte in draw.integers(0, (len(packed), 256), (100, 2)).tolist():
+    for place, byte in draw.integers(0, (len(packed), 256), (60, 2)).tolist():
         changed = packed[:place] + bytes([byte]) + packed[place + 1 :]
         with suppress(CorruptExperience):
             studied(decode_experience(changed), quiet, GROCERY)

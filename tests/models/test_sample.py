@@ -80,7 +80,7 @@ class Rounding(NamedTuple):
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(purchase_days, st.integers(0, 175))
 def test_a_row_told_back_to_a_day_is_the_row_that_the_ledger_had(days: list[int], cut: int) -> None:
     distinct = sorted(set(days))

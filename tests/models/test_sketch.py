@@ -309,7 +309,8 @@ def test_who_is_erased_leaves_the_sample_and_the_threshold_stays_where_it_is() -
     crowd = [(name, someone(number)) for number, name in enumerate(CROWD[:5_000])]
     sketch = of([*crowd, *((name, None) for name, _ in crowd)])
     assert additive(sketch) == {"level": b"1"}
-    assert (sketch.micro.groups, sketch.slots().keys()) == ([], {"level", "q"})
+    assert sketch.micro.groups == []
+    assert set(sketch.slots()) == {"level", "q"}
     for name, new in crowd[:50]:
         sketch.renew(name, None, new, row_of(new))
     assert sketch.counts["level"] == 1

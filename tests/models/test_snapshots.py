@@ -88,7 +88,7 @@ def due_at(life: Life, taken: int, horizon: int) -> int | None:
     return next((day for day in life.looked if day >= taken + horizon), None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(lives())
 def test_week_by_week_every_label_comes_when_its_horizon_is_over_and_tells_the_truth(
     life: Life,
@@ -109,7 +109,7 @@ def test_week_by_week_every_label_comes_when_its_horizon_is_over_and_tells_the_t
     assert came == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(lives(passing_over=True))
 def test_labels_after_epochs_passed_over_tell_the_truth_or_are_dropped_for_want_of_it(
     life: Life,
@@ -212,3 +212,14 @@ def test_labels_come_by_due_day_then_hash_whatever_the_order_of_waiting() -> Non
     places = [(e.snapshot.due_day(e.own), e.snapshot.hashed, e.own) for e in labels]
     assert places == sorted(places)
     assert len(places) == 18
+
+
+@pytest.mark.parametrize(("back", "lost"), [((), True), ((DAY + 9,), False)])
+def test_a_purchase_of_before_the_snapshot_that_came_late_is_no_return(
+    back: tuple[int, ...], lost: bool
+) -> None:
+    """It hides nothing either: whoever is lost is told of as surely as who came back."""
+    label, _ = resolved(
+        (snapshot(DAY, 1),), {1: row_of([DAY - 3, DAY - 1, *back])}, DAY + 28
+    ).labels
+    assert (label.lost, label.purchases) == (lost, len(back))

@@ -126,6 +126,7 @@ def test_a_crowd_is_measured_against_each_new_population_on_a_server(
         assert Counter(map(told, found.rows)) == Counter(expected.told)
         brought = Counter(header(row, "source.offset") for row in found.changes)
         walks = [brought[str(len(CROWD) + number)] for number in (1, 2, 3)]
-        assert walks == [len(CROWD), len(CROWD), 0]
+        each = len(CROWD)  # first an RFM group; then another, a cluster, a tier and a risk band
+        assert walks == [each, 4 * each, 0]
 
     runner.run(walk())
