@@ -366,11 +366,5 @@ def test_truncated_bytes_are_corrupt_and_changed_ones_are_read_or_refused_by_nam
         for byte in range(256):
             with suppress(CorruptBarrier):
                 read = decode_barrier(packed[:place] + bytes([byte]) + packed[place + 1 :])
-                if byte in (
-                    packed[place] ^ 1,
-                    packed[place] ^ 0x80,
-                    0x00,
-                    0x90,
-                    0xC0,
-                ):  # to learn takes time
+                if byte in (packed[place] ^ 1, 0xC0):  # to learn takes time
                     told([read, barrier(0, WEEKS[2])])

@@ -173,12 +173,12 @@ VALUE = ValueModel(tiers=(1_000, 10_000))
         (1_000, None, "medium"),
         (9_999, None, "medium"),
         (10_000, None, "high"),
-        (9_001, "high", "high"),
-        (8_999, "high", "medium"),
+        (8_001, "high", "high"),
+        (7_999, "high", "medium"),
         (9_500, "medium", "medium"),  # high is not eased for who is not in it
-        (901, "medium", "medium"),
-        (901, "high", "medium"),
-        (899, "high", "low"),
+        (801, "medium", "medium"),
+        (801, "high", "medium"),
+        (799, "high", "low"),
         (950, "low", "low"),
     ],
 )
