@@ -13,8 +13,9 @@ Of each rule the lowest threshold with the precision asked for is taken; of the 
 smallest number of days. Only spells that are followed for long enough count, so that a slow rule
 is not cut off by the end of the data.
 
-Lead is the mean of days from last purchase to alert over lost spells that were alerted of; since
-rules reach different spells, it is also given over those that both reach.
+Lead is the mean of days from last purchase to alert over right alerts: those that somebody could act
+upon. It is also given over lost spells that were alerted of, whether or not the alert was right by
+then; since rules reach different spells, over those, too, that both reach.
 """
 
 from __future__ import annotations

@@ -174,11 +174,13 @@ def lead_rows(lead: Lead, goal: str | None) -> list[Row]:
     """The fixed rule and the product."""
     fixed = _lead_row("fixed number of days", lead.fixed, lead.fixed_days, lead.fixed_days_both)
     ours = _lead_row(PRODUCT, lead.ours, lead.our_days, lead.our_days_both)
-    earlier = {"earlier, days": lead.fixed_days - lead.our_days}
-    share = {"earlier, share": 1 - lead.our_days / lead.fixed_days}
+    earlier = {
+        "earlier, days": lead.fixed.right_days - lead.ours.right_days,
+        "earlier, share": 1 - lead.ours.right_days / lead.fixed.right_days,
+    }
     return [
         {**fixed, "lost reached": lead.fixed_reached},
-        {**ours, "lost reached": lead.our_reached, **earlier, **share, "goal": goal},
+        {**ours, "lost reached": lead.our_reached, **earlier, "goal": goal},
     ]
 
 
@@ -188,7 +190,7 @@ def _lead_row(name: str, alerts: Alerts, days: float, days_both: float) -> Row:
         "threshold": float(alerts.threshold),
         "precision": alerts.precision,
         "alerts judged": alerts.judged,
-        "days to alert": days,
-        "where both reach": days_both,
-        "right alerts": alerts.right_days,
+        "days to right alerts": alerts.right_days,
+        "days, lost spells": days,
+        "lost, both reach": days_both,
     }

@@ -53,6 +53,7 @@ class Experience(NamedTuple):
 
     Attributes:
         horizon_days: the common horizon that it was gained with.
+        own_horizon: cycles, least and most days of the own horizon that it was gained with.
         common: the churn model in learning for it.
         own: the one for customers' own horizons.
         waiting: snapshots whose labels are still to come.
@@ -80,6 +81,7 @@ class Experience(NamedTuple):
     forecasts: tuple[ForecastScore, ...] = ()
     costs: Series = ()
     misses: Series = ()
+    own_horizon: tuple[float, int, int] = (0.0, 0, 0)
 
 
 class Epoch(NamedTuple):
@@ -120,8 +122,7 @@ class Lesson(NamedTuple):
 
 def studied(known: Experience, epoch: Epoch, policy: Policy) -> tuple[Experience, Lesson]:
     """Live through one epoch's end."""
-    if known.horizon_days != policy.outlook.horizon_days:  # other labels: another thing to learn
-        known = Experience(policy.outlook.horizon_days, clusters=known.clusters)
+    known = _for_these_horizons(known, policy)
     known = _told_what_came(known, epoch)
     macro = macro_step(known.clusters, epoch.groups, epoch.sample, epoch.version, policy.clusters)
     costs = continued(known.costs, epoch.as_of_day, macro.costs)
@@ -135,6 +136,17 @@ def studied(known: Experience, epoch: Epoch, policy: Policy) -> tuple[Experience
         known.risks, known.forecasts, last_drift(known.costs), last_drift(known.misses)
     )
     return known, Lesson(known.clusters, risks, value, measured)
+
+
+def _for_these_horizons(known: Experience, policy: Policy) -> Experience:
+    """Labels of other horizons mean something else: with new ones learning begins anew."""
+    rules = policy.outlook
+    own = rules.own_horizon
+    horizons = rules.horizon_days, (own.cycles, own.min_days, own.max_days)
+    if (known.horizon_days, known.own_horizon) == horizons:
+        return known
+    days, bounds = horizons
+    return Experience(days, own_horizon=bounds, clusters=known.clusters, costs=known.costs)
 
 
 def _told_what_came(known: Experience, epoch: Epoch) -> Experience:

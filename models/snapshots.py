@@ -130,7 +130,8 @@ def _named(owns: list[bool]) -> Open:
 
 
 def _seen(snapshot: Snapshot, row: SampledCustomer) -> Snapshot:
-    if snapshot.returned_day:
+    """Note the first return; one that was returned in full is forgotten while the row tells all."""
+    if snapshot.returned_day and row.recent_days[0] >= snapshot.taken_day:
         return snapshot
     after = (day for day in row.recent_days if day >= snapshot.taken_day)
     return snapshot._replace(returned_day=next(after, 0))

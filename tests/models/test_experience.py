@@ -6,165 +6,38 @@ nobody is told. Its sketch goes through the very steps that a learner takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, NamedTuple
-
-import msgpack
-import numpy as np
 import pytest
 
-from models.behaviour import behaviour_of
-from models.bgnbd import BgNbd
-from models.calendar import start_of_day_ms
 from models.churn_features import FEATURES
-from models.drift import Epoch as SeriesEpoch
 from models.experience import (
     LABELS_NEEDED,
     SCORES_KEPT,
     SNAPSHOT_EVERY_DAYS,
     Epoch,
     Experience,
-    Lesson,
     studied,
 )
 from models.experience_codec import (
-    SCHEMA_VERSION,
-    CorruptExperience,
     decode_experience,
     encode_experience,
 )
-from models.gamma_gamma import GammaGamma
-from models.judging import Errors
-from models.ledger import Ledger
 from models.macro import Groups
-from models.policy import Policy, policy_from_preset
-from models.risk_learner import RiskLearner
-from models.sample import SampledCustomer, before, sampled
-from models.scores import RiskScore, risk_score
-from models.sketch import Contribution, Sketch, from_slots, grouped
-from models.snapshots import Predicted, Snapshot
+from models.policy import policy_from_preset
+from models.sample import SampledCustomer, before
 from models.usual import lifecycle_at
-
-FOUR = {"k": 4}  # as many clusters: what k is best takes long
-GROCERY = policy_from_preset("grocery", clusters=FOUR)  # horizon 28 days, own ones of 14 to 56
-DAY_0 = 738_886  # 2024-01-01, a Monday
-CUSTOMERS = 250
-WEEKS = 21
-PRIOR_DAYS = 6.3
-
-
-@dataclass
-class Shopper:
-    """One customer of the shop, and what they will do.
-
-    Attributes:
-        name: the id.
-        buys: days since day 0, ascending, and the amounts.
-        ledger: what was told so far.
-        contribution: to the sketch.
-    """
-
-    name: str
-    buys: list[tuple[int, int]]
-    ledger: Ledger = field(default_factory=Ledger)
-    contribution: Contribution | None = None
-
-    def live(self, day: int) -> SampledCustomer | None:
-        """Tell what happens on a day; the row, if anything did."""
-        mine = [amount for on, amount in self.buys if on == day]
-        at_ms = start_of_day_ms(DAY_0 + day, GROCERY.timezone) + 3_600_000
-        for amount_minor in mine:
-            ledger, _ = self.ledger.advance(at_ms, GROCERY)
-            self.ledger, _ = ledger.buy(at_ms, amount_minor, 1, PRIOR_DAYS, GROCERY)
-        return self.row if mine else None
-
-    @property
-    def row(self) -> SampledCustomer:
-        return sampled(self.ledger, self.first_day, behaviour_of(self.ledger))
-
-    @property
-    def first_day(self) -> int:
-        return DAY_0 + self.buys[0][0]
-
-    def contributes(self, day: int) -> Contribution:
-        row = self.row
-        return Contribution(
-            DAY_0 + day,
-            row.first_day,
-            row.last_day,
-            row.purchase_days,
-            row.spend_minor,
-            row.behaviour,
-        )
-
-
-def shoppers(seed: int = 7) -> list[Shopper]:
-    """Rhythms of 3 to 30 days; about a third are lost, and some are still to come."""
-    draw, found = np.random.default_rng(seed), []
-    for number in range(CUSTOMERS):
-        gap, leaves = np.exp(draw.normal(2.0, 0.6)), draw.exponential(250.0)
-        latest = 70 if number % 5 else 7 * WEEKS - 7
-        mean_spend, day, first = np.exp(draw.normal(8.0, 0.5)), draw.uniform(0, latest), None
-        buys: list[tuple[int, int]] = []
-        while day < 7 * WEEKS and (first is None or day - first < leaves):
-            first = day if first is None else first
-            buys.append((int(day), int(mean_spend * draw.gamma(4.0, 0.25))))
-            day += draw.gamma(2.0, gap / 2)
-        found.append(Shopper(f"c{number}", buys))
-    return found
-
-
-@cache
-def epochs(ahead: bool = True) -> tuple[Epoch, ...]:
-    """What the learner gets at the end of each week; the sample may tell of Monday already."""
-    sketch, crowd, found = Sketch(), shoppers(), []
-    for day in range(7 * WEEKS):
-        if day and day % 7 == 0 and not ahead:
-            found.append(_epoch(sketch, day))
-        for shopper in crowd:
-            row = shopper.live(day)
-            if row is not None:
-                new = shopper.contributes(day)
-                shopper.contribution = sketch.renew(shopper.name, shopper.contribution, new, row)
-        if day and day % 7 == 0 and ahead:
-            found.append(_epoch(sketch, day))
-    return tuple(found)
-
-
-def _epoch(sketch: Sketch, day: int) -> Epoch:
-    read = from_slots(sketch.slots())
-    groups = Groups(*grouped([read]))
-    return Epoch(day // 7, DAY_0 + day, read.sample, groups, PRIOR_DAYS, complete=True)
-
-
-class Week(NamedTuple):
-    """What one epoch's end made of it."""
-
-    known: Experience
-    lesson: Lesson
-
-
-def lived(
-    through: Sequence[Epoch], known: Experience | None = None, policy: Policy = GROCERY
-) -> list[Week]:
-    known, weeks = known or Experience(), []
-    for epoch in through:
-        known, lesson = studied(known, epoch, policy)
-        weeks.append(Week(known, lesson))
-    return weeks
-
-
-@cache
-def half_a_year() -> tuple[Week, ...]:
-    """All epochs, one after the other."""
-    return tuple(lived(epochs()))
-
-
-def labels_of(learner: RiskLearner | None) -> int:
-    return 0 if learner is None else learner.labels
+from tests.support.shop import (
+    DAY_0,
+    FOUR,
+    GROCERY,
+    PRIOR_DAYS,
+    WEEKS,
+    epochs,
+    half_a_year,
+    judged,
+    labels_of,
+    lived,
+    shoppers,
+)
 
 
 def test_living_through_it_again_gives_the_same_bytes() -> None:
@@ -404,13 +277,6 @@ def test_of_too_many_customers_every_nth_has_a_snapshot_taken_each_in_turn() -> 
     assert sorted(taken) == list(range(6_000))
 
 
-def judged(source: str, gap: float, own: bool = False) -> RiskScore:
-    """A hundred customers of whom half were lost; their mean risk lay off by `gap`."""
-    pairs = [(0.5 + gap, number % 2 == 0) for number in range(100)]
-    kind: Any = source
-    return risk_score(pairs, kind, own, 20, DAY_0 + 154)
-
-
 @pytest.mark.parametrize(
     ("model_gap", "bgnbd_gap", "speaks"),
     [
@@ -443,93 +309,3 @@ def test_a_level_lost_long_ago_does_not_count() -> None:
     known = half_a_year()[-1].known._replace(risks=(*long_ago, *lately), waiting=())
     _, lesson = studied(known, epochs()[-1]._replace(as_of_day=DAY_0 + 7 * WEEKS), GROCERY)
     assert lesson.risk.common_source == "model"
-
-
-def test_nothing_learned_yet_comes_back_as_it_was() -> None:
-    assert decode_experience(encode_experience(Experience())) == Experience()
-
-
-@pytest.mark.parametrize("schema", [0, SCHEMA_VERSION + 1, "1", None])
-def test_another_schema_is_refused_by_name(schema: object) -> None:
-    with pytest.raises(CorruptExperience, match="what was learned has schema"):
-        decode_experience(msgpack.packb((schema, Experience(), None, None)))
-
-
-SNAPSHOT = Snapshot(
-    *(1, DAY_0, 1, 28, 30, (1,) * len(FEATURES), Predicted(1, 2), Predicted(None, 3), 4, (1, 2, 3))
-)
-NAN = float("nan")
-SOME = Experience(28, waiting=(SNAPSHOT,), purchases=BgNbd(0.5, 9.0, 0.8, 2.5))
-wrong_field: Any = "1.5"
-NEVER_LEARNED: tuple[Any, ...] = (
-    (),
-    (None, None, None),
-    ((), None, None),
-    ({}, None, None),
-    (Experience(),),
-    (Experience(), None),
-    (Experience(), None, None, None),
-    (Experience()[:-1], None, None),
-    ((*Experience(), 1), None, None),
-    (Experience(), 0, None),
-    (Experience(), "", None),
-    (Experience(), None, []),
-    (Experience(), None, {}),
-    (Experience(), {"schema": 1}, None),
-)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        SOME._replace(purchases=BgNbd(NAN, 9.0, 0.8, 2.5)),
-        SOME._replace(purchases=BgNbd(-1.0, 9.0, 0.8, 2.5)),
-        SOME._replace(purchases=BgNbd(0.5, float("inf"), 0.8, 2.5)),
-        SOME._replace(spend=GammaGamma(6.0, 0.9, 1_500.0)),
-        SOME._replace(spend=GammaGamma(6.0, NAN, 1_500.0)),
-        SOME._replace(errors=Errors(NAN)),
-        SOME._replace(risks=(judged("model", 0.1)._replace(ece=NAN),)),
-        SOME._replace(risks=(judged("model", 0.1)._replace(auc=NAN),)),
-        SOME._replace(risks=(judged("oracle", 0.1),)),
-        SOME._replace(taken_day=wrong_field),
-        SOME._replace(costs=(SeriesEpoch(1, (wrong_field,)),)),
-        SOME._replace(waiting=(SNAPSHOT._replace(features=(1,)),)),
-        SOME._replace(waiting=(SNAPSHOT._replace(forecasts=(1,)),)),
-        SOME._replace(waiting=(SNAPSHOT._replace(open=wrong_field),)),
-        SOME._replace(waiting=(SNAPSHOT._replace(common=wrong_field),)),
-    ],
-    ids=str,
-)
-def test_numbers_that_would_fail_when_they_are_used_are_refused(wrong: Experience) -> None:
-    with pytest.raises(CorruptExperience, match="bytes are not what was learned"):
-        decode_experience(encode_experience(wrong))
-
-
-@pytest.mark.parametrize(
-    "packed",
-    [
-        b"",
-        b"\xc1",
-        b"\x91" * 3_000,
-        *map(msgpack.packb, (None, 1, [], {}, "1", b"1")),
-        *(msgpack.packb((SCHEMA_VERSION, *each)) for each in NEVER_LEARNED),
-    ],
-)
-def test_bytes_that_never_were_learned_are_refused_by_name(packed: bytes) -> None:
-    with pytest.raises(CorruptExperience, match=f"^{len(packed)} bytes are not what was learned"):
-        decode_experience(packed)
-
-
-def test_truncated_bytes_are_corrupt_and_changed_ones_refused_by_name_or_learned_on_from() -> None:
-    known = half_a_year()[11].known
-    packed = encode_experience(known._replace(waiting=known.waiting[:2]))
-    draw = np.random.default_rng(5)
-    for place in draw.integers(0, len(packed), 100).tolist():
-        with pytest.raises(CorruptExperience):
-            decode_experience(packed[:place])
-    few = dict(sorted(epochs()[12].sample.items())[:20])
-    quiet = epochs()[12]._replace(sample=few, groups=Groups([], None))
-    for place, byte in draw.integers(0, (len(packed), 256), (60, 2)).tolist():
-        changed = packed[:place] + bytes([byte]) + packed[place + 1 :]
-        with suppress(CorruptExperience):
-            studied(decode_experience(changed), quiet, GROCERY)

@@ -1,6 +1,6 @@
 """The outlook, and the groups it puts customers into, by what a simulated shop has taught.
 
-Everything is measured against the population that `test_experience.py` learns in half a year.
+Everything is measured against the population that the shop of `tests/support/shop.py` teaches in half a year.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.sample import SampledCustomer
 from models.step import populate
 from models.usual import lifecycle_at
 from models.value import ValueModel, lifetime_value_minor
-from tests.models.test_experience import epochs, half_a_year
+from tests.support.shop import epochs, half_a_year
 from tests.support.story import (
     CUSTOMER,
     GROCERY,
