@@ -40,6 +40,7 @@ from models.usual import bands_and_tiers, daily_rate, remaining_years
 from models.value import ValueModel, by_bgnbd, by_decayed_rate, history_of, no_purchase
 
 SNAPSHOT_EVERY_DAYS = 7
+LOG_DAYS_NEEDED = 28  # before that, nobody's history is long enough to learn from
 MAX_WAITING = 40_000  # snapshots: rather than keep more, fewer customers have theirs taken
 LABELS_NEEDED = 500
 OF_EACH_KIND = 50
@@ -93,6 +94,7 @@ class Epoch(NamedTuple):
         sample: by hashed id, as the sketches have it; it may tell of that day already.
         groups: the micro-clusters of all partitions.
         prior_days: the typical gap.
+        since_day: when the log began, ordinal.
         complete: whether every partition's sketch is of this very epoch.
     """
 
@@ -101,6 +103,7 @@ class Epoch(NamedTuple):
     sample: Mapping[int, SampledCustomer]
     groups: Groups
     prior_days: float
+    since_day: int
     complete: bool
 
     def sample_then(self) -> dict[int, SampledCustomer]:
@@ -130,7 +133,8 @@ def studied(known: Experience, epoch: Epoch, policy: Policy) -> tuple[Experience
     sample = epoch.sample_then()
     known = _refitted(known, list(sample.values()), epoch.as_of_day)
     risks, value = _taught_by(known, list(sample.values()), epoch, policy)
-    if epoch.complete and epoch.as_of_day >= known.taken_day + SNAPSHOT_EVERY_DAYS:
+    first_day = max(known.taken_day + SNAPSHOT_EVERY_DAYS, epoch.since_day + LOG_DAYS_NEEDED)
+    if epoch.complete and epoch.as_of_day >= first_day:
         known = _photographed(known, sample, epoch, policy, value)
     measured = Measured(
         known.risks, known.forecasts, last_drift(known.costs), last_drift(known.misses)

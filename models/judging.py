@@ -14,7 +14,9 @@ from models.scores import ForecastScore, RiskScore, risk_score
 from models.snapshots import QUANTA, Label
 from models.value import Forecaster
 
-FORGETTING = 0.8  # an epoch ago counts so much of now
+FORGETTING = 0.8  # of the bias: an epoch ago counts so much of now
+ERRORS_FORGETTING = 0.5  # of the forecasters' errors: what was better long ago says little
+CLEARLY_BETTER = 0.98  # below this share of BG/NBD's error the decayed rate takes over
 _SOURCES: tuple[Source, ...] = ("model", "bgnbd")
 _FEWEST_ACTUAL = 10.0  # purchase days before a bias is believed
 
@@ -42,8 +44,8 @@ class Errors(NamedTuple):
 
     @property
     def forecaster(self) -> Forecaster:
-        """The one with the smaller error; BG/NBD until they are known."""
-        return "decayed" if self.decayed < self.bgnbd else "bgnbd"
+        """The decayed rate if its error is clearly smaller; BG/NBD until they are known."""
+        return "decayed" if self.decayed < CLEARLY_BETTER * self.bgnbd else "bgnbd"
 
 
 def judged_risks(labels: Sequence[Label], day: int) -> Iterator[RiskScore]:
@@ -107,8 +109,8 @@ def renewed_errors(errors: Errors, labels: Sequence[Label]) -> Errors:
     return Errors(
         FORGETTING * errors.actual + score.actual,
         FORGETTING * errors.unbiased + unbiased,
-        FORGETTING * errors.bgnbd + score.bgnbd_error,
-        FORGETTING * errors.decayed + score.decayed_error,
+        ERRORS_FORGETTING * errors.bgnbd + score.bgnbd_error,
+        ERRORS_FORGETTING * errors.decayed + score.decayed_error,
     )
 
 

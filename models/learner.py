@@ -115,7 +115,8 @@ def _learned(learner: Learner, day: int, policy: Policy) -> tuple[Learner, tuple
     population = learned(sketch, version, day, stale)
     prior_days = prior_gap_days(policy.lifecycle, population)
     groups = Groups(*grouped(sketches))
-    epoch = Epoch(version, day, sketch.sample, groups, prior_days, complete=not stale)
+    since_day = population.since_day
+    epoch = Epoch(version, day, sketch.sample, groups, prior_days, since_day, complete=not stale)
     experience, lesson = studied(learner.experience, epoch, policy)
     learner = learner._replace(version=version, experience=experience)
     return learner, (population._replace(**lesson._asdict()),)
