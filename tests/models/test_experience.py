@@ -11,6 +11,7 @@ import pytest
 from models.churn_features import FEATURES
 from models.experience import (
     LABELS_NEEDED,
+    LOG_DAYS_NEEDED,
     SCORES_KEPT,
     SNAPSHOT_EVERY_DAYS,
     Epoch,
@@ -252,7 +253,7 @@ def test_customers_who_left_the_sample_are_not_waited_for() -> None:
 
 
 def test_an_empty_shop_teaches_nothing_and_does_no_harm() -> None:
-    empty = Epoch(1, DAY_0, {}, Groups([], None), PRIOR_DAYS, complete=True)
+    empty = Epoch(1, DAY_0, {}, Groups([], None), PRIOR_DAYS, DAY_0 - 28, complete=True)
     known, lesson = studied(Experience(), empty, GROCERY)
     assert (known.waiting, lesson.clusters, lesson.value.purchases) == ((), None, None)
     assert lesson.risk.bands == ()
@@ -269,7 +270,9 @@ def test_of_too_many_customers_every_nth_has_a_snapshot_taken_each_in_turn() -> 
     }
     known, taken = Experience(), []
     for week in (1, 2):
-        epoch = Epoch(week, DAY_0 + 7 * week, sample, Groups([], None), PRIOR_DAYS, complete=True)
+        epoch = Epoch(
+            week, DAY_0 + 7 * week, sample, Groups([], None), PRIOR_DAYS, DAY_0 - 28, complete=True
+        )
         known, _ = studied(known, epoch, GROCERY)
         newest = [e.hashed for e in known.waiting if e.taken_day == epoch.as_of_day]
         assert len(newest) == 3_000
@@ -309,3 +312,11 @@ def test_a_level_lost_long_ago_does_not_count() -> None:
     known = half_a_year()[-1].known._replace(risks=(*long_ago, *lately), waiting=())
     _, lesson = studied(known, epochs()[-1]._replace(as_of_day=DAY_0 + 7 * WEEKS), GROCERY)
     assert lesson.risk.common_source == "model"
+
+
+def test_a_young_log_has_no_snapshots_taken() -> None:
+    young = [each._replace(since_day=DAY_0) for each in epochs()]
+    known = Experience()
+    for epoch in young:
+        known, _ = studied(known, epoch, GROCERY)
+        assert (known.taken_day > 0) == (epoch.as_of_day >= DAY_0 + LOG_DAYS_NEEDED)

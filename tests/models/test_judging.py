@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from models.judging import (
+    ERRORS_FORGETTING,
     FORGETTING,
     Errors,
     judged_forecasts,
@@ -103,14 +104,17 @@ def test_running_errors_forget_by_epochs() -> None:
     once = renewed_errors(Errors(), FORECAST)
     assert once == Errors(actual=3, unbiased=5.0, bgnbd=1.5, decayed=1.5)
     twice = renewed_errors(once, FORECAST)
-    assert twice == pytest.approx(tuple(each * (1 + FORGETTING) for each in once))
+    shares = FORGETTING, FORGETTING, ERRORS_FORGETTING, ERRORS_FORGETTING
+    grown = [each * (1 + share) for each, share in zip(once, shares, strict=True)]
+    assert twice == pytest.approx(tuple(grown))
     assert renewed_errors(twice, [label(lost=True)]) is twice
 
 
 def test_the_forecaster_is_the_one_with_the_smaller_error_and_bgnbd_until_one_is_known() -> None:
     assert Errors().forecaster == "bgnbd"
     assert Errors(bgnbd=2.0, decayed=2.0).forecaster == "bgnbd"
-    assert Errors(bgnbd=2.0, decayed=1.9).forecaster == "decayed"
+    assert Errors(bgnbd=2.0, decayed=1.97).forecaster == "bgnbd"  # not clearly better
+    assert Errors(bgnbd=2.0, decayed=1.95).forecaster == "decayed"
     assert Errors(bgnbd=1.9, decayed=2.0).forecaster == "bgnbd"
 
 

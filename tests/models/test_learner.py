@@ -92,7 +92,15 @@ def taught(epochs: Sequence[Sequence[Barrier]]) -> tuple[Experience, list[Popula
             Groups(*grouped(sketches)),
             prior_gap_days(POLICY.lifecycle, population),
         )
-        epoch = Epoch(version, day, merged(sketches).sample, groups, prior_days, complete=True)
+        epoch = Epoch(
+            version,
+            day,
+            merged(sketches).sample,
+            groups,
+            prior_days,
+            population.since_day,
+            complete=True,
+        )
         known, lesson = studied(known, epoch, POLICY)
         found.append(population._replace(**lesson._asdict()))
     return known, found

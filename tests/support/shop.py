@@ -114,7 +114,7 @@ def epochs(ahead: bool = True) -> tuple[Epoch, ...]:
 def epoch_of(sketch: Sketch, day: int) -> Epoch:
     read = from_slots(sketch.slots())
     groups = Groups(*grouped([read]))
-    return Epoch(day // 7, DAY_0 + day, read.sample, groups, PRIOR_DAYS, complete=True)
+    return Epoch(day // 7, DAY_0 + day, read.sample, groups, PRIOR_DAYS, DAY_0 - 28, complete=True)
 
 
 class Week(NamedTuple):
