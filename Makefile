@@ -73,7 +73,7 @@ compose:
 bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
 
-bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (tens of minutes)
+bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.science $(BENCH_ARGS)
 
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent

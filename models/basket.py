@@ -34,6 +34,11 @@ class Basket(NamedTuple):
     discount_minor: int = 0
     categories: bytes = b""
 
+    def worth(self, amount_minor: int, paid_minor: int) -> Basket:
+        """The same in another currency: what was paid in minor units there, and here."""
+        converted = self.discount_minor * amount_minor // paid_minor if paid_minor else 0
+        return self._replace(discount_minor=min(converted, MAX_AMOUNT_MINOR))
+
 
 NO_BASKET = Basket()
 

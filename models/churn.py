@@ -21,7 +21,7 @@ from models.value import no_purchase
 Source = Literal["model", "bgnbd"]
 BANDS = ("low", "elevated", "high")
 EASE = 0.8  # a band, or a tier, is left below so much of what it takes to enter it
-ELEVATED_FROM = 1.5  # × the base rate; regular shoppers pass the base rate between two purchases
+ELEVATED_ODDS = 1.5  # × the usual odds; regular shoppers pass the usual ones between two purchases
 
 
 class Band(NamedTuple):
@@ -86,10 +86,20 @@ def band_of(own_risk: float, at_stake_minor: float, usual: Band, current: str | 
     """The band of a customer, with inertia: who is in one leaves it only clearly below.
 
     High: a risk above what is usual in their lifecycle state, and as much at stake as the most
-    have. Elevated: otherwise, a risk half as high again as usual.
+    have. Elevated: otherwise, odds half as high again as usual.
     """
     ease = EASE if current == "high" else 1.0
     if own_risk >= ease * usual.base_rate and at_stake_minor >= ease * usual.high_from_minor:
         return "high"
     ease = EASE if current in BANDS[1:] else 1.0
-    return "elevated" if own_risk >= min(1.0, ELEVATED_FROM * usual.base_rate) * ease else "low"
+    return "elevated" if own_risk >= ease * elevated_from(usual.base_rate) else "low"
+
+
+def elevated_from(base_rate: float) -> float:
+    """The risk from which it is elevated: odds half as high again as usual.
+
+    >>> round(elevated_from(0.1), 3), round(elevated_from(0.84), 3), elevated_from(1.0)
+    (0.143, 0.887, 1.0)
+    """
+    raised = ELEVATED_ODDS * base_rate
+    return raised / (1 - base_rate + raised)

@@ -77,7 +77,8 @@ class Ledger(NamedTuple):
         discount_minor: taken off.
         categories: bits of the categories bought, see `models/basket.py`.
         decayed_days: purchase days, each worth half for every 56 days before the last one.
-        decayed_spend_minor: money spent, weighted alike.
+        decayed_spend_minor: money spent, weighted alike; what is given back lowers it as it lowers
+            the net spend.
         cadence_days: as of the last purchase.
         limits: frozen at the last purchase; None for a prospect.
         new_until_day: the last customer-day of being new, frozen at the first purchase.
@@ -212,7 +213,12 @@ class Ledger(NamedTuple):
         """Lower the net spend; not a purchase, not a visit, no transition."""
         if not amount_minor:
             return self
-        return self._replace(refunded_minor=self.refunded_minor + amount_minor)
+        net = self.net_spend_minor
+        left = max(0, net - amount_minor) / net if net > 0 else 0.0
+        return self._replace(
+            refunded_minor=self.refunded_minor + amount_minor,
+            decayed_spend_minor=self.decayed_spend_minor * left,
+        )
 
     def with_next_deadline(self, policy: Policy) -> Ledger:
         """Work out the one next deadline from the frozen limits; only after a purchase."""

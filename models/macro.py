@@ -43,8 +43,9 @@ def macro_step(
     rules: Clusters,
 ) -> Macro:
     """The clusters of an epoch; those before where there are too few customers for new ones."""
+    carried = previous and previous._replace(born=(), died=())
     if found.spread is None or not found.groups:
-        return Macro(previous, [])
+        return Macro(carried, [])
     vectors = [sample[hashed].behaviour for hashed in sorted(sample) if sample[hashed].behaviour]
     k = rules.k
     centroids = None
@@ -52,7 +53,7 @@ def macro_step(
         k = K_OF_RIVER if k == "auto" else k
         points = space_of(found.spread).inside(np.array(vectors, np.float64))
         centroids = fitted_centroids(rules.algorithm, points, k, seed)
-    clusters = clustered(found.groups, found.spread, previous, seed, k, centroids) or previous
+    clusters = clustered(found.groups, found.spread, previous, seed, k, centroids) or carried
     if clusters is None:
         return Macro(None, [])
     return Macro(clusters, [distance_squared(clusters, each) for each in vectors[:VALUES_KEPT]])

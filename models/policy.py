@@ -203,6 +203,12 @@ class Outlook(_Frozen):
         default=0.1, description="a year, of the discounted lifetime value"
     )
 
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        if self.high_share + self.medium_share > 1:
+            raise ValueError("high_share and medium_share must not exceed 1 together")
+        return self
+
 
 class Policy(_Frozen):
     """Everything that decides how a log becomes states."""

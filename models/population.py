@@ -33,6 +33,10 @@ class CorruptPopulation(ValueError):
     """The bytes are not a population."""
 
 
+class OlderPopulation(CorruptPopulation):
+    """The bytes are a population of an older schema: it says too little of today."""
+
+
 class Distribution(NamedTuple):
     """How one measure is spread over the customers.
 
@@ -186,14 +190,25 @@ def decode_population(packed: bytes) -> Population:
     """The reverse.
 
     Raises:
+        OlderPopulation: of an older schema.
         CorruptPopulation: not a population, or one of a newer schema.
     """
     try:
         fields = json.loads(packed)
         schema = fields.pop("schema")
+        if type(schema) is int and 0 < schema < SCHEMA_VERSION:
+            raise OlderPopulation(
+                f"a population has schema {schema}, known is {SCHEMA_VERSION}; "
+                "fold the log anew under another namespace"
+            )
         if schema != SCHEMA_VERSION:
-            raise CorruptPopulation(f"a population has schema {schema}, known is {SCHEMA_VERSION}")
+            raise CorruptPopulation(
+                f"a population has schema {schema!r:.40}, known is {SCHEMA_VERSION}; "
+                "run a version at least as new as the one that wrote it"
+            )
         return _ADAPTER.validate_python(fields)
+    except CorruptPopulation:
+        raise
     except _NOT_ONE as error:
         raise CorruptPopulation(f"{len(packed)} bytes are not a population: {error}") from error
 

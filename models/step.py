@@ -276,6 +276,8 @@ def _paid(
         return Outcome(before, rejected=Rejected(Reason.INVALID, detail))
     if isinstance(event, Purchase):
         basket = basket_of(event)
+        if amount != event.amount_minor:  # brought into the reporting currency
+            basket = basket.worth(amount, event.amount_minor)
         new = Remembered(read.at_ms, hashed, order, amount, 0, True, prior_centidays, *basket)  # noqa: FBT003
     else:
         new = Remembered(read.at_ms, hashed, order, 0, amount, False, 0)  # noqa: FBT003

@@ -102,4 +102,5 @@ def _highest(values: Sequence[float], share: float) -> int:
     if not values:
         return 1
     ranked = sorted(values, reverse=True)
-    return max(1, round(ranked[max(0, round(share * len(ranked)) - 1)]))
+    last = min(len(ranked), max(1, round(share * len(ranked)))) - 1
+    return max(1, round(ranked[last]))

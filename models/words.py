@@ -15,7 +15,7 @@ from math import exp
 from typing import NamedTuple
 
 from models.churn_features import FEATURES
-from models.risk_model import RiskModel, contributions
+from models.risk_model import LARGEST_LOG_ODDS, RiskModel, contributions
 from models.sample import DAYS_SEEN, SampledCustomer
 
 LATELY_DAYS = 28
@@ -138,5 +138,6 @@ def _told(
     customer: SampledCustomer, at_day: int, parts: dict[str, float], money: Money
 ) -> Iterator[Reason]:
     for theme in THEMES:
-        factor = exp(sum(parts[name] for name in FEATURES if name in theme.features))
+        log_odds = sum(parts[name] for name in FEATURES if name in theme.features)
+        factor = exp(min(max(log_odds, -LARGEST_LOG_ODDS), LARGEST_LOG_ODDS))
         yield Reason(factor, *theme.sentence(customer, at_day, money))

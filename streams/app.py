@@ -34,7 +34,7 @@ from streams.patience import attempts
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused, why_refused
 from streams.settings import Settings
-from streams.store import Store, StoreUnavailable
+from streams.store import LEARNER, Store, StoreUnavailable
 from streams.timekeeper import Timekeeper
 from streams.topics import INPUTS, LOG, POPULATIONS
 from streams.transport import Consumer, transport_for
@@ -153,11 +153,12 @@ class Worker:
             self._settings.namespace, facts.topic_id, learned_of.partitions, partitions[0]
         )
         probe = partial(self._records_exist, INPUTS)
-        fold = LearnerFold(log, self._policy, self._store, probe, _new_nonce, asyncio.to_thread)
-        meta, extent = await fold.look(), extents[partitions[0]]
+        meta, extent = (await self._store.load(LEARNER, ())).meta, extents[partitions[0]]
         refusal = why_refused(meta, facts, extent, partitions[0], INPUTS)
         if refusal is not None:
             raise Refused(refusal)
+        fold = LearnerFold(log, self._policy, self._store, probe, _new_nonce, asyncio.to_thread)
+        meta = await fold.look()
         self.learning.open(partitions[0], fold)
         logger.info("the learner: reading from %d of %d", meta.offset, extent.end)
         return {TP(INPUTS, partitions[0]): meta.offset}

@@ -51,6 +51,9 @@ def _expected() -> tuple[type[Exception], ...]:
         ("streams.lookup", "NothingYet"),
         ("models.codec", "CorruptState"),
         ("models.codec", "NewerSchema"),
+        ("models.population", "CorruptPopulation"),
+        ("models.experience_codec", "CorruptExperience"),
+        ("models.barrier", "CorruptBarrier"),
     )
     return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
 

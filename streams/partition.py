@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from models.events import Erasure, LogRecord, PopulationLearned, Read, Tick, read_record
 from models.policy import Policy
-from models.population import Population, decode_population, is_stale
+from models.population import OlderPopulation, Population, decode_population, is_stale
 from models.sketch import Sketch, from_slots
 from streams.chunk import Folding, LogIdentity, Understood
 from streams.store import MAX_BYTES, MAX_CUSTOMERS, Loaded, Meta, Newest, Store
@@ -165,12 +165,16 @@ class PartitionFold:
         """The population that a control record brings.
 
         None if it brings none, one that is not newer than what is in force, one that is too old to
-        say anything of today, or another than it says.
+        say anything of today, one of an older schema, or another than it says.
         """
         read = understood.read
         if not isinstance(read, PopulationLearned):
             return None
-        new = await self._bodies(read.digest)
+        try:
+            new = await self._bodies(read.digest)
+        except OlderPopulation:  # learned before an upgrade; the log is folded anew
+            self.tally["populations_passed_over"] += 1
+            return None
         known_day = self._population.as_of_day if self._population else 0
         stale = is_stale(new, meta.closed_day, self._policy)
         if new.version != read.version or new.as_of_day <= known_day or stale:

@@ -191,7 +191,7 @@ def outlook_explained(found: Found, policy: Policy) -> list[str]:
         lines.append(f"{line[0].upper()}{line[1:]}.")
     looks = known.outlook
     if looks is None:
-        return lines
+        return [*lines, "Too little is known of all customers yet: no churn risk or value."]
     lines += _risk_explained(known, looks, population, policy)
     lines.append(f"{_next_line(looks)[0].upper()}{_next_line(looks)[1:]}.")
     return lines + _value_explained(known, looks, population, policy)
@@ -202,7 +202,9 @@ def _risk_explained(
 ) -> list[str]:
     who = {
         "model": "by the model learned from earlier customers",
-        "bgnbd": "by BG/NBD, until a model has learned enough",
+        "bgnbd": "by BG/NBD, because the model has lost its level lately"
+        if population.risk.own is not None
+        else "by BG/NBD, until a model has learned enough",
     }
     lines = [
         f"Risk: {looks.own_risk:.0%} to buy nothing in the next {looks.own_horizon_days} days, "

@@ -96,3 +96,9 @@ def test_a_lone_surrogate_is_a_category_like_any_other() -> None:
     odd = lines.items[0].model_copy(update={"category": "\ud800"})
     basket = basket_of(lines.model_copy(update={"items": (odd,)}))
     assert distinct(basket.categories) == pytest.approx(1, abs=0.01)
+
+
+def test_a_discount_is_worth_as_much_in_the_reporting_currency() -> None:
+    basket = Basket(items=2, discount_minor=1_600_000)
+    assert basket.worth(amount_minor=1_000, paid_minor=16_000_000).discount_minor == 100
+    assert basket.worth(amount_minor=0, paid_minor=0).discount_minor == 0

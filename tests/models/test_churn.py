@@ -52,8 +52,8 @@ def test_bands_are_found_by_lifecycle_state() -> None:
         (0.1, 99_999, "low"),  # little risk, however much is at stake
         (0.199, 99_999, "low"),
         (0.2, 9_999, "low"),
-        (0.299, 9_999, "low"),
-        (0.301, 9_999, "elevated"),  # half as high again as usual
+        (0.272, 9_999, "low"),
+        (0.273, 9_999, "elevated"),  # odds half as high again as usual
         (0.2, 10_000, "high"),
         (0.9, 0, "elevated"),
         (1.0, 99_999, "high"),
@@ -70,12 +70,12 @@ def test_who_was_in_no_band_is_put_where_they_belong(
     ("current", "own_risk", "at_stake", "band"),
     [
         ("low", 0.25, 9_999, "low"),
-        ("elevated", 0.241, 0, "elevated"),
-        ("elevated", 0.239, 0, "low"),
-        ("elevated", 0.241, 9_500, "elevated"),  # high is not eased for who is not in it
-        ("elevated", 0.241, 10_000, "high"),
+        ("elevated", 0.219, 0, "elevated"),
+        ("elevated", 0.218, 0, "low"),
+        ("elevated", 0.219, 9_500, "elevated"),  # high is not eased for who is not in it
+        ("elevated", 0.219, 10_000, "high"),
         ("high", 0.161, 8_001, "high"),
-        ("high", 0.241, 7_999, "elevated"),
+        ("high", 0.219, 7_999, "elevated"),
         ("high", 0.161, 7_999, "low"),
         ("high", 0.159, 99_999, "low"),
     ],

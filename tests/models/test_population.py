@@ -18,6 +18,7 @@ from models.population import (
     SCHEMA_VERSION,
     CorruptPopulation,
     Distribution,
+    OlderPopulation,
     Population,
     decode_population,
     digest_of,
@@ -273,3 +274,12 @@ def test_one_odd_date_does_not_make_a_young_log_old() -> None:
         sketch.renew(f"c{number}", None, Contribution(day, day, day, 1, 100))
     sketch.renew("odd", None, Contribution(MONDAY, 719_163, MONDAY, 2, 100))
     assert learned(sketch, 1, MONDAY).since_day == MONDAY - 29
+
+
+def test_an_older_schema_is_told_from_nonsense() -> None:
+    with pytest.raises(OlderPopulation, match="another namespace"):
+        decode_population(json.dumps({**FIELDS, "schema": 1}).encode())
+    for schema in (0, -1, 99, "1", None, 1.0):
+        with pytest.raises(CorruptPopulation) as raised:
+            decode_population(json.dumps({**FIELDS, "schema": schema}).encode())
+        assert not isinstance(raised.value, OlderPopulation)

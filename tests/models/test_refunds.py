@@ -8,10 +8,11 @@ from models.policy import policy_from_preset
 from tests.support.story import DAY_MS, GROCERY, midnight, noon, purchase, refund, tell, tick
 
 
-def test_partial_refund_lowers_the_net_spend_and_nothing_else() -> None:
+def test_partial_refund_lowers_the_net_spend_all_over_and_nothing_else() -> None:
     whole = tell(purchase("p1", noon(0), 1_000, order="o1"))
     told = tell(purchase("p1", noon(0), 1_000, order="o1"), refund("r1", noon(2), 400, order="o1"))
-    assert told.customer.current == whole.customer.current._replace(refunded_minor=400)
+    lowered = whole.customer.current._replace(refunded_minor=400, decayed_spend_minor=600.0)
+    assert told.customer.current == lowered
     assert told.customer.current.net_spend_minor == 600
     assert told.effects == whole.effects
 

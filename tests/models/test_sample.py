@@ -49,7 +49,7 @@ def test_a_row_is_what_the_ledger_says() -> None:
         purchase_days=2,
         spend_minor=2_700,
         decayed_milli=1_500,
-        decayed_spend_minor=2_400,
+        decayed_spend_minor=2_314,  # 2,400 × 2,700 ÷ 2,800
         cadence_centidays=2_287,  # (2 × 6.3 + 56) ÷ 3
         recent_days=(DAY, DAY + 56),
         behaviour=(1, 2),

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from models.bgnbd import BgNbd, expected_purchases_of, p_alive_of, p_no_purchase_of
+from models.calendar import start_of_day_ms
 from models.gamma_gamma import GammaGamma
-from models.sample import SampledCustomer
+from models.ledger import Ledger
+from models.policy import policy_from_preset
+from models.sample import SampledCustomer, sampled
 from models.value import (
     PRIOR_REPEATS,
     History,
@@ -208,3 +211,14 @@ def test_over_a_crowd_the_decayed_rate_forecasts_what_comes() -> None:
         came += bought[300:].sum()
     assert told == pytest.approx(came, rel=0.1)
     assert log(told) > 0
+
+
+def test_who_returns_a_part_of_every_purchase_is_not_growing_for_that() -> None:
+    ledger = Ledger()
+    grocery = policy_from_preset("grocery")
+    for month in range(12):
+        at_ms = start_of_day_ms(738_886 + 30 * month, grocery.timezone)
+        ledger, _ = ledger.advance(at_ms, grocery)
+        ledger, _ = ledger.buy(at_ms, 1_000, month + 1, 30.0, grocery)
+        ledger = ledger.give_back(300)
+    assert growth_of(sampled(ledger, 738_886), 738_886 + 360) == "steady"

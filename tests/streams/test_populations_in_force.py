@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 from models.calendar import day_of
 from models.events import encode_population_learned
-from models.population import Population, digest_of, encode_population
+from models.population import Population, decode_population, digest_of, encode_population
 from streams.memory_store import MemoryStore
+from streams.partition import PartitionFold
 from streams.store import Change, Meta
 from streams.topics import CHANGES
 from tests.streams.drawn import populations
 from tests.streams.logbook import (
     CUSTOMERS,
     DAY_MS,
+    IDENTITY,
     PARTITION,
     POLICY,
     START_MS,
@@ -88,3 +92,22 @@ async def test_customers_whom_a_population_leaves_as_they_are_are_not_written() 
     assert store.writes == 4  # purchases; a walk and its record; a record
     groups = [row for row in (await contents(store)).rows if row.topic == CHANGES]
     assert len(groups) == 2 * len(CUSTOMERS)
+
+
+async def test_a_population_learned_before_an_upgrade_is_passed_over_when_the_log_is_folded_anew() -> (
+    None
+):
+    log = bought()
+    log.population(as_of(0, version=1))
+    old = json.dumps({**json.loads(encode_population(as_of(0, version=1))), "schema": 1}).encode()
+
+    async def of_an_older_schema(_digest: str) -> Population:
+        return decode_population(old)
+
+    store = memory()
+    fold = PartitionFold(
+        IDENTITY, POLICY, store, log.records_exist, of_an_older_schema, lambda: b"1"
+    )
+    assert await fold.handle(log.batch()) is None
+    assert fold.tally["populations_passed_over"] == 1
+    assert (await store.load(PARTITION, ())).meta.population == 0
