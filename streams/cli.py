@@ -87,13 +87,16 @@ def options(
 @app.command()
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="No live table.")] = False,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Only the first so many days of the year.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """A year of real purchases through an embedded broker and store."""
     from streams.demo import as_json as summary_json
     from streams.demo import run_demo
 
-    summary = _run(lambda: run_demo(out, headless=headless or as_json))
+    summary = _run(lambda: run_demo(out, headless=headless or as_json, days=days))
     if as_json:
         _print_json(summary_json(summary))
     elif headless:

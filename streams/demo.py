@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from datetime import date
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ from streams.sources import SourceRecord
 from streams.topics import DEAD_LETTERS, LOG, TOPICS
 from streams.wall import wall_ms
 
+DAY_MS = 86_400_000
 PARTITIONS = 4
 POLICY = 'preset = "grocery"\n'
 LOOK_EVERY_S = 0.5
@@ -115,8 +117,8 @@ class _Replay(threading.Thread):
             yield record
 
 
-async def run_demo(console: Console, *, headless: bool) -> Summary:
-    """Run it all; answers the summary.
+async def run_demo(console: Console, *, headless: bool, days: int | None = None) -> Summary:
+    """Run it all, or the first days of the year; answers the summary.
 
     Raises:
         DemoFailed, LocalServerError, SourceError: say what is missing and how to get it.
@@ -126,7 +128,7 @@ async def run_demo(console: Console, *, headless: bool) -> Summary:
     _end_in_order()
     with _installation() as (settings, children):
         async with _looking(settings, policy) as look:
-            dataset = DATASETS["complete-journey"]
+            dataset = _first(days, DATASETS["complete-journey"])
             publisher = Publisher(settings.bootstrap_servers, PARTITIONS, policy.timezone)
             replay = _Replay(dataset, publisher, policy, _asked_from_threads(look))
             replay.start()
@@ -142,6 +144,17 @@ async def run_demo(console: Console, *, headless: bool) -> Summary:
         if any(codes.values()):
             raise DemoFailed(f"a process did not end well: exit codes {codes}")
     return summary
+
+
+def _first(days: int | None, dataset: Dataset) -> Dataset:
+    """The first so many days of a data set; None: all of it."""
+    if days is None:
+        return dataset
+    everything = dataset.read()
+    first = next(everything)
+    end_ms = first.occurred_at_ms // DAY_MS * DAY_MS + days * DAY_MS
+    kept = [first, *takewhile(lambda each: each.occurred_at_ms < end_ms, everything)]
+    return Dataset(dataset.name, lambda: iter(kept), lambda: len(kept))
 
 
 def _end_in_order() -> None:

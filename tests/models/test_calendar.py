@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.calendar import day_of, start_of_day_ms
 from models.policy import policy_from_preset
-from tests.support.histories import ZONES, a_thousand
+from tests.support.histories import ZONES, thoroughly
 from tests.support.story import noon, purchase, tell, tick, utc
 
 
@@ -34,7 +34,7 @@ def test_a_day_begins_at_its_first_moment(zone: str, day: str, midnight: str) ->
     assert begins_ms == utc(midnight)
 
 
-@a_thousand
+@thoroughly
 @given(st.sampled_from(ZONES), st.integers(719_163, 760_000))
 def test_a_millisecond_before_its_beginning_is_the_day_before(name: str, day: int) -> None:
     zone = ZoneInfo(name)

@@ -13,7 +13,7 @@ from models.codec import SCHEMA_VERSION, CorruptState, NewerSchema, decode_state
 from models.customer import CustomerState
 from models.events import Item, Read
 from models.policy import Policy
-from tests.support.histories import a_thousand, crowded_histories, long_histories, policies
+from tests.support.histories import crowded_histories, long_histories, policies, thoroughly
 from tests.support.story import noon, profile, purchase, refund, tell, tick
 
 CATEGORIES = ("bread", "milk", "fruit", "vegetables", "coffee", "cheese", "soap", "wine")
@@ -48,7 +48,7 @@ trees = st.recursive(
 )
 
 
-@a_thousand
+@thoroughly
 @given(few_events | long_histories(), policies)
 def test_a_state_comes_back_as_it_was(events: list[Read], policy: Policy) -> None:
     state = tell(*events, policy=policy).customer
@@ -68,7 +68,7 @@ def test_a_regular_with_baskets_groups_and_a_place_in_the_sketch_comes_back() ->
     assert decode_state(encode_state(state)) == state
 
 
-@a_thousand
+@thoroughly
 @given(few_events, policies)
 def test_equal_states_have_equal_bytes(events: list[Read], policy: Policy) -> None:
     one = tell(*events, policy=policy).customer._replace(sequence=0)
@@ -76,7 +76,7 @@ def test_equal_states_have_equal_bytes(events: list[Read], policy: Policy) -> No
     assert (encode_state(one) == encode_state(other)) == (one == other)
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), few_events, policies)
 def test_truncated_bytes_are_corrupt(
     data: st.DataObject, events: list[Read], policy: Policy
@@ -88,14 +88,14 @@ def test_truncated_bytes_are_corrupt(
         decode_state(packed + data.draw(st.binary(min_size=1)))
 
 
-@a_thousand
+@thoroughly
 @given(st.binary() | trees.map(msgpack.packb))
 def test_garbage_is_corrupt_or_newer_and_nothing_else(garbage: bytes) -> None:
     with pytest.raises((CorruptState, NewerSchema)):
         decode_state(garbage)
 
 
-@a_thousand
+@thoroughly
 @given(st.integers(1, 11), st.integers(0, 22), st.booleans(), trees)
 def test_a_wrong_field_never_raises_anything_unnamed(
     field: int, of_ledger: int, inside: bool, wrong: object
@@ -108,7 +108,7 @@ def test_a_wrong_field_never_raises_anything_unnamed(
     _is_read_or_refused(msgpack.packb(fields))
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), few_events, policies)
 def test_flipped_bytes_are_read_or_refused_by_name(
     data: st.DataObject, events: list[Read], policy: Policy

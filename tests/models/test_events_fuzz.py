@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from models.codec import decode_state, encode_state
 from models.events import Kind, LogRecord, Read, Rejected, Tick, Tombstone, read_record
 from models.step import step
-from tests.support.histories import POLICIES, a_thousand
+from tests.support.histories import POLICIES, thoroughly
 from tests.support.story import DAY_MS, noon
 
 FULL = {
@@ -51,13 +51,13 @@ def read(
     return found
 
 
-@a_thousand
+@thoroughly
 @given(st.none() | st.binary(max_size=200), headers)
 def test_any_bytes_are_read_or_refused(value: bytes | None, headers: dict[str, bytes]) -> None:
     read(value, headers)
 
 
-@a_thousand
+@thoroughly
 @given(st.sampled_from(list(Kind)), mutations, st.sampled_from(POLICIES))
 def test_any_mutated_event_is_read_or_refused_and_what_is_read_can_be_folded(
     kind: Kind, mutated: dict[str, Any], policy: Any
@@ -69,7 +69,7 @@ def test_any_mutated_event_is_read_or_refused_and_what_is_read_can_be_folded(
         assert outcome.rejected or outcome.state is None or _survives(outcome.state)
 
 
-@a_thousand
+@thoroughly
 @given(st.sampled_from(list(Kind)), st.data())
 def test_any_damaged_bytes_are_read_or_refused(kind: Kind, data: st.DataObject) -> None:
     body = json.dumps(FULL).encode()

@@ -18,7 +18,7 @@ from models.policy import policy_from_preset
 from models.population import Population, learned, prior_gap_days
 from models.sample import SampledCustomer
 from models.sketch import Contribution, Sketch, from_slots, grouped, merged, sample_hash
-from tests.support.histories import a_thousand
+from tests.support.histories import thoroughly
 
 MONDAY = 738_886  # 2024-01-01
 POLICY = policy_from_preset(
@@ -154,7 +154,7 @@ def arrivals(draw: st.DrawFn) -> Arrivals:
     return partitions, reached, order
 
 
-@a_thousand
+@thoroughly
 @given(arrivals())
 def test_every_epoch_that_all_have_reached_is_learned_once_in_any_order_of_arrival(
     drawn: Arrivals,
@@ -174,7 +174,7 @@ def test_every_epoch_that_all_have_reached_is_learned_once_in_any_order_of_arriv
     assert told(barriers[::-1], learner) == (learner, [])  # all of them once more
 
 
-@settings(a_thousand, max_examples=40)
+@settings(thoroughly, max_examples=40)
 @given(arrivals())
 def test_what_is_learned_of_a_sample_is_the_same_in_any_order_of_arrival(drawn: Arrivals) -> None:
     partitions, reached, barriers = drawn

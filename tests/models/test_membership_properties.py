@@ -22,11 +22,11 @@ from models.rfm import scored
 from models.step import advance, populate, step
 from tests.support.histories import (
     ZONES,
-    a_thousand,
     crowded_histories,
     in_order,
     long_histories,
     purchases_of,
+    thoroughly,
 )
 from tests.support.story import CUSTOMER, HOUR_MS, tell, tick
 
@@ -107,7 +107,7 @@ def lives(draw: st.DrawFn) -> list[Arrival]:
     return [*arrivals, tick(last_ms + draw(st.sampled_from((0, 300, 5_000))) * HOUR_MS)]
 
 
-@a_thousand
+@thoroughly
 @given(lives(), policies)
 def test_effects_have_ids_of_their_own_are_counted_and_tell_each_schemes_groups_without_a_gap(
     arrivals: list[Arrival], policy: Policy
@@ -128,7 +128,7 @@ def test_effects_have_ids_of_their_own_are_counted_and_tell_each_schemes_groups_
     assert {scheme: group for scheme, group in groups.items() if group is not None} == state.groups
 
 
-@a_thousand
+@thoroughly
 @given(lives(), policies)
 def test_groups_are_those_of_the_moment_and_change_when_they_say_and_populations_move_only_them(
     arrivals: list[Arrival], policy: Policy
@@ -163,7 +163,7 @@ def groups_at(
     return {scheme: scored(scheme, rfm, known).group for scheme in policy.rfm.published}
 
 
-@a_thousand
+@thoroughly
 @given(lives(), policies)
 def test_a_contribution_is_made_once_a_day_at_most_and_is_right_after_the_next_midnight(
     arrivals: list[Arrival], policy: Policy
@@ -208,7 +208,7 @@ def contribution_of(ledger: Ledger, policy: Policy) -> tuple[object, ...] | None
     return first_day, last_day, ledger.purchase_days, spend_minor, behaviour_of(ledger)
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), long_histories(at_most=10), policies, st.integers(0, 9), st.integers(0, 9_000))
 def test_with_a_population_too_looking_in_between_changes_neither_state_nor_effects(
     data: st.DataObject, events: list[Read], policy: Policy, version: int, hours: int
@@ -228,7 +228,7 @@ def test_with_a_population_too_looking_in_between_changes_neither_state_nor_effe
 sprees = crowded_histories(at_least=4, at_most=10).map(purchases_of).filter(lambda e: len(e) > 1)
 
 
-@a_thousand
+@thoroughly
 @given(sprees, policies, st.integers(0, 2_000))
 def test_a_late_purchase_retracts_what_was_published_and_is_false_under_the_limits_of_then(
     purchases: list[Read], policy: Policy, hours: int

@@ -10,11 +10,11 @@ from models.events import Read
 from models.merge import merged_states
 from models.policy import Policy
 from tests.support.histories import (
-    a_thousand,
     crowded_histories,
     in_order,
     long_histories,
     policies,
+    thoroughly,
     told_until,
 )
 from tests.support.story import (
@@ -39,7 +39,7 @@ def merged(*stories: list[Read], until_ms: int, policy: Policy) -> CustomerState
     return merged_states(one, other, until_ms, policy.lifecycle.prior_gap_days, policy)
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), crowded_histories(at_least=2), policies, some_hours)
 def test_merging_equals_one_identity_from_the_start(
     data: st.DataObject, events: list[Read], policy: Policy, more_hours: int
@@ -51,7 +51,7 @@ def test_merging_equals_one_identity_from_the_start(
     assert apart_from_arrival(state) == without_sequence(told)
 
 
-@a_thousand
+@thoroughly
 @given(some_years, some_years, policies, some_hours)
 def test_merging_is_commutative(
     one: list[Read], other: list[Read], policy: Policy, more_hours: int
@@ -63,7 +63,7 @@ def test_merging_is_commutative(
     assert there == back
 
 
-@a_thousand
+@thoroughly
 @given(long_histories(), policies, some_hours)
 def test_merging_with_an_empty_prospect_changes_nothing(
     events: list[Read], policy: Policy, more_hours: int
@@ -77,7 +77,7 @@ def test_merging_with_an_empty_prospect_changes_nothing(
     assert merged_with_nobody == apart_from_arrival(state)._replace(sequence=state.sequence)
 
 
-@a_thousand
+@thoroughly
 @given(some_years, some_years, policies)
 def test_money_adds_up_whatever_has_been_settled(
     one: list[Read], other: list[Read], policy: Policy

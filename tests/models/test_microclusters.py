@@ -19,7 +19,7 @@ from models.microclusters import (
     from_entries,
     merged_spread,
 )
-from tests.support.histories import a_thousand
+from tests.support.histories import thoroughly
 
 Members = dict[str, tuple[Vector, int]]  # who is inside, with vector and slot
 
@@ -76,7 +76,7 @@ def exact_nearest(groups: MicroClusters, vector: Vector) -> int:
     return min(sorted(squares), key=squares.__getitem__)
 
 
-@a_thousand
+@thoroughly
 @given(renewals(), st.integers(1, 9))
 def test_what_was_read_back_goes_on_as_if_nothing_had_been(
     history: list[tuple[str, Vector | None]], at_once: int
@@ -95,7 +95,7 @@ def test_what_was_read_back_goes_on_as_if_nothing_had_been(
     assert stored(stopping) == stored(straight)
 
 
-@a_thousand
+@thoroughly
 @given(renewals())
 def test_the_sums_are_those_of_the_customers_inside(
     history: list[tuple[str, Vector | None]],
@@ -114,7 +114,7 @@ def test_the_sums_are_those_of_the_customers_inside(
     assert held(groups) == Counter(slot for _, slot in members.values())
 
 
-@a_thousand
+@thoroughly
 @given(renewals())
 def test_each_group_adds_up_who_holds_its_slot_or_an_alias_one_step_away(
     history: list[tuple[str, Vector | None]],

@@ -10,19 +10,19 @@ from models.events import Read
 from models.policy import Policy
 from tests.support.histories import (
     WINDOW_MS,
-    a_thousand,
     crowded_histories,
     in_order,
     long_histories,
     policies,
     purchases_of,
+    thoroughly,
     told_until,
     with_ticks,
 )
 from tests.support.story import HOUR_MS, tick, without_sequence
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), crowded_histories(), policies, st.integers(0, 400))
 def test_every_order_of_arrival_gives_the_same_state(
     data: st.DataObject, events: list[Read], policy: Policy, days_later: int
@@ -34,7 +34,7 @@ def test_every_order_of_arrival_gives_the_same_state(
     assert without_sequence(as_arrived) == without_sequence(as_happened)
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), crowded_histories(), policies)
 def test_no_effect_is_published_twice_under_one_id_in_any_order_of_arrival(
     data: st.DataObject, events: list[Read], policy: Policy
@@ -44,7 +44,7 @@ def test_no_effect_is_published_twice_under_one_id_in_any_order_of_arrival(
     assert len(set(ids)) == len(ids)
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), long_histories(), policies)
 def test_late_purchase_gives_the_state_that_order_would_have_given(
     data: st.DataObject, events: list[Read], policy: Policy
@@ -57,7 +57,7 @@ def test_late_purchase_gives_the_state_that_order_would_have_given(
     assert without_sequence(as_arrived) == without_sequence(as_happened)
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), long_histories(returns=False), policies)
 def test_late_purchase_retracts_exactly_what_it_disproves(
     data: st.DataObject, events: list[Read], policy: Policy
@@ -79,7 +79,7 @@ def test_late_purchase_retracts_exactly_what_it_disproves(
     assert correction.type is EffectType.LIFECYCLE_CHANGED
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), long_histories(), policies)
 def test_duplicates_change_nothing(data: st.DataObject, events: list[Read], policy: Policy) -> None:
     places = st.integers(0, len(events) - 1)

@@ -30,7 +30,7 @@ from models.population import (
 )
 from models.sketch import Contribution, Sketch, bin_of, last_of_bin
 from models.value import ValueModel
-from tests.support.histories import a_thousand
+from tests.support.histories import thoroughly
 
 MONDAY = date(2024, 1, 1).toordinal()
 GENERAL = policy_from_preset("general")  # G = 72 days, churned after 270 at the latest
@@ -76,7 +76,7 @@ def crowds(draw: st.DrawFn) -> list[Contribution]:
     ]
 
 
-@a_thousand
+@thoroughly
 @given(crowds())
 def test_edges_are_quantiles_of_what_was_counted_means_are_exact_and_all_of_it_comes_back(
     crowd: list[Contribution],

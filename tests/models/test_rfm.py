@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.population import Distribution, Population
 from models.rfm import SCHEMES, Rfm, Scored, changes_after, scored
-from tests.support.histories import a_thousand
+from tests.support.histories import thoroughly
 
 
 def population(
@@ -237,14 +237,14 @@ def distribution(drawn: list[int]) -> Distribution:
     )
 
 
-@a_thousand
+@thoroughly
 @given(schemes, customers, populations())
 def test_scores_stay_within_their_range(scheme: str, rfm: Rfm, among: Population) -> None:
     for score in scored(scheme, rfm, among)[:3]:
         assert LOWEST[scheme] <= score <= HIGHEST[scheme]
 
 
-@a_thousand
+@thoroughly
 @given(schemes, customers, customers, populations())
 def test_more_is_never_scored_lower_and_each_score_follows_its_own_value_only(
     scheme: str, one: Rfm, other: Rfm, among: Population
@@ -268,7 +268,7 @@ def in_order(value: int, other: int, score: int, other_score: int) -> bool:
     return score <= other_score if value < other else score >= other_score
 
 
-@a_thousand
+@thoroughly
 @given(schemes, customers, populations())
 def test_silence_leaves_the_group_alone_up_to_the_limit_and_changes_it_a_day_later(
     scheme: str, rfm: Rfm, among: Population

@@ -24,7 +24,7 @@ from models.sketch import (
     merged,
     sample_hash,
 )
-from tests.support.histories import a_thousand
+from tests.support.histories import thoroughly
 
 MICRO = ("k", "a", "q")  # what these slots hold depends on the order
 Renewal = tuple[str, Contribution | None]  # a customer and what they contribute from now on
@@ -120,7 +120,7 @@ def test_what_is_nothing_has_no_slot() -> None:
     assert Sketch().slots() == {}
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), renewals())
 def test_a_sketch_is_that_of_the_customers_who_are_left_whatever_came_before(
     data: st.DataObject, history: list[Renewal]
@@ -133,7 +133,7 @@ def test_a_sketch_is_that_of_the_customers_who_are_left_whatever_came_before(
         assert totals(sketch) == totals(of(left))
 
 
-@a_thousand
+@thoroughly
 @given(renewals())
 def test_a_contribution_comes_back_with_the_slot_by_which_it_is_taken_out_again(
     history: list[Renewal],
@@ -165,7 +165,7 @@ def test_taking_a_customer_out_restores_the_sketch() -> None:
     assert (slots_used, sums) == (3, msgpack.unpackb(before["q"])[1:])  # none is given again
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), renewals())
 def test_sketches_of_some_merge_into_the_sketch_of_all(
     data: st.DataObject, history: list[Renewal]
@@ -188,7 +188,7 @@ def test_merging_leaves_the_parts_as_they_were() -> None:
     assert (one.slots(), two.slots()) == before
 
 
-@a_thousand
+@thoroughly
 @given(renewals(), st.integers(1, 9))
 def test_changes_taken_now_and_then_add_up_to_the_slots_that_a_sketch_goes_on_from(
     history: list[Renewal], at_once: int

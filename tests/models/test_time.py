@@ -16,11 +16,11 @@ from models.lifecycle import SILENT, TRANSITIONS, State, Trigger
 from models.policy import Policy
 from models.step import advance
 from tests.support.histories import (
-    a_thousand,
     crowded_histories,
     in_order,
     long_histories,
     policies,
+    thoroughly,
     told_until,
     with_ticks,
 )
@@ -29,7 +29,7 @@ from tests.support.story import CUSTOMER, HOUR_MS, tell
 some_hours = st.integers(0, 20_000)
 
 
-@a_thousand
+@thoroughly
 @given(crowded_histories(), policies, some_hours, some_hours)
 def test_advancing_in_two_steps_is_advancing_in_one(
     events: list[Read], policy: Policy, first_hours: int, more_hours: int
@@ -59,7 +59,7 @@ def _fired_in_order(
     assert state.next_deadline_ms is None or state.next_deadline_ms > clock_ms
 
 
-@a_thousand
+@thoroughly
 @given(st.data(), long_histories(), policies, some_hours)
 def test_looking_in_between_changes_neither_the_state_nor_the_effects(
     data: st.DataObject, events: list[Read], policy: Policy, more_hours: int
@@ -71,7 +71,7 @@ def test_looking_in_between_changes_neither_the_state_nor_the_effects(
     assert watched.effects == unwatched.effects
 
 
-@a_thousand
+@thoroughly
 @given(crowded_histories(), policies, some_hours)
 def test_silence_beyond_the_frozen_limits_is_what_dormant_and_churned_mean(
     events: list[Read], policy: Policy, more_hours: int
@@ -93,7 +93,7 @@ def test_silence_beyond_the_frozen_limits_is_what_dormant_and_churned_mean(
         assert today <= ledger.new_until_day
 
 
-@a_thousand
+@thoroughly
 @given(long_histories(), policies, some_hours)
 def test_states_change_only_along_the_table_and_are_counted_from_one(
     events: list[Read], policy: Policy, more_hours: int
@@ -116,7 +116,7 @@ def _is_in_the_table(before: State, after: State) -> bool:
     return any(TRANSITIONS.get((before, trigger)) is after for trigger in Trigger)
 
 
-@a_thousand
+@thoroughly
 @given(long_histories(returns=False), policies, some_hours)
 def test_lifecycle_since_never_decreases_while_events_come_in_order(
     events: list[Read], policy: Policy, more_hours: int
@@ -127,7 +127,7 @@ def test_lifecycle_since_never_decreases_while_events_come_in_order(
     assert told.customer.lifecycle_since_ms == since[-1]
 
 
-@a_thousand
+@thoroughly
 @given(long_histories(), policies, some_hours)
 def test_effect_ids_are_unique_and_the_same_in_a_replay(
     events: list[Read], policy: Policy, more_hours: int
@@ -138,7 +138,7 @@ def test_effect_ids_are_unique_and_the_same_in_a_replay(
     assert told_until(events, until_ms, policy).ids == told.ids
 
 
-@a_thousand
+@thoroughly
 @given(crowded_histories(), policies)
 def test_sums_are_those_of_the_purchases_that_were_not_undone(
     events: list[Read], policy: Policy

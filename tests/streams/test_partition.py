@@ -202,7 +202,7 @@ visits_of_three = st.lists(
 BACKLOG = CUSTOMERS[:3]
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(visits=visits_of_three)
 def test_a_backlog_however_old_churns_nobody_before_it_is_read(
     visits: list[tuple[int, int]],

@@ -37,8 +37,8 @@ from tests.streams.logbook import (
     told,
 )
 
-a_thousand = settings(max_examples=1_000, deadline=None)
-five_hundred = settings(max_examples=500, deadline=None)
+thoroughly = settings(max_examples=400, deadline=None)
+briefly = settings(max_examples=200, deadline=None)
 
 
 def short_walks() -> ShortWalks:
@@ -72,7 +72,7 @@ def agrees(found: Contents, log: Logbook) -> None:
     assert found.whole.population == packed
 
 
-@a_thousand
+@thoroughly
 @given(log=logs, lengths=cuts)
 def test_any_cut_into_batches_gives_the_same_store_as_record_by_record(
     log: Logbook, lengths: list[tuple[int, int]]
@@ -82,7 +82,7 @@ def test_any_cut_into_batches_gives_the_same_store_as_record_by_record(
     agrees(found, log)
 
 
-@five_hundred
+@briefly
 @given(log=logs | walked_logs, one=cuts, other=cuts, turns=turns_of_two)
 def test_two_owners_interleaved_at_random_give_what_one_would_have_given(
     log: Logbook, one: list[tuple[int, int]], other: list[tuple[int, int]], turns: list[int]
@@ -116,7 +116,7 @@ def test_an_owner_may_be_overtaken_between_any_two_steps_and_overtake_again(log:
         shared_by_two(log, single_records, [], turns)
 
 
-@five_hundred
+@briefly
 @given(
     log=logs | walked_logs,
     lengths=cuts,
@@ -146,7 +146,7 @@ async def _from_the_stored_offset(
         position = end
 
 
-@five_hundred
+@briefly
 @given(log=logs, jumps=st.lists(st.integers(0, 30), min_size=1, max_size=12))
 def test_a_reader_that_skips_records_is_sent_back_and_loses_none(
     log: Logbook, jumps: list[int]
