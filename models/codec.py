@@ -1,23 +1,26 @@
-"""CustomerState ⇄ bytes: a MessagePack array that begins with its schema version.
+"""What is kept of a customer ⇄ bytes: a MessagePack array that begins with its schema version.
 
 Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
-always gives the same bytes. Another schema is refused: what an older one did not remember can only
-be had by folding the log anew.
+always gives the same bytes. The schema before this one is read as well, so an upgrade needs no
+rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
 """
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import msgpack
 
-from models.customer import Attribute, CustomerState, Remembered
+from models.customer import Alias, Attribute, CustomerState, Remembered
 from models.ledger import Ledger, Standing
 from models.lifecycle import Limits, State, Trigger
 from models.sketch import Contribution
 
-SCHEMA_VERSION = 3  # 3: baskets, decayed sums, place in a micro-cluster
-_REMEDY = "restore the store from a backup, or fold the log anew under another namespace"
+SCHEMA_VERSION = 4  # 3: baskets, decayed sums, place in a micro-cluster; 4: names
+OLDEST_READ = 3
+_REMEDY = "restore the store from a backup, or fold the log anew: segmenter rebuild"
+_ALIAS = "alias"
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
 
@@ -46,49 +49,83 @@ def encode_state(state: CustomerState) -> bytes:
             state.regroup_ms,
             state.contribution,
             state.renew_ms,
+            dict(state.names),
         )
     )
     return packed
 
 
-def decode_state(packed: bytes) -> CustomerState:
-    """Unpack a state.
+def encode_held(held: CustomerState | Alias) -> bytes:
+    """Pack a state or an alias; deterministic."""
+    if isinstance(held, CustomerState):
+        return encode_state(held)
+    packed: bytes = msgpack.packb((SCHEMA_VERSION, _ALIAS, *held))
+    return packed
+
+
+def decode_held(packed: bytes) -> CustomerState | Alias:
+    """Unpack a state or an alias.
 
     Raises:
         NewerSchema: written by a newer version; upgrade this worker.
-        CorruptState: not the bytes of a state.
+        CorruptState: not the bytes of either, or of a schema that is no longer read.
     """
     try:
         fields = msgpack.unpackb(packed, use_list=False)
         version = fields[0]
-        if version < SCHEMA_VERSION:
+        if version < OLDEST_READ:
             raise CorruptState(f"a state has schema {version}; {_REMEDY}")
         if version > SCHEMA_VERSION:
             raise NewerSchema(
                 f"a state has schema {version}, this version reads up to {SCHEMA_VERSION}; "
                 "run a version at least as new as the one that wrote it"
             )
-        _, known_since_ms, sequence, current, settled, through_ms, remembered = fields[:7]
-        attributes, groups, regroup_ms, contribution, renew_ms = fields[7:]
-        return CustomerState(
-            known_since_ms=known_since_ms,
-            sequence=sequence,
-            current=_ledger(current),
-            settled=Ledger() if settled is None else _ledger(settled),
-            settled_through_ms=through_ms,
-            remembered=tuple(map(_remembered, remembered)),
-            attributes={name: Attribute(*each) for name, each in attributes.items()},
-            groups=groups,
-            regroup_ms=regroup_ms,
-            contribution=None if contribution is None else Contribution(*contribution),
-            renew_ms=renew_ms,
-        )
+        if fields[1] == _ALIAS:
+            _, _, into, at_ms = fields
+            return Alias(str(into), index(at_ms))
+        return _state(fields if version == SCHEMA_VERSION else _upgraded(fields))
     except (NewerSchema, CorruptState):
         raise
     except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
         raise CorruptState(
             f"{len(packed)} bytes are not a customer's state ({error}); {_REMEDY}"
         ) from error
+
+
+def decode_state(packed: bytes) -> CustomerState:
+    """Unpack a state, where no alias can stand.
+
+    Raises:
+        NewerSchema, CorruptState: as `decode_held`.
+    """
+    held = decode_held(packed)
+    if isinstance(held, Alias):
+        raise CorruptState("an alias stands where a state is needed")
+    return held
+
+
+def _upgraded(fields: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Fields of schema 3 as those of schema 4: nobody had another name."""
+    return (*fields, {})
+
+
+def _state(fields: tuple[Any, ...]) -> CustomerState:
+    _, known_since_ms, sequence, current, settled, through_ms, remembered = fields[:7]
+    attributes, groups, regroup_ms, contribution, renew_ms, names = fields[7:]
+    return CustomerState(
+        known_since_ms=known_since_ms,
+        sequence=sequence,
+        current=_ledger(current),
+        settled=Ledger() if settled is None else _ledger(settled),
+        settled_through_ms=through_ms,
+        remembered=tuple(map(_remembered, remembered)),
+        attributes={name: Attribute(*each) for name, each in attributes.items()},
+        groups=groups,
+        regroup_ms=regroup_ms,
+        contribution=None if contribution is None else Contribution(*contribution),
+        renew_ms=renew_ms,
+        names=names,
+    )
 
 
 def _remembered(event: tuple[Any, ...]) -> Remembered:

@@ -78,6 +78,18 @@ class Attribute(NamedTuple):
     value: bool | int | float | str | None
 
 
+class Alias(NamedTuple):
+    """An id that is only another name of a customer.
+
+    Attributes:
+        into: the id that stays; perhaps an alias itself by now.
+        at_ms: when it was merged, event time.
+    """
+
+    into: str
+    at_ms: int
+
+
 class CustomerState(NamedTuple):
     """All that is kept of one customer.
 
@@ -94,6 +106,7 @@ class CustomerState(NamedTuple):
         regroup_ms: when silence alone next may change a group; None if it does not.
         contribution: what the customer counts for in the partition's sketch; None: nothing.
         renew_ms: when the contribution is to be made anew; None while it is up to date.
+        names: other ids of the same person → when they were merged into this one, event time.
     """
 
     known_since_ms: int
@@ -107,6 +120,7 @@ class CustomerState(NamedTuple):
     regroup_ms: int | None = None
     contribution: Contribution | None = None
     renew_ms: int | None = None
+    names: Mapping[str, int] = MappingProxyType({})
 
     @property
     def standing(self) -> Standing:
@@ -117,6 +131,14 @@ class CustomerState(NamedTuple):
     def lifecycle_since_ms(self) -> int:
         """When the lifecycle state began, event time."""
         return self.current.since_ms or self.known_since_ms
+
+    @property
+    def newest_ms(self) -> int:
+        """Event time of the newest thing that is known of the customer."""
+        moments = [self.known_since_ms, self.settled_through_ms, *self.names.values()]
+        moments += [each.at_ms for each in self.remembered]
+        moments += [each.at_ms for each in self.attributes.values()]
+        return max(moments)
 
     @property
     def next_deadline_ms(self) -> int | None:
@@ -247,6 +269,16 @@ def merged_attributes(
         if old is None or (old.at_ms, old.event_hash) < (new.at_ms, new.event_hash):
             merged[name] = new
     return {name: merged[name] for name in sorted(merged)}
+
+
+def newest_attributes(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+    """As many as a customer may have, the newest writes first."""
+    kept: dict[str, Attribute] = {}
+    by_age = sorted(attributes.items(), key=lambda each: (-each[1].at_ms, each[0]))
+    for name, each in by_age:
+        if too_much({**kept, name: each}) is None:
+            kept[name] = each
+    return {name: kept[name] for name in sorted(kept)}
 
 
 def too_much(attributes: Mapping[str, Attribute]) -> str | None:

@@ -27,6 +27,7 @@ class EffectType(StrEnum):
     VALUE_TIER_CHANGED = "value_tier.changed"
     RISK_CHANGED = "risk.changed"
     CUSTOMER_ERASED = "customer.erased"
+    CUSTOMER_MERGED = "customer.merged"
 
 
 class Why(StrEnum):
@@ -39,6 +40,7 @@ class Why(StrEnum):
     TENURE = "tenure"
     LATE_PURCHASE = "late_purchase"
     ERASURE = "erasure"
+    MERGED = "merged"
     POPULATION = "population_updated"
 
 
@@ -100,11 +102,12 @@ class PublishChange(NamedTuple):
         cause: an event or a deadline.
         before: a standing, or the name of a group; None for a customer who was not known, or
             was in no group.
-        after: the same; None for one who was erased, or is in no group any more.
+        after: the same; None for one who was erased or merged, or is in no group any more.
         since_ms: when `after` began, event time.
         sequence: counts the customer's effects from 1; a reader drops any that is not newer.
         retracts: ids of earlier effects that a late event has proved false.
         scheme: of the RFM group; "" for other effects.
+        into: of a customer who was merged: the id that stays; "" for other effects.
     """
 
     type: EffectType
@@ -116,6 +119,7 @@ class PublishChange(NamedTuple):
     sequence: int
     retracts: tuple[str, ...] = ()
     scheme: str = ""
+    into: str = ""
 
     @property
     def effect_id(self) -> str:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, NamedTuple, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
+    Base64Bytes,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -180,6 +181,32 @@ class Profile(_CustomerEvent):
 class Erasure(_CustomerEvent):
     """The person asked to be forgotten."""
 
+    through_ms: Annotated[StrictInt, Field(ge=0, lt=_LAST_MS)] | None = Field(
+        default=None, description="only the system writes it: for another id of an erased person"
+    )
+
+
+class Merge(_CustomerEvent):
+    """Two ids name one person: from now on `customer_id` is another name of `into`."""
+
+    into: Id = Field(description="the id that stays")
+
+    @model_validator(mode="after")
+    def _names_two(self) -> Self:
+        if self.into == self.customer_id:
+            raise ValueError("into: must be another id than customer_id")
+        return self
+
+
+class Transfer(_CustomerEvent):
+    """What was known by one id, on its way to the person's other one. Only the system writes it."""
+
+    merged_id: Id = Field(description="the id that is now another name of customer_id")
+    state: Base64Bytes | None = Field(
+        default=None, description="encoded; left out of an id that was not known"
+    )
+    via: tuple[Id, ...] = Field(default=(), description="ids that it was sent on from")
+
 
 class Tick(_Record):
     """Time has passed; written by a partition's owner, read back like any other record."""
@@ -202,13 +229,14 @@ class Kind(StrEnum):
     PROFILE = "profile"
     ENGAGEMENT = "engagement"
     ERASURE = "erasure"
+    MERGE = "merge"
     TRANSFER = "transfer"
     TICK = "tick"
     POPULATION = "population"
     POLICY = "policy"
 
 
-CustomerEvent = Purchase | Refund | Profile | Erasure
+CustomerEvent = Purchase | Refund | Profile | Erasure | Merge | Transfer
 Control = Tick | PopulationLearned
 Event = CustomerEvent | Control
 _MODELS: dict[str, type[Event]] = {
@@ -216,10 +244,14 @@ _MODELS: dict[str, type[Event]] = {
     Kind.REFUND: Refund,
     Kind.PROFILE: Profile,
     Kind.ERASURE: Erasure,
+    Kind.MERGE: Merge,
+    Kind.TRANSFER: Transfer,
     Kind.TICK: Tick,
     Kind.POPULATION: PopulationLearned,
 }
-_OFFERED = sorted({*_MODELS} - {Kind.POPULATION})  # the learner writes that one, nobody else
+_OFFERED = sorted({*_MODELS} - {Kind.POPULATION, Kind.TRANSFER})  # nobody else writes those
+EVENT_ID = "event-id"  # headers of records that the system itself sends on: the id it was read by,
+ADDRESSEE = "customer-id"  # and the customer it is for, if that is another than its own
 
 
 class LogRecord(NamedTuple):
@@ -231,7 +263,7 @@ class LogRecord(NamedTuple):
         timestamp_ms: the broker's append time, epoch milliseconds.
         key: the customer id in UTF-8; None on control records.
         value: the body; None is a tombstone.
-        headers: `kind`, and for re-routed records `event-id`.
+        headers: `kind`, and for records sent on `event-id` and `customer-id`.
     """
 
     partition: int
@@ -285,7 +317,15 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
         )
     if isinstance(event, Tick):
         return event
-    return Read(event, _event_id(event, record, topic), at_ms)
+    event_id = _event_id(event, record, topic)
+    addressee = record.headers.get(ADDRESSEE)
+    if addressee is not None:
+        try:
+            customer_id = normalised_id(addressee.decode())
+        except ValueError as error:
+            return Rejected(Reason.INVALID, f"header {ADDRESSEE}: {error}"[:200])
+        event = event.model_copy(update={"customer_id": customer_id})
+    return Read(event, event_id, at_ms)
 
 
 def _model_for(kind: bytes | None) -> type[Event] | Rejected:
@@ -304,7 +344,7 @@ def _model_for(kind: bytes | None) -> type[Event] | Rejected:
 def _event_id(event: CustomerEvent, record: LogRecord, topic: str) -> str:
     if event.event_id is not None:
         return event.event_id
-    rerouted = record.headers.get("event-id")
+    rerouted = record.headers.get(EVENT_ID)
     if rerouted is not None:
         return rerouted.decode("utf-8", "replace")
     return f"{topic}/{record.partition}/{record.offset}"
@@ -329,3 +369,8 @@ def encode_population_learned(version: int, digest: str) -> bytes:
 def encode_tick(at_ms: int) -> bytes:
     """The body of a tick; its header is `kind: tick`."""
     return json.dumps({"at_ms": at_ms}).encode()
+
+
+def encode_event(event: Merge | Transfer | Erasure) -> bytes:
+    """The body of a record that the system itself writes for a customer."""
+    return event.model_dump_json(exclude_none=isinstance(event, Erasure)).encode()

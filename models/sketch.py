@@ -11,7 +11,7 @@ is exact, sketches of several partitions merge by addition, and the order does n
     spend         sum of net spend, minor units
     r<day>        customers whose last purchase day that is
     f<bin>        customers by purchase days, m<bin> by net spend: see `bin_of`
-    h<hash>       one customer of the sample, by hashed id
+    h<hash>       one customer of the sample, by keyed hash of the id
     level         each level halves the share of customers that the sample keeps
     k, a, q…      the micro-clusters: see `models/microclusters.py`
     b<day>        customers who first bought on that day
@@ -25,13 +25,13 @@ those a customer is put depends on who came before, and so on the order of the l
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgpack
 
+from models.erasure import Pseudonyms
 from models.microclusters import MicroClusters, Spread, from_entries, merged_spread
 from models.sample import SampledCustomer
 
@@ -40,6 +40,7 @@ _HASH_BITS = 64
 _SAMPLE = "h"
 _MICRO = ("k", "a", "q")
 _LARGEST = 2**63  # of sums of money
+UNKEYED = Pseudonyms()  # where nobody's secret is at stake, or for reading only
 
 
 def _bin_starts() -> tuple[int, ...]:
@@ -93,14 +94,12 @@ class Contribution(NamedTuple):
         return self[1:6]
 
 
-def sample_hash(customer_id: str) -> int:
-    """64 bits that decide whether a customer is in the sample, and name them there."""
-    digest = hashlib.blake2b(customer_id.encode(), digest_size=8, person=b"sample").digest()
-    return int.from_bytes(digest)
-
-
 class Sketch:
     """One partition's sketch; changed in place.
+
+    Args:
+        counts, sample, micro: as the attributes.
+        pseudonyms: name the customers of the sample.
 
     Attributes:
         counts: slot → whole number; a slot that is 0 is left out.
@@ -114,10 +113,12 @@ class Sketch:
         counts: Mapping[str, int] | None = None,
         sample: Mapping[int, SampledCustomer] | None = None,
         micro: MicroClusters | None = None,
+        pseudonyms: Pseudonyms = UNKEYED,
     ) -> None:
         self.counts = dict(counts or {})
         self.sample = dict(sample or {})
         self.micro = micro or MicroClusters()
+        self._pseudonyms = pseudonyms
         self.touched: set[str] = set()
 
     def renew(
@@ -146,7 +147,7 @@ class Sketch:
             self._count(new, 1)
             if new.behaviour:
                 new = new._replace(slot=self.micro.learn(new.behaviour))
-        self._sample(sample_hash(customer_id), row if new is not None else None)
+        self._sample(self._pseudonyms.sampled(customer_id), row if new is not None else None)
         return new
 
     def _count(self, contribution: Contribution, sign: int) -> None:
@@ -215,7 +216,7 @@ class Sketch:
         return None if value is None else b"%d" % value
 
 
-def from_slots(slots: Mapping[str, bytes]) -> Sketch:
+def from_slots(slots: Mapping[str, bytes], pseudonyms: Pseudonyms = UNKEYED) -> Sketch:
     """The sketch that these encoded slots are of."""
     counts: dict[str, int] = {}
     sample: dict[int, SampledCustomer] = {}
@@ -227,7 +228,7 @@ def from_slots(slots: Mapping[str, bytes]) -> Sketch:
             entries[slot] = packed
         else:
             counts[slot] = int(packed)
-    return Sketch(counts, sample, from_entries(entries))
+    return Sketch(counts, sample, from_entries(entries), pseudonyms)
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch:

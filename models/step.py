@@ -151,17 +151,19 @@ def step(
     folded, told = outcome.state, due + outcome.effects
     if folded is not None:
         if folded.current is not before:
-            folded, moved = _measured(customer_id, folded, read, clock_ms, policy, population)
+            why = Why.PURCHASE if isinstance(read.event, Purchase) else Why.REFUND
+            cause = Cause.of_event(read.event_id, read.at_ms, why)
+            folded, moved = measured(customer_id, folded, cause, clock_ms, policy, population)
             told += moved
         folded, later = advance(customer_id, folded, clock_ms, policy, population)
         told += later
     return Outcome(folded, told, outcome.rejected, outcome.duplicate)
 
 
-def _measured(
+def measured(
     customer_id: str,
     state: CustomerState,
-    read: Read,
+    cause: Cause,
     clock_ms: int,
     policy: Policy,
     population: Population | None,
@@ -171,12 +173,8 @@ def _measured(
     state, effects = announced(customer_id, state._replace(current=ledger), fired)
     state = renewed(state, clock_ms, policy)
     state, moved = regrouped(state, clock_ms, policy, population)
-    if moved:
-        why = Why.PURCHASE if isinstance(read.event, Purchase) else Why.REFUND
-        cause = Cause.of_event(read.event_id, read.at_ms, why)
-        state, more = sorted_into(customer_id, state, moved, clock_ms, cause)
-        effects += more
-    return state, effects
+    state, more = sorted_into(customer_id, state, moved, clock_ms, cause)
+    return state, (*effects, *more)
 
 
 def fold(
@@ -207,6 +205,8 @@ def fold(
                 else event_hash(event.refunded_event_id or "")
             )
             return _paid(customer_id, state, read, event, undoes, 0, clock_ms, policy)
+        case _:
+            raise AssertionError("whom an event is about is settled in models/identity.py")
 
 
 def _erased(customer_id: str, state: CustomerState | None, read: Read) -> Outcome:

@@ -21,10 +21,12 @@ import faust
 from faust.types import TP
 from yarl import URL
 
+from models.erasure import Mark
 from models.policy import Policy
 from streams.agents import declare
 from streams.bodies import Bodies
 from streams.chunk import LogIdentity
+from streams.erasures import born_marks
 from streams.lane import Lane
 from streams.learning import LearnerFold
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts
@@ -33,10 +35,11 @@ from streams.partition import PartitionFold
 from streams.patience import attempts
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused, why_refused
+from streams.serving import LOOK_EVERY_S, Follower
 from streams.settings import Settings
 from streams.store import LEARNER, Store, StoreUnavailable
 from streams.timekeeper import Timekeeper
-from streams.topics import INPUTS, LOG, POPULATIONS
+from streams.topics import ERASURES, INPUTS, LOG, POPULATIONS
 from streams.transport import Consumer, transport_for
 
 STOP_WITHIN_S = 30
@@ -50,15 +53,20 @@ class Worker:
         settings: where Kafka and Redis are.
         policy: the rules in force.
         store: None: Redis, as the settings say.
+        serving: the store that serves the installation, unless the settings name one; "": the
+            one of its own name.
     """
 
-    def __init__(self, settings: Settings, policy: Policy, store: Store | None = None) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, store: Store | None = None, serving: str = ""
+    ) -> None:
+        kept_in = settings.store or serving or settings.namespace
         self._settings, self._policy = settings, policy
         self._redis = connect(settings.redis_url.get_secret_value())
-        self._store = store or RedisStore(self._redis, settings.namespace)
+        self._store = store or RedisStore(self._redis, kept_in)
         self._inspector = LogInspector(settings.bootstrap_servers)
         self.failure: BaseException | None = None
-        self.app = _faust_app(settings)
+        self.app = _faust_app(settings, kept_in)
         self.lane: Lane[PartitionFold] = Lane(self._read_again, self._fail)
         self.learning: Lane[LearnerFold] = Lane(self._read_again, self._fail)
         self._lanes: dict[str, Lane[Any]] = {LOG: self.lane, INPUTS: self.learning}
@@ -77,6 +85,9 @@ class Worker:
             self._fail,
         )
         declare(self.app, keeper.keep_time, self.lane, self.learning)
+        if not settings.store:
+            follower = Follower(self._redis, settings.namespace, kept_in, self._fail)
+            self.app.timer(LOOK_EVERY_S, on_leader=False, name="follow")(follower.look)
         self.app.on_partitions_revoked.connect(cast(Any, self._revoked))
         self.app.on_before_shutdown.connect(_stop_in_time)
 
@@ -121,8 +132,11 @@ class Worker:
         return self._inspector.facts(topic), self._inspector.extents(topic, partitions)
 
     def _require_topics(self) -> None:
-        """Without the learner's topics nobody would be assigned them, and nobody would notice."""
-        for topic in (INPUTS, POPULATIONS):
+        """Without the learner's topics nobody would be assigned them, and nobody would notice.
+
+        Without that of the erasures nothing would leave an outbox that holds one.
+        """
+        for topic in (INPUTS, POPULATIONS, ERASURES):
             partitions = self._inspector.facts(topic).partitions
             if partitions != 1:
                 raise Refused(
@@ -132,16 +146,28 @@ class Worker:
 
     async def _open(self, partition: int, facts: TopicFacts, extent: Extent) -> int:
         meta = (await self._store.load(partition, ())).meta
-        refusal = why_refused(meta, facts, extent, partition)
+        log = LogIdentity(
+            self._settings.namespace,
+            facts.topic_id,
+            facts.partitions,
+            partition,
+            self._settings.pseudonyms,
+        )
+        refusal = why_refused(meta, facts, extent, partition, key_id=log.pseudonyms.key_id)
         if refusal is not None:
             raise Refused(refusal)
-        log = LogIdentity(self._settings.namespace, facts.topic_id, facts.partitions, partition)
         probe = partial(self._records_exist, LOG)
-        fold = PartitionFold(log, self._policy, self._store, probe, self._bodies, _new_nonce)
+        born_with = partial(self._erased_before, log)
+        fold = PartitionFold(
+            log, self._policy, self._store, probe, self._bodies, _new_nonce, born_with
+        )
         fold.store_offset = meta.offset
         self.lane.open(partition, fold)
         logger.info("partition %d: reading from %d of %d", partition, meta.offset, extent.end)
         return meta.offset
+
+    async def _erased_before(self, log: LogIdentity) -> dict[str, Mark]:
+        return born_marks(await asyncio.to_thread(self._inspector.read_all, ERASURES), log)
 
     async def _open_inputs(self, partitions: list[int]) -> dict[TP, int]:
         """The learner's topic has one partition; its owner learns."""
@@ -223,9 +249,9 @@ async def _stop_in_time(*_: object, **__: object) -> None:
     signal.alarm(STOP_WITHIN_S)
 
 
-def _faust_app(settings: Settings) -> faust.App:
+def _faust_app(settings: Settings, kept_in: str) -> faust.App:
     return faust.App(
-        f"{settings.group}-{settings.namespace}",
+        f"{settings.group}-{kept_in}",
         broker=f"kafka://{settings.bootstrap_servers.replace(',', ';')}",
         store="memory://",
         topic_disable_leader=True,

@@ -9,26 +9,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from models.barrier import Barrier
 from models.calendar import day_of
-from models.codec import SCHEMA_VERSION, decode_state, encode_state
-from models.customer import CustomerState
+from models.codec import SCHEMA_VERSION, decode_held, encode_held
+from models.customer import Alias, CustomerState
 from models.effects import PublishChange
-from models.events import LogRecord, PopulationLearned, Read, Rejected, Tick, Tombstone
+from models.erasure import Mark, Marks, Pseudonyms
+from models.events import (
+    Erasure,
+    LogRecord,
+    PopulationLearned,
+    Read,
+    Rejected,
+    Tick,
+    Tombstone,
+    Transfer,
+)
+from models.identity import meet
 from models.policy import Policy
 from models.population import Population, encode_population, epoch_end
 from models.sample import sampled
-from models.sketch import Contribution, Sketch
-from models.step import advance, populate, step
+from models.sketch import UNKEYED, Contribution, Sketch
+from models.step import advance, populate
 from streams.messages import (
     Source,
     barrier_row,
     change_row,
     dead_letter_row,
+    erasure_row,
     pack_history,
     reroute_row,
+    sent_on_row,
 )
 from streams.partitioner import partition_of
 from streams.store import (
@@ -50,12 +63,14 @@ class LogIdentity(NamedTuple):
         topic_id: the broker's id of the topic; "" where the broker has none.
         partitions: of the topic.
         partition: this one.
+        pseudonyms: name customers where their id must not stand.
     """
 
     namespace: str
     topic_id: str
     partitions: int
     partition: int
+    pseudonyms: Pseudonyms = UNKEYED
 
 
 class Understood(NamedTuple):
@@ -69,29 +84,41 @@ class _Touched:
     """A customer while the chunk is folded."""
 
     def __init__(self, packed: bytes | None) -> None:
-        self.first = self.state = None if packed is None else decode_state(packed)
+        self.first = self.held = None if packed is None else decode_held(packed)
         self.history: dict[int, bytes] = {}
 
-    def add(self, state: CustomerState | None, effects: Iterable[PublishChange]) -> None:
-        self.state = state
+    @property
+    def state(self) -> CustomerState | None:
+        """What is known of them, unless the id is only another name of somebody."""
+        return None if isinstance(self.held, Alias) else self.held
+
+    def add(self, held: CustomerState | Alias | None, effects: Iterable[PublishChange]) -> None:
+        self.held = held
         for effect in effects:
             self.history[effect.sequence % HISTORY_SLOTS] = pack_history(effect)
 
     @property
     def changed(self) -> bool:
-        return self.state is not self.first
+        return self.held is not self.first
 
     def write(self) -> CustomerWrite:
-        before = None if self.first is None else self.first.standing.lifecycle.value
-        if self.state is None:
+        held = self.held
+        before = self.first.standing.lifecycle.value if _is_state(self.first) else None
+        if held is None:
             return CustomerWrite(None, None, before, None)
+        if isinstance(held, Alias):
+            return CustomerWrite(encode_held(held), None, before, None, None)
         return CustomerWrite(
-            encode_state(self.state),
-            self.state.next_deadline_ms,
+            encode_held(held),
+            held.next_deadline_ms,
             before,
-            self.state.standing.lifecycle.value,
+            held.standing.lifecycle.value,
             tuple(self.history.items()),
         )
+
+
+def _is_state(held: CustomerState | Alias | None) -> TypeGuard[CustomerState]:
+    return isinstance(held, CustomerState)
 
 
 class Folding:
@@ -103,6 +130,7 @@ class Folding:
         loaded: meta and states.
         sketch: of the partition; changed here.
         population: the one in force; None before the first.
+        marks: of those who were erased; changed here.
     """
 
     def __init__(
@@ -112,9 +140,11 @@ class Folding:
         loaded: Loaded,
         sketch: Sketch,
         population: Population | None,
+        marks: Marks,
     ) -> None:
         self._log = log
         self._policy = policy
+        self._marks = marks
         self._loaded = loaded
         self._sketch = sketch
         self.population = population
@@ -159,8 +189,10 @@ class Folding:
         """Measure every loaded customer against a new population; `offset` is its record's."""
         source = self._source(offset)._replace(population=population.version)
         for customer_id, packed in self._loaded.states.items():
-            touched = self._customers[customer_id] = _Touched(packed)
-            assert touched.state is not None
+            touched = _Touched(packed)
+            if touched.state is None:  # another name of somebody
+                continue
+            self._customers[customer_id] = touched
             state, effects = populate(
                 customer_id, touched.state, self._clock_ms, self._policy, population
             )
@@ -187,10 +219,18 @@ class Folding:
             self._policy.version,
             self.population.version if self.population else 0,
             self._closed_day,
+            self._log.pseudonyms.key_id,
         )
         written = {id_: t.write() for id_, t in self._customers.items() if t.changed}
         adopted = encode_population(self._adopted) if self._adopted else None
-        return Change(meta, written, self._rows, self._sketch.take_changes(), adopted)
+        return Change(
+            meta,
+            written,
+            self._rows,
+            self._sketch.take_changes(),
+            adopted,
+            self._marks.take_changes(),
+        )
 
     def _event(self, record: LogRecord, read: Read, source: Source) -> None:
         customer_id = read.event.customer_id
@@ -204,32 +244,52 @@ class Folding:
             touched = _Touched(self._loaded.states.get(customer_id))
             self._customers[customer_id] = touched
         self._begin_epochs()
-        outcome = step(
-            customer_id, touched.state, read, self._clock_ms, self._policy, self.population
+        met = meet(
+            customer_id,
+            touched.held,
+            read,
+            self._marks.through_ms(customer_id),
+            self._clock_ms,
+            self._policy,
+            self.population,
         )
-        self._write(customer_id, touched, outcome.state, outcome.effects, source)
-        if outcome.rejected is not None:
-            self._dead_letter(record, outcome.rejected, source)
-        elif outcome.duplicate:
-            self.tally["duplicates"] += 1
+        self._write(customer_id, touched, met.held, met.effects, source)
+        if met.sent:
+            self._rows += [sent_on_row(record, each) for each in met.sent]
+            self.tally["sent_on"] += len(met.sent)
+        if met.mark is not None:
+            self._erased(customer_id, met.mark, source)
+        if met.rejected is not None:
+            self._dead_letter(record, met.rejected, source)
+        elif met.duplicate or met.forgotten:
+            self.tally["duplicates" if met.duplicate else "forgotten"] += 1
         else:
-            self.newest = Newest(record.timestamp_ms, read.at_ms)
             self.tally["events"] += 1
+            if not isinstance(read.event, Transfer | Erasure):  # they say nothing of the source
+                self.newest = Newest(record.timestamp_ms, read.at_ms)
+
+    def _erased(self, customer_id: str, mark: Mark, source: Source) -> None:
+        name = self._marks.add(customer_id, mark)
+        key_id, partitions = self._log.pseudonyms.key_id, self._log.partitions
+        row = erasure_row(name, self._marks.known(name), key_id, partitions, source)
+        self._rows.append(row)
+        self.tally["erasures"] += 1
 
     def _write(
         self,
         customer_id: str,
         touched: _Touched,
-        state: CustomerState | None,
+        held: CustomerState | Alias | None,
         effects: Iterable[PublishChange],
         source: Source,
     ) -> None:
         """Take over what became of a customer: state, place in the sketch, effects."""
         old = touched.state and touched.state.contribution
+        state = None if isinstance(held, Alias) else held
         new = state and state.contribution
         if old is not new:
             state = self._placed(customer_id, old, state)
-        touched.add(state, effects)
+        touched.add(held if isinstance(held, Alias) else state, effects)
         self._rows += [change_row(effect, source) for effect in effects]
 
     def _placed(

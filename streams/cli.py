@@ -5,42 +5,29 @@ Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a dependen
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from models.policy import Policy, PolicyError
+from streams.cli_customers import customer_app
 from streams.cli_exits import Exit, err, errors, fail
-from streams.settings import Settings, SettingsError, load_policy, load_settings
-
-if TYPE_CHECKING:
-    from streams.lookup import Found, Lookup
-
-T = TypeVar("T")
-
-
-class Given:
-    """The options before the command."""
-
-    config: Path | None = None
-    log_level: str = "INFO"
-    settings: Mapping[str, str | None] = MappingProxyType({})
-
+from streams.cli_given import (
+    AsJson,
+    Given,
+    out,
+    policy_given,
+    print_json,
+    run,
+    settings_given,
+    with_lookup,
+)
+from streams.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 run_app = typer.Typer(no_args_is_help=True, help="Run the long-lived processes.")
 topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics.")
-customer_app = typer.Typer(no_args_is_help=True, help="Look one customer up.")
 population_app = typer.Typer(no_args_is_help=True, help="What is typical of all customers.")
 segments_app = typer.Typer(no_args_is_help=True, help="Segments and their sizes.")
 replay_app = typer.Typer(no_args_is_help=True, help="Recorded events into the log.")
@@ -57,9 +44,6 @@ for _name, _sub in (
     app.add_typer(_sub, name=_name)
 
 _LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
-out = Console(soft_wrap=True, emoji=False)
 
 
 @app.callback()
@@ -96,9 +80,9 @@ def demo(
     from streams.demo import as_json as summary_json
     from streams.demo import run_demo
 
-    summary = _run(lambda: run_demo(out, headless=headless or as_json, days=days))
+    summary = run(lambda: run_demo(out, headless=headless or as_json, days=days))
     if as_json:
-        _print_json(summary_json(summary))
+        print_json(summary_json(summary))
     elif headless:
         out.print(summary_json(summary))
 
@@ -108,7 +92,7 @@ def run_worker() -> None:
     """Fold the log into states, until SIGTERM."""
     from streams.processes import run_worker as worker
 
-    settings, policy = _settings(), _policy()
+    settings, policy = settings_given(), policy_given()
     with errors():
         _reach_the_log(settings)
         worker(settings, policy, Given.log_level)
@@ -123,7 +107,7 @@ def run_relay() -> None:
     from streams.processes import run_relay as relay
 
     dictConfig(logging_config(Given.log_level))
-    settings = _settings()
+    settings = settings_given()
     with errors():
         relay(settings)
 
@@ -133,8 +117,8 @@ def run_all() -> None:
     """A worker and a relay together, until SIGTERM."""
     from streams.processes import run_all as both
 
-    settings = _settings()
-    _policy()
+    settings = settings_given()
+    policy_given()
     with errors():
         _reach_the_log(settings)
     before = [] if Given.config is None else ["--config", str(Given.config)]
@@ -143,13 +127,32 @@ def run_all() -> None:
         fail(ended, Exit.FAILURE)
 
 
+@app.command()
+def rebuild(
+    to: Annotated[str, typer.Option(help="The store to build, and then to serve from.")] = "",
+    drop: Annotated[str, typer.Option(help="The store to remove: one that serves no more.")] = "",
+    workers: Annotated[int, typer.Option(min=1, help="How many processes fold.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Fold the log anew beside the running workers, then switch to what came of it."""
+    from streams.rebuild import run_rebuild
+    from streams.rebuild_plan import run_drop
+
+    if bool(to) == bool(drop):
+        fail("say one of --to STORE, --drop STORE", Exit.USAGE)
+    Given.settings = {**Given.settings, "store": to or drop}
+    given = (settings_given(), policy_given(), workers, Given.config, err)
+    done = run(lambda: run_rebuild(*given)) if to else run(lambda: run_drop(given[0]))
+    print_json(done._asdict()) if as_json else out.print(done.said, highlight=False)
+
+
 @topics_app.command("create")
 def topics_create() -> None:
     """Create the topics that do not exist yet."""
     from streams.log import LogInspector
     from streams.topics import TOPICS
 
-    settings = _settings()
+    settings = settings_given()
     with errors():
         made = LogInspector(settings.bootstrap_servers).create(
             TOPICS, settings.partitions, settings.replication
@@ -163,9 +166,9 @@ def doctor(as_json: AsJson = False) -> None:
     """Check broker, topics, Redis, partitions, lag and clock; name the remedy."""
     from streams.doctor import examine
 
-    checks = _run(lambda: examine(_settings()))
+    checks = run(lambda: examine(settings_given()))
     if as_json:
-        _print_json([check._asdict() for check in checks])
+        print_json([check._asdict() for check in checks])
     else:
         for check in checks:
             mark = "[green]ok[/]  " if check.ok else "[red]bad[/] "
@@ -176,54 +179,14 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.FAILURE)
 
 
-@customer_app.command("get")
-def customer_get(customer_id: CustomerId, as_json: AsJson = False) -> None:
-    """Where a customer stands now."""
-    from streams import lookup
-    from streams.show import customer_card
-    from streams.show_outlook import expected_as_json
-
-    policy, found = _policy(), _find(customer_id)
-    if as_json:
-        _print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
-    else:
-        out.print(customer_card(found, policy), highlight=False)
-
-
-@customer_app.command("history")
-def customer_history(customer_id: CustomerId, as_json: AsJson = False) -> None:
-    """A customer's newest changes, oldest first."""
-    from streams.show import history_table
-
-    found = _find(customer_id)
-    changes = _run(lambda: _with_lookup(lambda look: look.history(found.customer_id)))
-    if as_json:
-        _print_json(changes)
-    else:
-        out.print(history_table(changes), highlight=False)
-
-
-@customer_app.command("explain")
-def customer_explain(customer_id: CustomerId, as_json: AsJson = False) -> None:
-    """Why a customer stands where they stand."""
-    from streams.show import explanation
-
-    sentences = explanation(_find(customer_id), _policy())
-    if as_json:
-        _print_json(sentences)
-    else:
-        for sentence in sentences:
-            out.print(sentence, highlight=False, markup=False)
-
-
 @segments_app.command("list")
 def segments_list(as_json: AsJson = False) -> None:
     """How many customers stand in each state."""
     from streams.show import sizes_table
 
-    sizes = _run(lambda: _with_lookup(lambda look: look.sizes()))
+    sizes = run(lambda: with_lookup(lambda look: look.sizes()))
     if as_json:
-        _print_json([{"segment": f"lifecycle/{s}", "size": n} for s, n in sizes.items()])
+        print_json([{"segment": f"lifecycle/{s}", "size": n} for s, n in sizes.items()])
     else:
         out.print(sizes_table(sizes))
 
@@ -233,7 +196,7 @@ def population_show(as_json: AsJson = False) -> None:
     """The population in force: clusters, churn risk, value, and how good they have been."""
     from streams.show_population import population_as_json, population_tables
 
-    found = _run(lambda: _with_lookup(lambda look: look.populations()))
+    found = run(lambda: with_lookup(lambda look: look.populations()))
     newest = max(
         (each for each in found if each is not None), default=None, key=lambda p: p.version
     )
@@ -241,9 +204,9 @@ def population_show(as_json: AsJson = False) -> None:
         message = "no population has been learned yet: the first comes at the end of an epoch"
         fail(message, Exit.NOT_FOUND)
     elif as_json:
-        _print_json(population_as_json(newest))
+        print_json(population_as_json(newest))
     else:
-        out.print(population_tables(newest, _policy()))
+        out.print(population_tables(newest, policy_given()))
 
 
 @replay_app.command("file")
@@ -269,11 +232,11 @@ def replay_file(
         pace = parse_speed(speed)
     except BadSpeed as error:
         fail(f"--speed: {error}", Exit.USAGE)
-    settings, policy = _settings(), _policy()
+    settings, policy = settings_given(), policy_given()
     with errors():
         published = replay_to_topic(path, pace, settings, policy, err)
     if as_json:
-        _print_json(published._asdict())
+        print_json(published._asdict())
     else:
         out.print(f"{published.records:,} events and {published.ticks:,} ticks written")
 
@@ -283,13 +246,13 @@ def config_show(as_json: AsJson = False) -> None:
     """The policy and settings in force, secrets hidden."""
     import tomli_w
 
-    settings, policy = _settings(), _policy()
+    settings, policy = settings_given(), policy_given()
     values = {
         "connection": settings.model_dump(mode="json"),
         **policy.model_dump(mode="json", exclude_none=True),
     }
     if as_json:
-        _print_json({**values, "version": policy.version})
+        print_json({**values, "version": policy.version})
     else:
         out.print(tomli_w.dumps(values), highlight=False, markup=False)
 
@@ -297,8 +260,8 @@ def config_show(as_json: AsJson = False) -> None:
 @config_app.command("check")
 def config_check() -> None:
     """Say whether the policy and the settings can be used."""
-    _settings()
-    policy = _policy()
+    settings_given()
+    policy = policy_given()
     out.print(f"ok: preset {policy.preset}, policy version {policy.version}")
 
 
@@ -313,64 +276,6 @@ def _reach_the_log(settings: Settings) -> None:
     from streams.topics import LOG
 
     LogInspector(settings.bootstrap_servers).facts(LOG)
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings(Given.config, dict(os.environ), **Given.settings)
-    except (SettingsError, PolicyError) as error:
-        fail(str(error), Exit.USAGE)
-
-
-def _policy() -> Policy:
-    try:
-        return load_policy(Given.config)
-    except (SettingsError, PolicyError) as error:
-        fail(str(error), Exit.USAGE)
-
-
-def _find(raw_id: str) -> Found:
-    from models.events import NotAnId, normalised_id
-    from streams.wall import wall_ms
-
-    try:
-        customer_id = normalised_id(raw_id)
-    except NotAnId as error:
-        fail(str(error), Exit.USAGE)
-    found = _run(lambda: _with_lookup(lambda look: look.customer(customer_id, wall_ms())))
-    if found is None:
-        fail("nobody is known by that id", Exit.NOT_FOUND)
-    return found
-
-
-async def _with_lookup(ask: Callable[[Lookup], Awaitable[T]]) -> T:
-    async with _lookup() as look:
-        return await ask(look)
-
-
-@asynccontextmanager
-async def _lookup() -> AsyncIterator[Lookup]:
-    from streams.lookup import Lookup
-    from streams.redis_store import RedisStore, connect
-
-    settings = _settings()
-    client = connect(settings.redis_url.get_secret_value())
-    try:
-        yield Lookup(RedisStore(client, settings.namespace), _policy())
-    finally:
-        await client.aclose()
-
-
-def _run(work: Callable[[], Awaitable[T]]) -> T:
-    async def awaited() -> T:
-        return await work()
-
-    with errors():
-        return asyncio.run(awaited())
-
-
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 if __name__ == "__main__":

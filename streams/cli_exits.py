@@ -37,6 +37,8 @@ def errors() -> Iterator[None]:
     except TopicMissing as error:
         fail(str(error), Exit.NOT_FOUND)
     except Exception as error:
+        if isinstance(error, _of(("streams.persons", "NotYet"))):
+            fail(str(error), Exit.DEPENDENCY_DOWN)
         if isinstance(error, (Refused, *_expected())):
             fail(str(error), Exit.FAILURE)
         raise
@@ -49,12 +51,17 @@ def _expected() -> tuple[type[Exception], ...]:
         ("streams.local", "LocalServerError"),
         ("streams.sources", "SourceError"),
         ("streams.lookup", "NothingYet"),
+        ("streams.persons", "OnePerson"),
         ("models.codec", "CorruptState"),
         ("models.codec", "NewerSchema"),
         ("models.population", "CorruptPopulation"),
         ("models.experience_codec", "CorruptExperience"),
         ("models.barrier", "CorruptBarrier"),
     )
+    return _of(*names)
+
+
+def _of(*names: tuple[str, str]) -> tuple[type[Exception], ...]:
     return tuple(getattr(sys.modules[m], name) for m, name in names if m in sys.modules)
 
 

@@ -13,6 +13,7 @@ from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, Topi
 from streams.partitioner import partition_of
 from streams.redis_store import RedisStore, connect
 from streams.refusal import why_refused
+from streams.serving import serving
 from streams.settings import Settings
 from streams.store import Meta, StoreUnavailable
 from streams.topics import LOG, TOPICS, Topic
@@ -146,11 +147,11 @@ async def _examine_redis(
             Check.bad("redis", f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
         ]
     else:
-        checks = [*_redis_settings(memory), _clock(seconds + micros / 1e6)]
+        checks = [*_redis_settings(memory), _clock(seconds + micros / 1e6), _hash_key(settings)]
         if facts is not None:
-            checks += await _examine_partitions(
-                RedisStore(client, settings.namespace), facts, extents
-            )
+            name = settings.store or await serving(client, settings.namespace)
+            key_id = settings.pseudonyms.key_id
+            checks += await _examine_partitions(RedisStore(client, name), facts, extents, key_id)
         return checks
     finally:
         await client.aclose()
@@ -179,6 +180,12 @@ def _redis_settings(config: Mapping[Any, Any]) -> list[Check]:
     ]
 
 
+def _hash_key(settings: Settings) -> Check:
+    key_id = settings.pseudonyms.key_id
+    without = "none: who holds the hashes of erasures.v1 and of the sample can find ids by trying"
+    return Check.good("hash key", key_id or f"{without}; see SEGMENTER_HASH_KEY, docs/erasure.md")
+
+
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -194,7 +201,7 @@ def _clock(redis_s: float) -> Check:
 
 
 async def _examine_partitions(
-    store: RedisStore, facts: TopicFacts, extents: dict[int, Extent]
+    store: RedisStore, facts: TopicFacts, extents: dict[int, Extent], key_id: str
 ) -> list[Check]:
     checks: list[Check] = []
     lag = outbox = live = 0
@@ -202,7 +209,7 @@ async def _examine_partitions(
         for partition, extent in extents.items():
             loaded = await store.load(partition, ())
             meta: Meta = loaded.meta
-            refusal = why_refused(meta, facts, extent, partition)
+            refusal = why_refused(meta, facts, extent, partition, key_id=key_id)
             if refusal is not None:
                 checks.append(
                     Check.bad(f"partition {partition}", refusal, "the workers refuse, too")

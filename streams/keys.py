@@ -2,14 +2,15 @@
 
 | key | type | what | writer | readers | size |
 | --- | --- | --- | --- | --- | --- |
-| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, … | apply | all | 9 fields |
-| `seg:{NS:P}:c` | hash | customer id → encoded CustomerState | apply | load, due, lookups | a customer |
+| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, … | apply | all | 10 fields |
+| `seg:{NS:P}:c` | hash | customer id → encoded CustomerState or Alias | apply | load, due, lookups | a customer |
 | `seg:{NS:P}:due` | zset | customer id → next deadline, ms | apply | due | a customer at most |
 | `seg:{NS:P}:cell:STATE` | set | customer ids in one lifecycle state | apply | lookups | a customer |
 | `seg:{NS:P}:history` | hash | id, 0x1f, slot → packed effect | apply | lookups | ≤ 32 a customer |
 | `seg:{NS:P}:outbox` | stream | messages on their way to Kafka | apply | relay | bounded |
 | `seg:{NS:P}:sketch` | hash | slot → the partition's sketch | apply | load | thousands of fields |
 | `seg:{NS:P}:population` | string | the population in force, JSON | apply | load, lookups | 1 kB |
+| `seg:{NS:P}:erased` | hash | pseudonym → mark of someone who was erased | apply | load | 200 B each |
 | `seg:{NS:P}:live` | string | source delay, ms; expires | owner | lookups | 1 |
 | `seg:NS:newest` | hash | newest event in any partition | owners | owners | 2 fields |
 | `seg:NS:partitions` | string | how many partitions there are | owners | lookups | 1 |
@@ -34,6 +35,7 @@ META_FIELDS = (
     "policy",
     "population",
     "closed_day",
+    "key_id",
 )
 
 
@@ -51,6 +53,7 @@ class Keys:
         self.live = f"{tag}:live"
         self.sketch = f"{tag}:sketch"
         self.population = f"{tag}:population"
+        self.erased = f"{tag}:erased"
         self._cell = f"{tag}:cell:"
 
     def cell(self, name: str) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from models.calendar import day_of
-from models.codec import decode_state
-from models.customer import CustomerState
+from models.codec import decode_held
+from models.customer import Alias, CustomerState
 from models.lifecycle import State
 from models.membership import rfm_of
 from models.policy import Policy
@@ -22,6 +22,8 @@ from streams.messages import rfc3339, unpack_history
 from streams.partitioner import partition_of
 from streams.store import Meta, Store
 
+MAX_NAMES_FOLLOWED = 16  # names of names; more would be a ring that is just being opened
+
 
 class NothingYet(RuntimeError):
     """No worker has begun on this namespace."""
@@ -31,7 +33,8 @@ class Found(NamedTuple):
     """One customer as of a moment.
 
     Attributes:
-        customer_id: in normal form.
+        customer_id: in normal form; where another name was asked for, the one that stays.
+        asked_for: the name asked for.
         state: advanced to `as_of_ms`.
         as_of_ms: event time.
         live: whether that is now, less the source delay.
@@ -41,6 +44,7 @@ class Found(NamedTuple):
     """
 
     customer_id: str
+    asked_for: str
     state: CustomerState
     as_of_ms: int
     live: bool
@@ -70,19 +74,35 @@ class Lookup:
         Raises:
             NothingYet, StoreUnavailable.
         """
-        partition = partition_of(customer_id, await self._partitions())
-        loaded = await self._store.load(partition, [customer_id])
-        packed = loaded.states.get(customer_id)
-        if packed is None:
+        asked_for = customer_id
+        partitions = await self._partitions()
+        for _ in range(MAX_NAMES_FOLLOWED):
+            partition = partition_of(customer_id, partitions)
+            loaded = await self._store.load(partition, [customer_id])
+            packed = loaded.states.get(customer_id)
+            if packed is None:
+                return None
+            held = decode_held(packed)
+            if not isinstance(held, Alias):
+                break
+            customer_id = held.into
+        else:
             return None
         live = await self._store.live(partition)
         as_of_ms = loaded.meta.clock_ms
         if live is not None:
             as_of_ms = max(as_of_ms, now_ms - live.source_delay_ms)
         population = await self._population(partition, loaded.meta.population)
-        state, _ = advance(customer_id, decode_state(packed), as_of_ms, self._policy, population)
+        state, _ = advance(customer_id, held, as_of_ms, self._policy, population)
         return Found(
-            customer_id, state, as_of_ms, live is not None, partition, loaded.meta, population
+            customer_id,
+            asked_for,
+            state,
+            as_of_ms,
+            live is not None,
+            partition,
+            loaded.meta,
+            population,
         )
 
     async def _population(self, partition: int, version: int) -> Population | None:
@@ -130,6 +150,8 @@ def as_json(found: Found, policy: Policy) -> dict[str, Any]:
         silence = max(0, day_of(found.as_of_ms, policy.timezone) - ledger.recent_days[-1])
     return {
         "customer_id": found.customer_id,
+        **({"asked_for": found.asked_for} if found.asked_for != found.customer_id else {}),
+        "names": sorted(found.state.names),
         "lifecycle": ledger.standing.lifecycle.value,
         "flags": list(ledger.standing.flags),
         "lifecycle_since": rfc3339(found.state.lifecycle_since_ms),

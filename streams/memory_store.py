@@ -23,6 +23,7 @@ class _Partition:
         self.live: tuple[Live, int] | None = None
         self.sketch: dict[str, bytes] = {}
         self.population: bytes | None = None
+        self.erased: dict[str, bytes] = {}
         self.walking: list[str] = []
 
     def loaded(self, customer_ids: Sequence[str]) -> Loaded:
@@ -44,7 +45,9 @@ class _Partition:
             self.due[customer_id] = write.due_ms
         if write.cell_after is not None:
             self.cells[write.cell_after].add(customer_id)
-        if write.history:
+        if write.history is None:
+            self.history.pop(customer_id, None)
+        elif write.history:
             self.history[customer_id].update(write.history)
 
 
@@ -69,7 +72,7 @@ class MemoryStore:
         loaded = held.loaded(customer_ids)
         if known is None or known == held.meta.nonce:
             return loaded
-        return loaded._replace(whole=Whole(dict(held.sketch), held.population))
+        return loaded._replace(whole=Whole(dict(held.sketch), held.population, dict(held.erased)))
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         """See `Store.due`."""
@@ -103,6 +106,7 @@ class MemoryStore:
                 held.sketch[slot] = packed
         if change.population is not None:
             held.population = change.population
+        held.erased.update(change.erased)
         held.meta = change.meta
         return True
 
@@ -113,6 +117,10 @@ class MemoryStore:
     async def population(self, partition: int) -> bytes | None:
         """See `Store.population`."""
         return self._partitions[partition].population
+
+    async def erased(self, partition: int, pseudonym: str) -> bytes | None:
+        """See `Store.erased`."""
+        return self._partitions[partition].erased.get(pseudonym)
 
     async def history(self, partition: int, customer_id: str) -> list[bytes]:
         """See `Store.history`."""

@@ -16,11 +16,21 @@ from pydantic_core import to_json
 
 from models.barrier import Barrier, encode_barrier
 from models.effects import PublishChange
-from models.events import Kind, LogRecord, Read, Rejected, encode_population_learned
+from models.erasure import Mark
+from models.events import (
+    ADDRESSEE,
+    EVENT_ID,
+    Kind,
+    LogRecord,
+    Read,
+    Rejected,
+    encode_population_learned,
+)
+from models.identity import SentOn
 from models.ledger import Standing
 from models.population import Population, digest_of, encode_population
 from streams.store import OutboxRow
-from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS
+from streams.topics import CHANGES, DEAD_LETTERS, ERASURES, INPUTS, LOG, POPULATIONS
 
 DEAD_LETTER_BYTES = 65_536  # of a larger value this much is kept, and a hash of the whole
 
@@ -65,7 +75,7 @@ def origin(row: OutboxRow) -> Origin | None:
     """Where a row comes from; None if that does not matter, or its headers are not ours."""
     if row.topic == LOG:  # a record that is only sent on: its headers are its producer's own
         return None
-    if row.topic == POPULATIONS:  # known by its digest: sent again, it takes its own place
+    if row.topic in {POPULATIONS, ERASURES}:  # compacted: sent again, it takes its own place
         return None
     headers = dict(row.headers)
     try:
@@ -107,6 +117,8 @@ def change_row(effect: PublishChange, source: Source) -> OutboxRow:
     }
     if effect.scheme:
         body["scheme"] = effect.scheme
+    if effect.into:
+        body["into"] = effect.into
     headers = {
         "ce_specversion": "1.0",
         "ce_id": effect.effect_id,
@@ -140,8 +152,36 @@ def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> Ou
 
 def reroute_row(record: LogRecord, read: Read) -> OutboxRow:
     """A record that another client's partitioner put astray, back into the log."""
-    headers = {**_own_headers(record), "event-id": read.event_id.encode()}
+    headers = {**_own_headers(record), EVENT_ID: read.event_id.encode()}
     return OutboxRow(LOG, read.event.customer_id.encode(), record.value, list(headers.items()))
+
+
+def sent_on_row(record: LogRecord, sent: SentOn) -> OutboxRow:
+    """A record for another id of a person: what was read, or what follows from it."""
+    own, value = _own_headers(record), record.value
+    if sent.kind is not None:
+        own, value = {"kind": sent.kind.value.encode()}, sent.value
+    customer_id = sent.customer_id.encode()
+    headers = {**own, EVENT_ID: sent.event_id.encode(), ADDRESSEE: customer_id}
+    return OutboxRow(LOG, customer_id, value, list(headers.items()))
+
+
+def erasure_row(
+    pseudonym: str, mark: Mark, key_id: str, partitions: int, source: Source
+) -> OutboxRow:
+    """That someone was erased, for whoever folds the log anew; says nothing of who it was.
+
+    Args:
+        pseudonym: of the id.
+        mark: what is to be known.
+        key_id: of the key that the pseudonym was made with.
+        partitions: of the log.
+        source: of the erasure.
+    """
+    body = {**mark._asdict(), "removed": mark.removed._asdict()}
+    body |= {"key_id": key_id, "partition": source.partition, "partitions": partitions}
+    headers = {"content-type": "application/json", **_place(source)}
+    return OutboxRow(ERASURES, pseudonym.encode(), to_json(body), _encoded(headers))
 
 
 def barrier_row(barrier: Barrier, source: Source) -> OutboxRow:

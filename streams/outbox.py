@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from kafka import KafkaProducer
@@ -26,6 +26,8 @@ IDLE_PAUSE_S = 0.05
 TROUBLE_PAUSE_S = 1.0
 SEND_TIMEOUT_S = 30.0
 logger = logging.getLogger(__name__)
+
+Outbox = tuple[Store, int]  # a place in a store: a partition of the log, or the learner
 
 
 class Sender(Protocol):
@@ -124,18 +126,29 @@ async def relay_once(store: Store, place: int, sender: Sender) -> Moved:
 async def relay(
     store: Store, places: Sequence[int], sender: Sender, stop: asyncio.Event
 ) -> Counter[str]:
-    """Relay these outboxes until `stop` is set; answers what was sent where.
+    """Relay these outboxes of one store; see `relay_all`."""
+    outboxes = [(store, place) for place in places]
+
+    async def always_these() -> Sequence[Outbox]:
+        return outboxes
+
+    return await relay_all(always_these, sender, stop)
+
+
+async def relay_all(
+    outboxes: Callable[[], Awaitable[Sequence[Outbox]]], sender: Sender, stop: asyncio.Event
+) -> Counter[str]:
+    """Relay outboxes until `stop` is set; answers what was sent where.
 
     Args:
-        store: where they are.
-        places: partitions of the log, or whatever else has an outbox in the store.
+        outboxes: async: which ones, asked before each round, in the order of their turns.
         sender: to Kafka.
         stop: looked at after each round.
     """
     total: Counter[str] = Counter()
     while not stop.is_set():
         try:
-            moved = [await relay_once(store, place, sender) for place in places]
+            moved = [await relay_once(*each, sender) for each in await outboxes()]
             total += sum((each.sent for each in moved), Counter())
             pause_s = _pause_s(moved)
         except StoreUnavailable as error:

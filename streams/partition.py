@@ -16,9 +16,10 @@ brings them again whenever that nonce is not the store's any more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from models.erasure import Mark, Marks, decode_mark
 from models.events import Erasure, LogRecord, PopulationLearned, Read, Tick, read_record
 from models.policy import Policy
 from models.population import OlderPopulation, Population, decode_population, is_stale
@@ -33,6 +34,11 @@ NO_NONCE = b"-"  # no write has it
 
 GapProbe = Callable[[int, int, int], Awaitable[bool]]
 Bodies = Callable[[str], Awaitable[Population]]
+
+
+async def nobody() -> Mapping[str, Mark]:
+    """Who was erased before a log began."""
+    return {}
 
 
 class OutboxFull(RuntimeError):
@@ -70,6 +76,8 @@ class PartitionFold:
         records_exist: async (partition, from, to) → whether the log has records in [from, to).
         bodies: async (digest) → the population of that digest.
         new_nonce: a value never used before, for each write.
+        born_with: async: the marks of all who were erased before, by pseudonym; asked when
+            nothing was ever written to the partition.
 
     Attributes:
         tally: what was folded, by kind.
@@ -85,6 +93,7 @@ class PartitionFold:
         records_exist: GapProbe,
         bodies: Bodies,
         new_nonce: Callable[[], bytes],
+        born_with: Callable[[], Awaitable[Mapping[str, Mark]]] = nobody,
     ) -> None:
         self._log = log
         self._policy = policy
@@ -93,7 +102,9 @@ class PartitionFold:
         self._bodies = bodies
         self._new_nonce = new_nonce
         self._nonce = NO_NONCE
+        self._born_with = born_with
         self._sketch = Sketch()
+        self._marks = Marks(log.pseudonyms)
         self._population: Population | None = None
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
@@ -137,8 +148,9 @@ class PartitionFold:
                 adopted = await self._newer_population(todo[0], meta)
                 if not await self._walk(meta, todo[0], adopted):
                     continue
+                walked = self._nonce
                 loaded = await self._load(())
-                if loaded.meta.offset != meta.offset:
+                if loaded.meta.nonce != walked:  # perhaps an older copy, at the same offset
                     continue
             folding = self._folding(loaded)
             if adopted is not None:
@@ -152,14 +164,19 @@ class PartitionFold:
         loaded = await self._store.load(self._log.partition, customer_ids, self._nonce)
         if loaded.whole is not None:
             packed = loaded.whole.population
-            self._sketch = from_slots(loaded.whole.sketch)
+            pseudonyms = self._log.pseudonyms
+            self._sketch = from_slots(loaded.whole.sketch, pseudonyms)
+            marks = {name: decode_mark(each) for name, each in loaded.whole.erased.items()}
+            self._marks = Marks(pseudonyms, marks or None)
+            if not loaded.meta.nonce:
+                self._marks = Marks.new(pseudonyms, await self._born_with())
             self._population = None if packed is None else decode_population(packed)
             self._nonce = loaded.meta.nonce
         return loaded
 
     def _folding(self, loaded: Loaded) -> Folding:
         self._nonce = NO_NONCE  # the sketch runs ahead of the store until that has answered
-        return Folding(self._log, self._policy, loaded, self._sketch, self._population)
+        return Folding(self._log, self._policy, loaded, self._sketch, self._population, self._marks)
 
     async def _newer_population(self, understood: Understood, meta: Meta) -> Population | None:
         """The population that a control record brings.

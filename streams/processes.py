@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping, Sequence
+from logging.config import dictConfig
+from typing import TypeVar
+
+from pydantic import SecretStr
+from redis.asyncio import Redis
 
 from models.policy import Policy
 from streams.app import STOP_WITHIN_S, Worker
 from streams.log import LogInspector
+from streams.logs import logging_config
 from streams.mute import TAILS, MutingSender, read_marks
-from streams.outbox import KafkaSender, relay
+from streams.outbox import KafkaSender, Outbox, relay_all
+from streams.patience import attempts
 from streams.redis_store import RedisStore, connect
+from streams.serving import serving, stores
 from streams.settings import Settings
-from streams.store import LEARNER
+from streams.store import LEARNER, StoreUnavailable
 from streams.topics import LOG
 
 # States are trees without cycles: looking for garbage among them every 700 objects costs a tenth of
 # a worker's time. Cycles are made by the libraries, a few a second.
 COLLECT_EVERY = 50_000
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
-    """Run a worker until SIGTERM; does not return normally."""
-    worker = Worker(settings, policy)
+    """Run a worker until SIGTERM, or until another store serves; does not return normally."""
+    dictConfig(logging_config(log_level))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until Faust has its own
+    worker = Worker(settings, policy, serving=_ask(_serving_at_last(settings)))
     gc.freeze()  # what was imported stays
     gc.set_threshold(COLLECT_EVERY, 10, 10)
     worker.run(log_level)
@@ -51,12 +64,63 @@ async def _relay(settings: Settings) -> None:
     client = connect(settings.redis_url.get_secret_value())
     sender = KafkaSender(servers)
     muting = MutingSender(sender, marks)
-    places = [*range(facts.partitions), LEARNER]
+    outboxes = _Outboxes(client, settings, facts.partitions)
     try:
-        await relay(RedisStore(client, settings.namespace), places, muting, stop)
+        await relay_all(outboxes.now, muting, stop)
     finally:
         sender.close()
         await client.aclose()
+
+
+class _Outboxes:
+    """Those of the store that serves, behind those of the one before it, if that is still there.
+
+    Args:
+        client: of the Redis that the stores are in.
+        settings: say which installation, and perhaps which store.
+        partitions: of the log.
+    """
+
+    def __init__(self, client: Redis, settings: Settings, partitions: int) -> None:
+        self._client, self._settings, self._partitions = client, settings, partitions
+        self._known: dict[str, RedisStore] = {}
+
+    async def now(self) -> list[Outbox]:
+        names = [self._settings.store]
+        if not self._settings.store:
+            found = await stores(self._client, self._settings.namespace)
+            names = [each for each in (found.before, found.serving) if each]
+        return [outbox for name in names for outbox in await self._of(name)]
+
+    async def _of(self, name: str) -> list[Outbox]:
+        store = self._known.setdefault(name, RedisStore(self._client, name))
+        partitions = max(self._partitions, await store.partitions())
+        return [(store, place) for place in (*range(partitions), LEARNER)]
+
+
+async def _serving_at_last(settings: Settings) -> str:
+    """The store that serves; waits for Redis."""
+    async for _ in attempts():
+        try:
+            return await _serving_now(settings)
+        except StoreUnavailable as error:
+            logger.warning("waiting: %s", error)
+    raise AssertionError("attempts never end")
+
+
+async def _serving_now(settings: Settings) -> str:
+    async with connect(settings.redis_url.get_secret_value()) as client:
+        return settings.store or await serving(client, settings.namespace)
+
+
+def _ask(question: Awaitable[T]) -> T:
+    """Await something in a loop of its own; Faust makes itself another."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(question)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 class Children:
@@ -67,7 +131,7 @@ class Children:
         options: command-line options before the command, such as `--config`.
     """
 
-    def __init__(self, environment: Mapping[str, str], options: list[str]) -> None:
+    def __init__(self, environment: Mapping[str, str], options: Sequence[str]) -> None:
         self._environment = dict(environment)
         self._options = options
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -75,19 +139,30 @@ class Children:
     def start(self, *commands: str) -> None:
         """Start `run COMMAND` for each."""
         for command in commands:
-            self._children[command] = subprocess.Popen(  # noqa: S603 - our own command line
-                [sys.executable, "-m", "streams.cli", *self._options, "run", command],
-                env=self._environment,
-                stdout=subprocess.DEVNULL,  # data is the parent's; logs go to stderr
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops them
-            )
+            alike = sum(name.split(maxsplit=1)[0] == command for name in self._children)
+            self._start(f"{command} {alike + 1}" if alike else command)
+
+    def _start(self, name: str) -> None:
+        command = name.split(maxsplit=1)[0]
+        self._children[name] = subprocess.Popen(  # noqa: S603 - our own command line
+            [sys.executable, "-m", "streams.cli", *self._options, "run", command],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,  # data is the parent's; logs go to stderr
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops them
+        )
 
     def ended(self) -> str | None:
         """The first child that has ended, with its exit code; None while all run."""
-        for command, child in self._children.items():
+        for name, child in self._children.items():
             if child.poll() is not None:
-                return f"{command} ended with exit code {child.returncode}"
+                return f"{name} ended with exit code {child.returncode}"
         return None
+
+    def replace_ended(self) -> None:
+        """Start those that have ended anew."""
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._start(name)
 
     def stop(self) -> dict[str, int]:
         """Ask all to stop, wait, and at last make them; answers the exit codes."""
@@ -95,33 +170,49 @@ class Children:
             if child.poll() is None:
                 child.terminate()
         codes = {}
-        for command, child in self._children.items():
+        for name, child in self._children.items():
             try:
-                codes[command] = child.wait(STOP_WITHIN_S)
+                codes[name] = child.wait(STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 child.kill()
-                codes[command] = child.wait()
+                codes[name] = child.wait()
         return codes
 
 
 def run_all(settings: Settings, options: list[str]) -> str:
-    """Run worker and relay until a signal; answers what ended them."""
+    """Run worker and relay until a signal; answers what ended them.
+
+    A worker whose installation has moved to another store ends; it is started again, there.
+    """
     children = Children({**os.environ, **as_environment(settings)}, options)
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, lambda _number, _frame: stop.set())
     children.start("worker", "relay")
-    ended = None
+    ended, served = None, _served(settings)
     while ended is None and not stop.wait(0.5):
         ended = children.ended()
+        if ended is not None and served != (served := _served(settings)):
+            children.replace_ended()
+            ended = None
     codes = children.stop()
     if ended is None and any(codes.values()):
         return f"exit codes {codes}"
     return ended or ""
 
 
+def _served(settings: Settings) -> str | None:
+    """The store that serves; None if Redis can't say."""
+    try:
+        return _ask(_serving_now(settings))
+    except StoreUnavailable:
+        return None
+
+
 def as_environment(settings: Settings) -> dict[str, str]:
     """Settings as the environment of a child."""
-    values = settings.model_dump()
-    values["redis_url"] = settings.redis_url.get_secret_value()
-    return {f"SEGMENTER_{name.upper()}": str(value) for name, value in values.items()}
+    values = {
+        name: each.get_secret_value() if isinstance(each, SecretStr) else str(each)
+        for name, each in settings.model_dump().items()
+    }
+    return {f"SEGMENTER_{name.upper()}": value for name, value in values.items()}

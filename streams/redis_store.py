@@ -105,7 +105,14 @@ class RedisStore:
         """See `Store.load`."""
         keys = self.keys(partition)
         meta, rows, states, *whole = await self._load(
-            keys=[keys.meta, keys.customers, keys.outbox, keys.sketch, keys.population],
+            keys=[
+                keys.meta,
+                keys.customers,
+                keys.outbox,
+                keys.sketch,
+                keys.population,
+                keys.erased,
+            ],
             args=[
                 "" if known is None else "whole",
                 known or b"",
@@ -154,6 +161,12 @@ class RedisStore:
     async def population(self, partition: int) -> bytes | None:
         """See `Store.population`."""
         packed: Any = await self._client.get(self.keys(partition).population)
+        return cast("bytes | None", packed)
+
+    @_or_unavailable
+    async def erased(self, partition: int, pseudonym: str) -> bytes | None:
+        """See `Store.erased`."""
+        packed: Any = await self._client.hget(self.keys(partition).erased, pseudonym)
         return cast("bytes | None", packed)
 
     @_or_unavailable
@@ -243,6 +256,7 @@ class _Commands:
         self._sketch(change.sketch)
         if change.population is not None:
             self._add("SET", self._names.population, [change.population])
+        self._chunked("HSET", self._names.erased, _pairs(change.erased.items()))
         for row in change.outbox:
             self._add("XADD", self._names.outbox, ["*", "m", _packed(row)])
         fields = zip(META_FIELDS, change.meta, strict=True)
@@ -275,11 +289,14 @@ class _Commands:
         for command, cell, ids in _moves(customers):
             self._chunked(command, names.cell(cell), ids)
         history = (
-            (history_field(i, slot), packed) for i, w in kept.items() for slot, packed in w.history
+            (history_field(i, slot), packed)
+            for i, w in kept.items()
+            for slot, packed in w.history or ()
         )
         self._chunked("HSET", names.history, _pairs(history))
         self._chunked("HDEL", names.customers, gone)
-        slots = [history_field(i, slot) for i in gone for slot in range(HISTORY_SLOTS)]
+        bare = [*gone, *(i for i, w in kept.items() if w.history is None)]
+        slots = [history_field(i, slot) for i in bare for slot in range(HISTORY_SLOTS)]
         self._chunked("HDEL", names.history, slots)
 
 
@@ -321,7 +338,8 @@ def _loaded(
 
 
 def _meta(fields: Sequence[bytes | None]) -> Meta:
-    offset, nonce, clock_ms, topic_id, partitions, schema, policy, population, closed = fields
+    offset, nonce, clock_ms, topic_id, partitions, schema, *others = fields
+    policy, population, closed, key_id = others
     return Meta(
         int(offset or 0),
         nonce or b"",
@@ -332,12 +350,17 @@ def _meta(fields: Sequence[bytes | None]) -> Meta:
         (policy or b"").decode(),
         int(population or 0),
         int(closed or 0),
+        (key_id or b"").decode(),
     )
 
 
-def _whole(slots: Sequence[bytes], population: bytes | None) -> Whole:
-    names = (slot.decode() for slot in slots[::2])
-    return Whole(dict(zip(names, slots[1::2], strict=True)), population)
+def _whole(slots: Sequence[bytes], population: bytes | None, erased: Sequence[bytes]) -> Whole:
+    return Whole(_by_name(slots), population, _by_name(erased))
+
+
+def _by_name(fields: Sequence[bytes]) -> dict[str, bytes]:
+    names = (name.decode() for name in fields[::2])
+    return dict(zip(names, fields[1::2], strict=True))
 
 
 def _script(name: str) -> str:

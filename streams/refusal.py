@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.codec import SCHEMA_VERSION
+from models.codec import OLDEST_READ, SCHEMA_VERSION
 from streams.log import Extent, TopicFacts
 from streams.store import Meta
 from streams.topics import LOG
@@ -13,19 +13,30 @@ class Refused(RuntimeError):
 
 
 def why_refused(
-    meta: Meta, facts: TopicFacts, extent: Extent, partition: int, topic: str = LOG
+    meta: Meta,
+    facts: TopicFacts,
+    extent: Extent,
+    partition: int,
+    topic: str = LOG,
+    key_id: str = "",
 ) -> str | None:
     """What speaks against folding this log onto these states; None: nothing."""
-    remedy = "point namespace at an empty one to fold the log anew"
+    remedy = "to fold the log anew beside them, run: segmenter rebuild"
     if meta.schema > SCHEMA_VERSION:
         return (
             f"partition {partition}: the states have schema {meta.schema}, this version knows "
             f"{SCHEMA_VERSION}; run a version at least as new as the one that wrote them"
         )
-    if 0 < meta.schema < SCHEMA_VERSION:
+    if 0 < meta.schema < OLDEST_READ:
         return (
-            f"partition {partition}: the states have schema {meta.schema}, this version writes "
-            f"{SCHEMA_VERSION}, which holds more than can be told from them; {remedy}"
+            f"partition {partition}: the states have schema {meta.schema}, this version reads "
+            f"{OLDEST_READ} to {SCHEMA_VERSION}, which hold more than can be told from them; {remedy}"
+        )
+    if meta.nonce and topic == LOG and meta.key_id != key_id:
+        return (
+            f"partition {partition}: the states were written with hash key "
+            f"{meta.key_id or '(none)'}, this worker has {key_id or '(none)'}: it could not tell "
+            f"whom they are of; set SEGMENTER_HASH_KEY to that key, or {remedy}"
         )
     if meta.topic_id and facts.topic_id and meta.topic_id != facts.topic_id:
         return (

@@ -16,11 +16,13 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.erasure import MAX_KEY_BYTES, Pseudonyms
 from models.policy import Policy, PolicyError, policy_from_preset, policy_from_toml
 
 CONFIG_FILE = "segmenter.toml"
 ENV_FILE = ".env"
 _PREFIX = "SEGMENTER_"
+_SECRETS = {"redis_url", "hash_key"}
 _SERVER = r"(\[[0-9a-fA-F:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
 _SERVERS = re.compile(f"{_SERVER}(,{_SERVER})*")
 
@@ -44,18 +46,40 @@ class Settings(BaseSettings):
     namespace: str = Field(
         default="main",
         pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
-        description="separates installations on one Redis; part of the consumer group, too",
+        description="separates installations on one Redis; names their first store, too",
     )
     group: str = Field(
-        default="segmenter", description="the workers' consumer group is GROUP-NAMESPACE"
+        default="segmenter", description="the workers' consumer group is GROUP-STORE"
+    )
+    store: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$",
+        description="whose states are meant, come what may; empty: the serving one's",
     )
     partitions: int = Field(
         default=4, ge=1, le=4096, description="for topics that do not exist yet"
     )
     replication: int = Field(default=1, ge=1, le=16, description="likewise")
+    hash_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="secret that ids are hashed with where they must not stand: the learner's "
+        "sample, erasures; the same for all workers, for ever",
+    )
     session_timeout_s: float = Field(
         default=10.0, ge=2, le=300, description="a worker silent for this long loses its partitions"
     )
+
+    @property
+    def pseudonyms(self) -> Pseudonyms:
+        """Names for customers where their id must not stand."""
+        return Pseudonyms(self.hash_key.get_secret_value().encode())
+
+    @field_validator("hash_key")
+    @classmethod
+    def _short_enough(cls, key: SecretStr) -> SecretStr:
+        if len(key.get_secret_value().encode()) > MAX_KEY_BYTES:
+            raise ValueError(f"must be at most {MAX_KEY_BYTES} bytes")
+        return key
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -116,7 +140,7 @@ def load_settings(config: Path | None, environment: dict[str, str], **given: Any
 def _refused(error: ValidationError, place: Callable[[str], str]) -> SettingsError:
     first = error.errors()[0]
     key = str(first["loc"][0])
-    found = "" if key == "redis_url" else f" (found {first['input']!r})"  # it holds a password
+    found = "" if key in _SECRETS else f" (found {first['input']!r})"  # it holds a secret
     message = first["msg"].removeprefix("Value error, ")
     return SettingsError(f"{place(key)}: {message}{found}")
 

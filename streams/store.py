@@ -41,6 +41,7 @@ class Meta(NamedTuple):
         policy: version of the policy that was last in force.
         population: version of the population in force; 0 before the first.
         closed_day: the end of the last epoch that was closed, ordinal; 0 before the first record.
+        key_id: of the key that hashes ids here; "" of none.
     """
 
     offset: int = 0
@@ -52,6 +53,7 @@ class Meta(NamedTuple):
     policy: str = ""
     population: int = 0
     closed_day: int = 0
+    key_id: str = ""
 
 
 class Whole(NamedTuple):
@@ -60,10 +62,12 @@ class Whole(NamedTuple):
     Attributes:
         sketch: encoded, slot by slot.
         population: the one in force, encoded; None before the first.
+        erased: the marks of those who were erased, encoded, by pseudonym.
     """
 
     sketch: Mapping[str, bytes]
     population: bytes | None
+    erased: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Loaded(NamedTuple):
@@ -111,14 +115,14 @@ class CustomerWrite(NamedTuple):
         due_ms: next deadline, event time; None: no deadline.
         cell_before: the cell the customer was a member of; None: of none.
         cell_after: the cell they are a member of now.
-        history: (slot, packed effect), slots below `HISTORY_SLOTS`.
+        history: (slot, packed effect), slots below `HISTORY_SLOTS`; None forgets what was kept.
     """
 
     state: bytes | None
     due_ms: int | None
     cell_before: str | None
     cell_after: str | None
-    history: Sequence[tuple[int, bytes]] = ()
+    history: Sequence[tuple[int, bytes]] | None = ()
 
 
 class Change(NamedTuple):
@@ -130,6 +134,7 @@ class Change(NamedTuple):
         outbox: in order, behind what waits.
         sketch: slot → encoded; None empties it. Only those that change.
         population: encoded; None leaves the one in force.
+        erased: pseudonym → encoded mark, added to those known.
     """
 
     meta: Meta
@@ -137,6 +142,7 @@ class Change(NamedTuple):
     outbox: Sequence[OutboxRow]
     sketch: Mapping[str, bytes | None] = MappingProxyType({})
     population: bytes | None = None
+    erased: Mapping[str, bytes] = MappingProxyType({})
 
 
 class Live(NamedTuple):
@@ -189,6 +195,9 @@ class Store(Protocol):
 
     async def population(self, partition: int) -> bytes | None:
         """The population in force there, encoded."""
+
+    async def erased(self, partition: int, pseudonym: str) -> bytes | None:
+        """The mark of someone who was erased, encoded."""
 
     async def history(self, partition: int, customer_id: str) -> list[bytes]:
         """The packed effects that are kept of a customer, in no particular order."""

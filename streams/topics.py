@@ -7,8 +7,9 @@
 | `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
 | `population-inputs.v1` | partition number | relay | the learner |
 | `populations.v1` | the population's digest | relay | workers |
+| `erasures.v1` | keyed hash of the id | relay | workers that fold a log from its beginning |
 
-The first three have the same number of partitions, the last two have one. The log keeps its records for ever, because the
+The first three have the same number of partitions, the others have one. The log keeps its records for ever, because the
 states are a fold of it, and takes the broker's append time, because the clock is bounded by it.
 """
 
@@ -22,6 +23,7 @@ CHANGES = "segment-changes.v1"
 DEAD_LETTERS = "dead-letters.v1"
 INPUTS = "population-inputs.v1"
 POPULATIONS = "populations.v1"
+ERASURES = "erasures.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,5 @@ TOPICS = (
     Topic(DEAD_LETTERS, {"retention.ms": str(90 * 86_400_000)}),
     Topic(INPUTS, {"retention.ms": "-1"}, partitions=1),
     Topic(POPULATIONS, {"cleanup.policy": "compact"}, partitions=1),
+    Topic(ERASURES, {"cleanup.policy": "compact"}, partitions=1),
 )

@@ -89,8 +89,15 @@ def test_a_record_without_a_value_is_a_tombstone_whatever_its_kind() -> None:
     ("kind", "value", "reason", "detail"),
     [
         (None, PURCHASE, Reason.MISSING_KIND, "no header 'kind'"),
-        ("bought", PURCHASE, Reason.UNKNOWN_KIND, "kind 'bought' is not one of erasure, profile"),
-        ("transfer", PURCHASE, Reason.UNSUPPORTED_KIND, "'transfer' are not acted on yet"),
+        (
+            "bought",
+            PURCHASE,
+            Reason.UNKNOWN_KIND,
+            "kind 'bought' is not one of erasure, merge, profile",
+        ),
+        ("engagement", PURCHASE, Reason.UNSUPPORTED_KIND, "'engagement' are not acted on yet"),
+        ("transfer", PURCHASE, Reason.INVALID, "merged_id: Field required"),
+        ("merge", {**PURCHASE, "into": "c1"}, Reason.INVALID, "into: must be another id"),
         ("purchase", b"x" * 1_000_001, Reason.TOO_LARGE, "1000001 bytes; at most 1000000"),
         ("purchase", b'{"customer_id": "\xff"}', Reason.NOT_UTF8, "byte 17 is not valid UTF-8"),
         ("purchase", b'{"customer_id": "c1"', Reason.NOT_JSON, "Invalid JSON"),

@@ -17,7 +17,7 @@ from models.macro import Groups
 from models.policy import policy_from_preset
 from models.population import Population, learned, prior_gap_days
 from models.sample import SampledCustomer
-from models.sketch import Contribution, Sketch, from_slots, grouped, merged, sample_hash
+from models.sketch import UNKEYED, Contribution, Sketch, from_slots, grouped, merged
 from tests.support.histories import thoroughly
 
 MONDAY = 738_886  # 2024-01-01
@@ -54,7 +54,7 @@ def with_sample(barrier: Barrier) -> Barrier:
         recent_days=(MONDAY - 40, *range(last_day - partition, last_day + 1)),
         behaviour=(700 * (2 + partition), 3_000 - partition, 5_000, 0, 0, 0),
     )
-    slot = f"h{sample_hash(str(partition)):016x}"
+    slot = f"h{UNKEYED.sampled(str(partition)):016x}"
     return barrier._replace(slots={**barrier.slots, slot: msgpack.packb(row)})
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from models.microclusters import Spread
 from models.sample import SampledCustomer
 from models.sketch import (
+    UNKEYED,
     BIN_STARTS,
     SAMPLE_SIZE,
     Contribution,
@@ -22,9 +23,10 @@ from models.sketch import (
     grouped,
     last_of_bin,
     merged,
-    sample_hash,
 )
 from tests.support.histories import thoroughly
+
+sampled = UNKEYED.sampled
 
 MICRO = ("k", "a", "q")  # what these slots hold depends on the order
 Renewal = tuple[str, Contribution | None]  # a customer and what they contribute from now on
@@ -251,19 +253,19 @@ def test_the_largest_sums_of_money_have_a_bin_too(value: int) -> None:
 
 
 def test_the_hash_of_a_customer_is_the_same_on_every_machine() -> None:
-    assert sample_hash("c1") == 0xA69AB46E3B909A24
-    assert sample_hash("Łódź") == 0x9C4CDFEDC5386CF9
+    assert sampled("c1") == 0xA69AB46E3B909A24
+    assert sampled("Łódź") == 0x9C4CDFEDC5386CF9
 
 
 def test_the_sample_is_of_the_customers_below_a_threshold_halved_until_they_are_few_enough() -> (
     None
 ):
     sketch = of((name, someone(number)) for number, name in enumerate(CROWD))
-    hashes = [sample_hash(name) for name in CROWD]
+    hashes = [sampled(name) for name in CROWD]
     assert sketch.counts["level"] == 2
     assert set(sketch.sample) == {each for each in hashes if each < 2**62}
     assert sum(each < 2**63 for each in hashes) > SAMPLE_SIZE
-    rows = {sample_hash(name): row_of(someone(number)) for number, name in enumerate(CROWD)}
+    rows = {sampled(name): row_of(someone(number)) for number, name in enumerate(CROWD)}
     assert all(rows[hashed] == row for hashed, row in sketch.sample.items())
 
 
@@ -300,7 +302,7 @@ def test_sketches_of_different_levels_merge_at_the_higher_one() -> None:
     assert (many.counts["level"], few.counts.get("level")) == (1, None)
     both = merged([few, many])
     assert both.counts["level"] == 1
-    assert set(both.sample) == {h for h in map(sample_hash, CROWD[:5_100]) if h < 2**63}
+    assert set(both.sample) == {h for h in map(sampled, CROWD[:5_100]) if h < 2**63}
     assert both.slots() == additive(of(crowd[:5_100]))
     assert both.take_changes() == {}
 
@@ -314,13 +316,13 @@ def test_who_is_erased_leaves_the_sample_and_the_threshold_stays_where_it_is() -
     for name, new in crowd[:50]:
         sketch.renew(name, None, new, row_of(new))
     assert sketch.counts["level"] == 1
-    assert set(sketch.sample) == {h for h in map(sample_hash, CROWD[:50]) if h < 2**63}
+    assert set(sketch.sample) == {h for h in map(sampled, CROWD[:50]) if h < 2**63}
     assert merged([sketch, from_slots({"level": b"1"})]).counts["level"] == 1
 
 
 def test_who_is_not_in_the_sample_leaves_no_trace_in_it() -> None:
     sketch = of((name, someone(number)) for number, name in enumerate(CROWD[:5_000]))
-    outsider = next(name for name in CROWD[5_000:] if sample_hash(name) >= 2**63)
+    outsider = next(name for name in CROWD[5_000:] if sampled(name) >= 2**63)
     sketch.take_changes()
     placed = sketch.renew(outsider, None, ONE, row_of(ONE))
     sketch.renew(outsider, placed, None)

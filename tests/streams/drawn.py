@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from itertools import chain, repeat
 from typing import Any, TypeVar, cast
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from models.bgnbd import BgNbd
 from models.churn import Band, RiskModels
 from models.clusters import Cluster, Clustering
+from models.codec import encode_state
 from models.lifecycle import State
 from models.population import Distribution, Population
 from models.value import ValueModel
 from streams.memory_store import MemoryStore
 from streams.store import Loaded, Store, StoreUnavailable
-from tests.streams.logbook import ASTRAY, CUSTOMERS, DAY_MS, HOUR_MS, START_MS, Logbook
+from tests.support.story import purchase, tell
+from tests.streams.logbook import ASTRAY, CUSTOMERS, DAY_MS, HOUR_MS, POLICY, START_MS, Logbook
 
 T = TypeVar("T")
 POISON = (
@@ -32,7 +35,8 @@ KINDS = (
     *("tick",) * 3,
     *("population",) * 2,
     *("late", "refund", "duplicate") * 2,
-    *("profile", "erasure", "astray", "tombstone", "poison", "future", "foreign", "hole"),
+    *("erasure", "merge", "transfer") * 2,
+    *("profile", "astray", "tombstone", "poison", "future", "foreign", "hole"),
 )
 # Pauses that reach every limit: none, hours, around overdue, dormant and churned.
 _hours = st.sampled_from((0, 0, 1, 5, 24, 7 * 24, 13 * 24, 26 * 24, 64 * 24))
@@ -75,9 +79,24 @@ def _write(log: Logbook, kind: str, who: str, now_ms: int, number: int, choice: 
             value = (True, 1.5, 2**53, "x")[choice % 4]
             log.event("profile", who, now_ms, attributes={f"a{choice}": value})
         case "erasure":
-            log.event("erasure", who, now_ms)
+            log.event("erasure", who, now_ms - choice % 2 * HOUR_MS, now_ms)
+        case "merge":
+            log.event("merge", who, now_ms, into=CUSTOMERS[choice % len(CUSTOMERS)])
+        case "transfer":
+            _transfer(log, who, now_ms, choice)
         case _:
             _write_no_event(log, kind, who, now_ms, choice)
+
+
+def _transfer(log: Logbook, who: str, now_ms: int, choice: int) -> None:
+    """What was known by another id: of somebody here, or of a stranger."""
+    strangers = ("s1", "s2")
+    merged = (*CUSTOMERS, *strangers)[choice % (len(CUSTOMERS) + 2)]
+    known = None
+    if choice % 3:
+        story = tell(purchase(f"of {merged}", now_ms - choice * DAY_MS), policy=POLICY)
+        known = b64encode(encode_state(story.customer)).decode()
+    log.event("transfer", who, now_ms, merged_id=merged, state=known)
 
 
 def _write_no_event(log: Logbook, kind: str, who: str, now_ms: int, choice: int) -> None:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from models.barrier import decode_barrier
 from models.calendar import day_of
-from models.codec import decode_state, encode_state
-from models.customer import CustomerState
+from models.codec import decode_held, decode_state, encode_held
+from models.customer import Alias, CustomerState
 from models.effects import PublishChange
+from models.erasure import Mark
 from models.events import (
     LogRecord,
     PopulationLearned,
@@ -26,18 +27,19 @@ from models.events import (
     encode_population_learned,
     read_record,
 )
+from models.identity import meet
 from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
 from models.population import Population, digest_of, encode_population, epoch_end
 from models.sample import sampled
 from models.sketch import Contribution, Sketch
-from models.step import advance, populate, step
+from models.step import advance, populate
 from streams.chunk import LogIdentity
 from streams.memory_store import MemoryStore
 from streams.partition import Batch, PartitionFold
 from streams.partitioner import partition_of
 from streams.store import MAX_CUSTOMERS, Meta, OutboxRow, Store, Whole
-from streams.topics import CHANGES, INPUTS, LOG
+from streams.topics import CHANGES, ERASURES, INPUTS, LOG
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -199,7 +201,8 @@ async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> C
     """Ask for everything; deadlines are asked for at each of them, and a moment before."""
     loaded = await store.load(PARTITION, ids, b"another nonce")
     assert loaded.whole is not None
-    deadlines = {decode_state(state).next_deadline_ms for state in loaded.states.values()}
+    held = [decode_held(packed) for packed in loaded.states.values()]
+    deadlines = {each.next_deadline_ms for each in held if isinstance(each, CustomerState)}
     moments = sorted({at - early for at in deadlines if at is not None for early in (0, 1)})
     rows = await store.outbox(PARTITION, 1_000_000)
     return Contents(
@@ -223,6 +226,8 @@ def header(row: OutboxRow, name: str) -> str | None:
 
 def told(row: OutboxRow) -> str:
     """What a row says, in a word: the effect's id, the reason, the event's id, or a sketch."""
+    if row.topic == ERASURES:
+        return f"erased through {json.loads(row.value or b'')['through_ms']}"
     if row.topic == INPUTS:
         return f"sketch of {len(decode_barrier(row.value or b'').slots)} slots"
     return header(row, "ce_id") or header(row, "error.reason") or header(row, "event-id") or "?"
@@ -241,7 +246,8 @@ class Reference:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._states: dict[str, CustomerState] = {}
+        self._held: dict[str, CustomerState | Alias] = {}
+        self._marks: dict[str, Mark] = {}
         self._closed_day = 0
         self.told: list[str] = []
         self.clock_ms = 0
@@ -250,7 +256,12 @@ class Reference:
 
     @property
     def states(self) -> dict[str, bytes]:
-        return {id_: encode_state(state) for id_, state in self._states.items()}
+        return {id_: encode_held(held) for id_, held in self._held.items()}
+
+    @property
+    def _states(self) -> dict[str, CustomerState]:
+        held = self._held.items()
+        return {id_: each for id_, each in held if isinstance(each, CustomerState)}
 
     def fold(self, record: LogRecord, bodies: dict[str, Population]) -> None:
         """One record."""
@@ -270,10 +281,24 @@ class Reference:
         id_ = read.event.customer_id
         self.clock_ms = max(self.clock_ms, min(read.at_ms, record.timestamp_ms))
         self._closed_day = self._closed_day or self._epoch_end()
-        before = self._states.get(id_)
-        outcome = step(id_, before, read, self.clock_ms, self._policy, self.population)
-        self._now(id_, outcome.state, outcome.effects)
-        self.told += [outcome.rejected.reason] if outcome.rejected else []
+        mark = self._marks.get(id_)
+        through_ms = -1 if mark is None else mark.through_ms
+        met = meet(
+            id_,
+            self._held.get(id_),
+            read,
+            through_ms,
+            self.clock_ms,
+            self._policy,
+            self.population,
+        )
+        self._now(id_, met.held, met.effects)
+        self.told += [each.event_id for each in met.sent]
+        if met.mark is not None:
+            through_ms = max(met.mark.through_ms, through_ms)
+            self._marks[id_] = met.mark._replace(through_ms=through_ms)
+            self.told.append(f"erased through {through_ms}")
+        self.told += [met.rejected.reason] if met.rejected else []
 
     def _tick(self, tick: Tick) -> None:
         self.clock_ms = max(self.clock_ms, tick.at_ms)
@@ -296,12 +321,12 @@ class Reference:
                 self._now(id_, *populate(id_, state, self.clock_ms, self._policy, population))
 
     def _now(
-        self, id_: str, state: CustomerState | None, effects: tuple[PublishChange, ...]
+        self, id_: str, held: CustomerState | Alias | None, effects: tuple[PublishChange, ...]
     ) -> None:
-        before = self._states.pop(id_, None)
-        old, new = before and before.contribution, state and state.contribution
-        if state is not None:
-            self._states[id_] = state
+        before = self._held.pop(id_, None)
+        old, new = _contribution(before), _contribution(held)
+        if held is not None:
+            self._held[id_] = held
         if new is not old:
             self._renew(id_, old, new)
         self.told += [each.effect_id for each in effects]
@@ -313,7 +338,7 @@ class Reference:
         state = self._states[id_]
         row = sampled(state.current, new.first_day, new.behaviour)
         placed = self.sketch.renew(id_, old, new, row)
-        self._states[id_] = state._replace(contribution=placed)
+        self._held[id_] = state._replace(contribution=placed)
 
     def _epoch_end(self) -> int:
         return epoch_end(day_of(self.clock_ms, self._policy.timezone), self._policy)
@@ -325,6 +350,10 @@ def reference(log: Logbook, policy: Policy = POLICY) -> Reference:
     for record in log.records:
         found.fold(record, log.bodies)
     return found
+
+
+def _contribution(held: CustomerState | Alias | None) -> Contribution | None:
+    return held.contribution if isinstance(held, CustomerState) else None
 
 
 def _due(states: dict[str, CustomerState], until_ms: int) -> list[str]:

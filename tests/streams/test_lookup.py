@@ -139,6 +139,7 @@ async def test_a_customer_in_json(store: MemoryStore) -> None:
     assert set(WANTED) <= set(told)
     assert told == {
         "customer_id": WHO,
+        "names": [],
         "lifecycle": "new",
         "flags": [],
         "lifecycle_since": "2017-01-01T10:00:00.000Z",

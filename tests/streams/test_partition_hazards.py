@@ -11,7 +11,7 @@ import pytest
 from models.events import LogRecord, Reason
 from streams.partition import PartitionFold
 from streams.partitioner import partition_of
-from streams.topics import LOG
+from streams.topics import CHANGES, ERASURES, LOG
 from tests.streams.good_ones import (
     C1,
     C2,
@@ -195,8 +195,10 @@ async def test_an_erasure_removes_state_deadline_cell_and_history_and_says_so() 
     assert found.states == {}
     assert found.history[C1] == []
     assert found.cells == [0] * 5
+    assert "n" not in found.whole.sketch
     assert await store.next_due_ms(PARTITION) is None
-    assert header(found.rows[-1], "ce_type") == "customer.erased"
+    assert header(found.rows[-2], "ce_type") == "customer.erased"
+    assert found.rows[-1].topic == ERASURES
 
 
 async def test_who_buys_again_after_an_erasure_begins_anew_in_the_same_batch() -> None:
@@ -209,12 +211,12 @@ async def test_who_buys_again_after_an_erasure_begins_anew_in_the_same_batch() -
     assert len(found.history[C1]) == 1
 
 
-async def test_an_erasure_of_nobody_is_passed_over() -> None:
+async def test_an_erasure_of_nobody_leaves_a_mark_and_says_nothing() -> None:
     log = with_a_good_one()
     log.event("erasure", C1, START_MS)
     log.purchase(GOOD, START_MS + 1, event_id="last")
     found = await contents(await folded(log))
-    assert len(found.rows) == 1
+    assert [row.topic for row in found.rows] == [CHANGES, ERASURES]
 
 
 async def test_no_customer_id_in_clear_appears_in_the_log(

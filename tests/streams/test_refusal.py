@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.codec import SCHEMA_VERSION
+from models.codec import OLDEST_READ, SCHEMA_VERSION
 from streams.log import Extent, TopicFacts
 from streams.refusal import why_refused
 from streams.store import Meta
@@ -14,7 +14,7 @@ META = Meta(
     offset=100, nonce=b"n", topic_id="topic-1", partitions=4, schema=SCHEMA_VERSION, policy="p"
 )
 EXTENT = Extent(start=0, end=100)
-ANEW = "point namespace at an empty one to fold the log anew"
+ANEW = "to fold the log anew beside them, run: segmenter rebuild"
 
 
 def refused(meta: Meta = META, facts: TopicFacts = FACTS, extent: Extent = EXTENT) -> str:
@@ -59,11 +59,24 @@ def test_states_of_a_newer_schema_want_a_newer_version() -> None:
 
 
 def test_states_of_an_older_schema_lack_what_only_the_log_can_tell() -> None:
-    older = SCHEMA_VERSION - 1
+    older = OLDEST_READ - 1
     assert refused(META._replace(schema=older)) == (
-        f"partition 3: the states have schema {older}, this version writes {SCHEMA_VERSION}, "
-        f"which holds more than can be told from them; {ANEW}"
+        f"partition 3: the states have schema {older}, this version reads {OLDEST_READ} to "
+        f"{SCHEMA_VERSION}, which hold more than can be told from them; {ANEW}"
     )
+
+
+def test_states_of_the_schema_before_are_taken_over() -> None:
+    assert why_refused(META._replace(schema=SCHEMA_VERSION - 1), FACTS, EXTENT, 3) is None
+
+
+def test_states_written_with_another_hash_key_are_refused() -> None:
+    meta = META._replace(key_id="11aa22bb")
+    assert why_refused(meta, FACTS, EXTENT, 3, key_id="") == (
+        "partition 3: the states were written with hash key 11aa22bb, this worker has (none): it "
+        f"could not tell whom they are of; set SEGMENTER_HASH_KEY to that key, or {ANEW}"
+    )
+    assert why_refused(meta, FACTS, EXTENT, 3, key_id="11aa22bb") is None
 
 
 def test_a_topic_deleted_and_made_again_is_another_log() -> None:

@@ -1,0 +1,137 @@
+"""`segmenter customer …`: look one person up, forget them, or say that two ids are theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from streams.cli_exits import Exit, fail
+from streams.cli_given import (
+    AsJson,
+    out,
+    policy_given,
+    print_json,
+    run,
+    settings_given,
+    store_given,
+    with_lookup,
+)
+
+if TYPE_CHECKING:
+    from streams.lookup import Found
+    from streams.persons import Persons
+
+T = TypeVar("T")
+
+customer_app = typer.Typer(no_args_is_help=True, help="One customer: look up, forget, merge.")
+CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
+WaitS = Annotated[float, typer.Option("--wait", min=0, help="Seconds that a worker may take.")]
+
+
+@customer_app.command("get")
+def customer_get(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """Where a customer stands now."""
+    from streams import lookup
+    from streams.show import customer_card
+    from streams.show_outlook import expected_as_json
+
+    policy, found = policy_given(), _find(customer_id)
+    if as_json:
+        print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
+    else:
+        out.print(customer_card(found, policy), highlight=False)
+
+
+@customer_app.command("history")
+def customer_history(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """A customer's newest changes, oldest first."""
+    from streams.show import history_table
+
+    found = _find(customer_id)
+    changes = run(lambda: with_lookup(lambda look: look.history(found.customer_id)))
+    if as_json:
+        print_json(changes)
+    else:
+        out.print(history_table(changes), highlight=False)
+
+
+@customer_app.command("explain")
+def customer_explain(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """Why a customer stands where they stand."""
+    from streams.show import explanation
+
+    sentences = explanation(_find(customer_id), policy_given())
+    if as_json:
+        print_json(sentences)
+    else:
+        for sentence in sentences:
+            out.print(sentence, highlight=False, markup=False)
+
+
+@customer_app.command("erase")
+def customer_erase(customer_id: CustomerId, wait_s: WaitS = 30.0, as_json: AsJson = False) -> None:
+    """Have a person forgotten, with all their names; prints a receipt."""
+    from streams.messages import rfc3339
+
+    asked_for = _normalised(customer_id)
+    receipt = run(lambda: _with_persons(lambda persons: persons.erase(asked_for), wait_s))
+    if as_json:
+        print_json(receipt.as_json())
+        return
+    removed = receipt.mark.removed
+    out.print(
+        f"erased: nothing up to {rfc3339(receipt.mark.through_ms)} counts any more\n"
+        f"removed: {'a state' if removed.state else 'no state'}, {removed.purchases} purchases, "
+        f"{removed.attributes} attributes, {removed.names} other names\n"
+        f"receipt: {receipt.pseudonym}, event {receipt.event_id}",
+        highlight=False,
+    )
+
+
+@customer_app.command("merge")
+def customer_merge(
+    customer_id: CustomerId,
+    into: Annotated[str, typer.Argument(help="The id that stays.", metavar="INTO")],
+    wait_s: WaitS = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """Say that two ids are one person's: the first becomes another name of the second."""
+    one, other = _normalised(customer_id), _normalised(into)
+    if one == other:
+        fail("name two ids", Exit.USAGE)
+    merged = run(lambda: _with_persons(lambda persons: persons.merge(one, other), wait_s))
+    if as_json:
+        print_json(merged)
+    else:
+        names = ", ".join(merged["names"])
+        out.print(f"{merged['customer_id']} is also known as {names}", highlight=False)
+
+
+async def _with_persons(ask: Callable[[Persons], Awaitable[T]], wait_s: float) -> T:
+    from streams.persons import Persons
+
+    settings = settings_given()
+    async with store_given() as store:
+        persons = Persons(store, settings.bootstrap_servers, settings.pseudonyms, wait_s)
+        return await ask(persons)
+
+
+def _normalised(raw_id: str) -> str:
+    from models.events import NotAnId, normalised_id
+
+    try:
+        return normalised_id(raw_id)
+    except NotAnId as error:
+        fail(str(error), Exit.USAGE)
+
+
+def _find(raw_id: str) -> Found:
+    from streams.wall import wall_ms
+
+    customer_id = _normalised(raw_id)
+    found = run(lambda: with_lookup(lambda look: look.customer(customer_id, wall_ms())))
+    if found is None:
+        fail("nobody is known by that id", Exit.NOT_FOUND)
+    return found

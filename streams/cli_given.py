@@ -1,0 +1,92 @@
+"""What every command of `segmenter` needs: the options before it, settings, policy, the store.
+
+The entry points of the command line parse and hand over; what they share stands here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+
+from models.policy import Policy, PolicyError
+from streams.cli_exits import Exit, errors, fail
+from streams.settings import Settings, SettingsError, load_policy, load_settings
+
+if TYPE_CHECKING:
+    from streams.lookup import Lookup
+    from streams.store import Store
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+out = Console(soft_wrap=True, emoji=False)
+
+
+class Given:
+    """The options before the command."""
+
+    config: Path | None = None
+    log_level: str = "INFO"
+    settings: Mapping[str, str | None] = MappingProxyType({})
+
+
+def settings_given() -> Settings:
+    """Where the parts are; a fault ends the command."""
+    try:
+        return load_settings(Given.config, dict(os.environ), **Given.settings)
+    except (SettingsError, PolicyError) as error:
+        fail(str(error), Exit.USAGE)
+
+
+def policy_given() -> Policy:
+    """The rules in force; a fault ends the command."""
+    try:
+        return load_policy(Given.config)
+    except (SettingsError, PolicyError) as error:
+        fail(str(error), Exit.USAGE)
+
+
+@asynccontextmanager
+async def store_given() -> AsyncIterator[Store]:
+    """The store that serves this installation now, for as long as the block lasts."""
+    from streams.redis_store import RedisStore, connect
+    from streams.serving import serving
+
+    settings = settings_given()
+    client = connect(settings.redis_url.get_secret_value())
+    try:
+        yield RedisStore(client, settings.store or await serving(client, settings.namespace))
+    finally:
+        await client.aclose()
+
+
+async def with_lookup(ask: Callable[[Lookup], Awaitable[T]]) -> T:
+    """Ask that store."""
+    from streams.lookup import Lookup
+
+    async with store_given() as store:
+        return await ask(Lookup(store, policy_given()))
+
+
+def run(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it, and turn what can go wrong into one line and an exit code."""
+
+    async def awaited() -> T:
+        return await work()
+
+    with errors():
+        return asyncio.run(awaited())
+
+
+def print_json(value: Any) -> None:
+    """Data, on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
