@@ -15,8 +15,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 PYTEST_ARGS ?=
+PROCESSES ?= auto
 BENCH_ARGS ?=
 DEMO_ARGS ?=
+MINUTES ?= 4
+SEED ?= 7
 DCLINT := dclint@3.1.0
 CORE_TESTS := tests/models
 
@@ -48,8 +51,9 @@ setup: $(VENV)/.dev-ok  ## .venv with everything a developer needs, from require
 demo: $(VENV)/.demo-ok  ## a year of real purchases through an embedded broker and store
 	@$(BIN)/segmenter demo $(DEMO_ARGS)
 
-test: $(VENV)/.dev-ok  ## the whole test suite (PYTEST_ARGS="-k lifecycle" narrows it)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+# Each process has servers of its own, so the tests of a file stay together.
+test: $(VENV)/.dev-ok  ## the whole test suite (PYTEST_ARGS="-k lifecycle" narrows it, PROCESSES=0 debugs)
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile $(PYTEST_ARGS)
 
 check: lint types coverage compose  ## style, types, coverage of models/, Dockerfile and compose linters
 
@@ -64,7 +68,7 @@ types: $(VENV)/.dev-ok
 # The core is covered by its own tests, without the shell's help. Fewer examples than `make test`
 # draws are enough to see which lines run.
 coverage: $(VENV)/.dev-ok
-	@EXAMPLES=20 $(BIN)/python -m pytest --quiet --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
+	@EXAMPLES=20 $(BIN)/python -m pytest --quiet --numprocesses=$(PROCESSES) --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
 
 compose:
 	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }
@@ -79,9 +83,8 @@ bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, 
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
 	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)
 
-chaos:  ## hours of faults against real processes (not built yet)
-	@echo >&2 "make chaos: not built yet. It will run the fault tests for hours; CHANGELOG.md says what exists today."
-	@exit 1
+chaos: $(VENV)/.dev-ok  ## faults against real processes, then the comparison with the log (MINUTES=4 SEED=7)
+	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)
 
 docs: $(VENV)/.dev-ok  ## regenerate the generated parts of the documentation
 	@$(BIN)/python tools/render_docs.py

@@ -9,6 +9,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.asyncio as aioredis
@@ -27,6 +28,21 @@ MEMORY = "memory"
 def pytest_configure(config: pytest.Config) -> None:
     """Begin a run in which no part has been used."""
     config.stash[_REAL_PARTS] = RealParts(PARTS, must_be_there=in_ci())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several tells the one that began it what it has used."""
+    told = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["real_parts"] = session.config.stash[_REAL_PARTS].used
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Note what such a process has used."""
+    parts = node.config.stash[_REAL_PARTS]
+    for name in getattr(node, "workeroutput", {}).get("real_parts", ()):
+        parts.note_used(name)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -62,8 +62,17 @@ class RealParts:
             server = part.make(directory)
         except LocalServerError as error:
             self._miss(f"{name} is missing ({error}): {part.remedy}")
-        self._used.add(name)
+        self.note_used(name)
         return server
+
+    @property
+    def used(self) -> list[str]:
+        """The names of those that tests have asked for."""
+        return sorted(self._used)
+
+    def note_used(self, name: str) -> None:
+        """A test of this run uses it."""
+        self._used.add(name)
 
     def _miss(self, message: str) -> NoReturn:
         if self._must_be_there:

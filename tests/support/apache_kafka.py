@@ -7,6 +7,7 @@ has changed.
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import signal
@@ -143,11 +144,13 @@ def fetch_jars() -> None:
     Raises:
         LocalServerError: no Maven, or it failed; the end of what it printed.
     """
-    if _fetched():
-        return
-    shutil.rmtree(TARGET, ignore_errors=True)
-    _run([_program("mvn"), "-B", "-q", "-f", str(POM), "package"], FETCH_TIMEOUT_S)
-    shutil.copyfile(POM, FETCHED_FOR)
+    with POM.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # test processes begin together
+        if _fetched():
+            return
+        shutil.rmtree(TARGET, ignore_errors=True)
+        _run([_program("mvn"), "-B", "-q", "-f", str(POM), "package"], FETCH_TIMEOUT_S)
+        shutil.copyfile(POM, FETCHED_FOR)
 
 
 def _fetched() -> bool:
