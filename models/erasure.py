@@ -71,11 +71,14 @@ class Mark(NamedTuple):
         through_ms: nothing that happened at or before this counts any more, event time.
         event: which erasure, as 16 hex digits of its event id's hash.
         removed: what it took away.
+        born_through_ms: up to when nothing counted already when the store's fold of the log began;
+            -1: nobody had been erased by then.
     """
 
     through_ms: int
     event: str
     removed: Removed = Removed()
+    born_through_ms: int = -1
 
 
 class NotAMark(ValueError):
@@ -96,7 +99,8 @@ def decode_mark(packed: bytes) -> Mark:
     try:
         found = json.loads(packed)
         removed = {name: found.get("removed", {}).get(name, 0) for name in Removed._fields}
-        return Mark(int(found["through_ms"]), str(found["event"]), Removed(**removed))
+        born_ms = int(found.get("born_through_ms", -1))
+        return Mark(int(found["through_ms"]), str(found["event"]), Removed(**removed), born_ms)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise NotAMark(f"{len(packed)} bytes are not an erasure: {error!r}") from error
 
@@ -119,9 +123,10 @@ class Marks:
 
     @classmethod
     def new(cls, pseudonyms: Pseudonyms, known: Mapping[str, Mark]) -> Self:
-        """Marks that are all still to be written."""
-        marks = cls(pseudonyms, known)
-        marks.touched.update(known)
+        """Those that a fold begins with; all are still to be written."""
+        born = {n: each._replace(born_through_ms=each.through_ms) for n, each in known.items()}
+        marks = cls(pseudonyms, born)
+        marks.touched.update(born)
         return marks
 
     def through_ms(self, customer_id: str) -> int:
@@ -139,8 +144,9 @@ class Marks:
         """Note an erasure; of two of one person the later moment holds. Answers the name."""
         name = self._pseudonyms.of(customer_id)
         known = self._known.get(name)
-        if known is not None and known.through_ms > mark.through_ms:
-            mark = mark._replace(through_ms=known.through_ms)
+        if known is not None:
+            through_ms = max(known.through_ms, mark.through_ms)
+            mark = mark._replace(through_ms=through_ms, born_through_ms=known.born_through_ms)
         self._known[name] = mark
         self.touched.add(name)
         return name

@@ -178,8 +178,14 @@ def erasure_row(
         partitions: of the log.
         source: of the erasure.
     """
-    body = {**mark._asdict(), "removed": mark.removed._asdict()}
-    body |= {"key_id": key_id, "partition": source.partition, "partitions": partitions}
+    body = {
+        "through_ms": mark.through_ms,
+        "event": mark.event,
+        "removed": mark.removed._asdict(),
+        "key_id": key_id,
+        "partition": source.partition,
+        "partitions": partitions,
+    }
     headers = {"content-type": "application/json", **_place(source)}
     return OutboxRow(ERASURES, pseudonym.encode(), to_json(body), _encoded(headers))
 
