@@ -101,8 +101,14 @@ def decode_mark(packed: bytes) -> Mark:
         removed = {name: found.get("removed", {}).get(name, 0) for name in Removed._fields}
         born_ms = int(found.get("born_through_ms", -1))
         return Mark(int(found["through_ms"]), str(found["event"]), Removed(**removed), born_ms)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except _NOT_ONE as error:
         raise NotAMark(f"{len(packed)} bytes are not an erasure: {error!r}") from error
+
+
+_NOT_ONE = (
+    *(ValueError, TypeError, KeyError, AttributeError, ArithmeticError),
+    RecursionError,
+)
 
 
 class Marks:

@@ -5,10 +5,11 @@
 Most events go straight on to `models/step.py`. A `merge` makes an id another name of a person: what
 is known by it leaves, as a `transfer` record, for the id that stays, and so does every later event.
 Names may form a chain; what is sent on follows it to its root. Nobody is asked on the way, so two
-merges that cross may close a ring: then the transfer that has come back to the smallest id of the
-ring makes that id the root again.
+merges that cross may close a ring: then one transfer that has come back to its own id makes that
+id the root again, the one that brings the smallest id of the ring, itself or among its names.
 
-An erasure takes the person out with all their names, and leaves a `Mark` behind each.
+An erasure takes the person out with all their names, and leaves a `Mark` behind each. Asked for
+again, it leaves alone who is known only since.
 
 Enters: what is held by an id (a state, an alias, nothing), what was read. Leaves: what is held from
 now on, effects, and records for other ids. Forbidden here: topics, partitions, the wall clock.
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
+from datetime import timedelta
 from typing import NamedTuple
 
 from models.codec import CorruptState, decode_state, encode_state
@@ -103,7 +105,9 @@ def meet(
     """
     event = read.event
     if isinstance(event, Erasure):
-        return _erased(customer_id, held, read, event, clock_ms, policy, population)
+        return _erased(
+            customer_id, held, read, event, erased_through_ms, clock_ms, policy, population
+        )
     if read.at_ms <= erased_through_ms:
         return _forgotten(held, read, erased_through_ms)
     if isinstance(held, Alias):
@@ -121,20 +125,25 @@ def _erased(
     held: CustomerState | Alias | None,
     read: Read,
     event: Erasure,
+    erased_through_ms: int,
     clock_ms: int,
     policy: Policy,
     population: Population | None,
 ) -> Met:
     """Take out a person and what was known of them; their other names follow."""
     hashed = f"{event_hash(read.event_id):016x}"
+    asked_before = read.at_ms <= erased_through_ms
     if event.through_ms is not None:  # this id was another name of someone who was erased
+        if asked_before and isinstance(held, CustomerState):
+            return Met(held, duplicate=True)
         older = isinstance(held, Alias) and held.at_ms <= event.through_ms
         mark = Mark(event.through_ms, hashed, Removed(names=int(older)))
         return Met(None if older else held, mark=mark)
     if isinstance(held, Alias):
-        return Met(held, sent=(SentOn(held.into, read.event_id),))
-    if held is None:
-        return Met(None, mark=Mark(read.at_ms, hashed))
+        onward = () if asked_before else (SentOn(held.into, read.event_id),)
+        return Met(held, sent=onward, mark=Mark(read.at_ms, hashed))
+    if held is None or (asked_before and held.known_since_ms > read.at_ms):
+        return Met(held, mark=Mark(read.at_ms, hashed))
     through_ms = max(read.at_ms, held.newest_ms)
     removed = Removed(
         state=True,
@@ -142,7 +151,7 @@ def _erased(
         remembered=len(held.remembered),
         attributes=len(held.attributes),
         in_sketch=held.contribution is not None,
-        names=len(held.names),
+        names=len(held.names.keys() - {customer_id}),
     )
     outcome = step(customer_id, held, read, clock_ms, policy, population)
     names = tuple(name for name in held.names if name != customer_id)
@@ -165,8 +174,14 @@ def _erasures(names: tuple[str, ...], read: Read, through_ms: int) -> tuple[Sent
 
 
 def _forgotten(held: CustomerState | Alias | None, read: Read, through_ms: int) -> Met:
-    """An event from before the erasure. Whoever was merged into an erased person is erased."""
+    """An event from before the erasure. Whoever was one with an erased person is erased, too."""
     event = read.event
+    if isinstance(event, Merge):
+        since = timedelta(milliseconds=through_ms - read.at_ms)
+        asked = Erasure(customer_id=event.into, occurred_at=event.occurred_at + since)
+        event_id = _derived(read.event_id, event.into)
+        follows = SentOn(event.into, event_id, Kind.ERASURE, encode_event(asked))
+        return Met(held, forgotten=True, sent=(follows,))
     if not isinstance(event, Transfer):
         return Met(held, forgotten=True)
     names, newest_ms = [event.merged_id], read.at_ms
@@ -197,11 +212,21 @@ def _sent_on(
     if not isinstance(event, Transfer):
         return Met(alias, sent=(SentOn(alias.into, read.event_id),))
     via = tuple(sorted({*event.via, customer_id}))
-    if event.merged_id == customer_id == via[0]:  # round a ring and back: this is its root
-        return _taken_in(customer_id, None, read, event, clock_ms, policy, population)
+    if event.merged_id == customer_id and read.at_ms == alias.at_ms:  # round a ring and back
+        try:
+            if via[0] in _names_in(event):
+                return _taken_in(customer_id, None, read, event, clock_ms, policy, population)
+        except CorruptState as error:
+            return Met(alias, rejected=Rejected(Reason.INVALID, f"state: {error}"))
     onward = event.model_copy(update={"customer_id": alias.into, "via": via})
     sent = SentOn(alias.into, read.event_id, Kind.TRANSFER, encode_event(onward))
     return Met(alias, sent=(sent,))
+
+
+def _names_in(event: Transfer) -> set[str]:
+    """The ids whose knowledge is transferred; no other transfer brings any of them."""
+    names = () if event.state is None else decode_state(event.state).names
+    return {event.merged_id, *names}
 
 
 def _merged_away(
@@ -271,7 +296,8 @@ def _taken_in(
     if held is not None:
         held, due = advance(customer_id, held, min(read.at_ms, clock_ms), policy, population)
     one = held or CustomerState(other.known_since_ms)
-    refusal = _too_large(one, other)
+    opens_a_ring = event.merged_id == customer_id
+    refusal = None if opens_a_ring else _too_large(one, other)
     if refusal is not None:
         return Met(before, rejected=Rejected(Reason.INVALID, refusal))
     state = _united(one, other, clock_ms, policy, population)._replace(

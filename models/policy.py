@@ -251,7 +251,7 @@ def policy_from_toml(text: str, source: str = "segmenter.toml") -> Policy:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers and nesting beyond all measure, too
         raise PolicyError(f"{source}: not valid TOML: {error}") from None
     tables.pop("connection", None)  # where the parts are, not what they mean: streams/settings.py
     return policy_from_mapping(tables, source)
@@ -266,7 +266,7 @@ def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:
     name = tables.get("preset", "general")
     if not isinstance(name, str) or name not in PRESETS:
         raise PolicyError(
-            f"{source}: preset: {name!r} is not known; choose one of {', '.join(PRESETS)}"
+            f"{source}: preset: {_shown(name)} is not known; choose one of {', '.join(PRESETS)}"
         )
     preset = PRESETS[name]
     below = {"lifecycle": preset.lifecycle, "outlook": preset.outlook}
@@ -292,5 +292,12 @@ def _explain(source: str, error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{source}: {key}: unknown key; remove it or check its spelling"
     message = str(error["msg"]).removeprefix("Value error, ")
-    found = "" if isinstance(error["input"], dict) else f" (found {error['input']!r})"
+    found = "" if isinstance(error["input"], dict) else f" (found {_shown(error['input'])})"
     return f"{source}: {key}: {message}{found}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python writes out no whole number of thousands of digits
+        return "a number of thousands of digits"

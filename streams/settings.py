@@ -175,7 +175,7 @@ def _table(path: Path, text: str | None) -> dict[str, Any]:
         return {}
     try:
         table = tomllib.loads(text).get("connection", {})
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise PolicyError(f"{path}: not valid TOML: {error}") from None
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: connection: must be a table")
