@@ -73,7 +73,9 @@ class Worker:
         self._bodies = Bodies(self._inspector)
         url = [URL(f"kafka://{server}") for server in settings.bootstrap_servers.split(",")]
         topics = frozenset(self._lanes)
-        self.app.transport = transport_for(self.app, url, topics, self.resume_at, self._fail)
+        self.app.transport = transport_for(
+            self.app, url, topics, self.resume_at, self._fail, self._let_go
+        )
         keeper = Timekeeper(
             self.app,
             self._store,
@@ -206,6 +208,11 @@ class Worker:
         await consumer.perform_seek()
         flow.resume()
         consumer.resume_flow()
+
+    def _let_go(self) -> None:
+        for lane in self._lanes.values():
+            for partition in lane.partitions:
+                lane.close(partition)
 
     async def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error

@@ -62,6 +62,7 @@ class _Inbox(Generic[FoldT]):
         self.fold = fold
         self.fetches: deque[Fetch] = deque()
         self.busy = False
+        self.waiting_for: str | None = None
         self.closed = False  # beside cancelling: redis-py on Python 3.11 may swallow that
         self.arrived = asyncio.Event()
         self.room = asyncio.Event()
@@ -74,9 +75,6 @@ class Lane(Generic[FoldT]):
     Args:
         read_again: async: make Faust read from the store's offsets again, in mid-stream.
         crash: called with an error that retrying can't mend; ends the worker.
-
-    Attributes:
-        waiting_for: what keeps batches from being written now; None if nothing does.
     """
 
     def __init__(
@@ -87,7 +85,6 @@ class Lane(Generic[FoldT]):
         self._read_again = read_again
         self._crash = crash
         self._inboxes: dict[int, _Inbox[FoldT]] = {}
-        self.waiting_for: str | None = None
 
     def open(self, partition: int, fold: FoldT) -> None:
         """Begin, or begin again; what waited is dropped."""
@@ -122,6 +119,11 @@ class Lane(Generic[FoldT]):
         """Whether all that was handed over for a partition is in the store."""
         inbox = self._inboxes.get(partition)
         return inbox is not None and not inbox.busy and not inbox.fetches
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What keeps the batches of some partition from being written now; None if nothing does."""
+        return next(filter(None, (each.waiting_for for each in self._inboxes.values())), None)
 
     async def put(self, fetch: Fetch) -> None:
         """Take one fetch; waits while too many of its partition wait."""
@@ -171,10 +173,11 @@ class Lane(Generic[FoldT]):
                     return None
                 if self.waiting_for is None:
                     logger.warning("waiting: %s", error)
-                self.waiting_for = str(error)
+                inbox.waiting_for = str(error)
                 continue
-            if self.waiting_for is not None:
-                logger.info("going on")
-            self.waiting_for = None
+            if inbox.waiting_for is not None:
+                inbox.waiting_for = None
+                if self.waiting_for is None:
+                    logger.info("going on")
             return seek
         raise AssertionError("attempts never end")

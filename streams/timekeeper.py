@@ -1,14 +1,19 @@
-"""Once a second, what the passing of time asks of a worker: ticks, and an end to waiting.
+"""Once a second, what the passing of time asks of a worker: ticks, an end to waiting, a watch.
 
 For each partition that has been read to its end the owner notes so, and writes a tick if a
 deadline has come or an epoch is over (`streams/clock.py`). The owner of the learner's topic writes
 that a partition which has not reached the end of an epoch is not waited for any longer. Nothing
 acts here: what is written acts when it has been read back.
+
+And each partition is watched: a worker in which one is stuck (`streams/watchdog.py`) ends, so that
+whoever supervises it starts it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -23,13 +28,17 @@ from models.population import next_epoch_end
 from streams.clock import source_delay_ms, source_is_silent, tick_to_write
 from streams.lane import Lane
 from streams.learning import LearnerFold, give_up_message
+from streams.log import KafkaUnavailable
 from streams.partition import PartitionFold
 from streams.store import LEARNER, Live, Meta, Newest, Store, StoreUnavailable
 from streams.topics import INPUTS, LOG
 from streams.transport import Consumer
 from streams.wall import wall_ms
+from streams.watchdog import LEARNER_STUCK_AFTER_S, STUCK_AFTER_S, Stuck, Watchdog
 
 LIVE_TTL_MS = 10_000  # the owner renews it every second
+SEND_PATIENCE_S = 30.0  # Faust's producer would wait for 20 minutes; a tick sent twice is harmless
+READ_AGAIN_PATIENCE_S = 0.3  # it goes on behind that: half of it would leave reading stopped
 logger = logging.getLogger(__name__)
 
 
@@ -45,6 +54,7 @@ class Timekeeper:
         learning: of the learner's topic.
         read_again: async: read from the store's offsets again, in mid-stream.
         crash: async: called with an error that retrying can't mend.
+        now_s: the monotonic clock.
     """
 
     def __init__(
@@ -57,11 +67,14 @@ class Timekeeper:
         learning: Lane[LearnerFold],
         read_again: Callable[[], Awaitable[None]],
         crash: Callable[[BaseException], Awaitable[None]],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app, self._store, self._policy, self._namespace = app, store, policy, namespace
         self._lane, self._learning = lane, learning
         self._read_again, self._crash = read_again, crash
         self._source_was_silent = False
+        self._now_s, self._watchdog = now_s, Watchdog()
+        self._reading_again: asyncio.Future[None] | None = None
 
     async def keep_time(self) -> None:
         """Look at every partition that is open here."""
@@ -69,12 +82,16 @@ class Timekeeper:
             await self._patiently(f"partition {partition}", self._keep_time_of(partition))
         for partition in self._learning.partitions:
             await self._patiently("the learner", self._end_waiting(partition))
+        await self._patiently("all partitions", self._watch())
 
     async def _patiently(self, whose: str, look: Awaitable[None]) -> None:
         try:
             await look
-        except (StoreUnavailable, KafkaError, TimeoutError) as error:
-            logger.warning("%s: time stands still: %s", whose, error)
+        except Stuck as error:
+            logger.error("%s", error)  # noqa: TRY400 - where it was noticed says nothing
+            await self._crash(error)
+        except (StoreUnavailable, KafkaUnavailable, KafkaError, TimeoutError) as error:
+            logger.warning("%s: time stands still: %s", whose, str(error) or type(error).__name__)
         except Exception as error:  # an error in a timer would end in silence
             logger.exception("%s: keeping time failed", whose)
             await self._crash(error)
@@ -84,7 +101,7 @@ class Timekeeper:
         if fold is None:  # taken away while an earlier partition was looked at
             return
         folded_to = fold.store_offset  # before asking: it may grow meanwhile
-        meta = (await self._store.load(partition, ())).meta
+        meta = await self._look(TP(LOG, partition), partition)
         if self._lane.idle(partition) and meta.offset < folded_to:
             await self._fold_again(f"partition {partition}")
             return
@@ -101,6 +118,57 @@ class Timekeeper:
             kind = {"kind": Kind.TICK.value.encode()}
             await self._send(TP(LOG, partition), encode_tick(at_ms), kind)
 
+    async def _look(self, tp: TP, place: int) -> Meta:
+        """Where the store stands; noted by the watchdog, unless something is waited for.
+
+        One partition that waits holds up the others: Faust hands all fetches over in one queue.
+        """
+        try:
+            meta = (await self._store.load(place, ())).meta
+        except StoreUnavailable:
+            self._watchdog.excuse(tp)
+            raise
+        if self._lane.waiting_for is None and self._learning.waiting_for is None:
+            self._watchdog.look(tp, meta, self._now_s())
+        else:
+            self._watchdog.excuse(tp)
+        return meta
+
+    async def _watch(self) -> None:
+        """Ask the broker about partitions that have stood still for a while.
+
+        Raises:
+            Stuck: one of them does although it has records to read.
+        """
+        lanes: dict[TP, Lane[Any]] = {TP(LOG, each): self._lane for each in self._lane.partitions}
+        lanes |= {TP(INPUTS, each): self._learning for each in self._learning.partitions}
+        self._watchdog.keep(lanes)
+        offsets = self._watchdog.to_ask_about()
+        standing = [tp for tp in lanes if tp in offsets]
+        if not standing:
+            return
+        consumer = cast(Consumer, self._app.consumer)
+        try:
+            ends = await consumer.ends(standing)
+        except KafkaUnavailable:
+            for tp in standing:
+                self._watchdog.excuse(tp)
+            raise
+        for tp in standing:
+            await self._tell(lanes[tp], tp, offsets[tp], ends[tp])
+
+    async def _tell(self, lane: Lane[Any], tp: TP, offset: int, end: int) -> None:
+        consumer = cast(Consumer, self._app.consumer)
+        unread = not lane.idle(tp.partition) or await consumer.has_unread(tp, offset, end)
+        limit_s = STUCK_AFTER_S if tp.topic == LOG else LEARNER_STUCK_AFTER_S
+        still_s = self._watchdog.tell(tp, unread=unread, stuck_after_s=limit_s)
+        if still_s is not None:
+            raise Stuck(
+                f"{tp.topic}, partition {tp.partition} is stuck: the store has stood at offset "
+                f"{offset} for {still_s:.0f} s, the log ends at {end}, and nothing is waited "
+                "for; this worker ends, its supervisor should start it again"
+            )
+
     def _epoch_ends_ms(self, meta: Meta) -> int:
         """When the epoch that goes on in a partition is over; 0 if none has begun."""
         if not meta.closed_day:
@@ -112,7 +180,7 @@ class Timekeeper:
         if fold is None:
             return
         folded_to = fold.store_offset
-        meta = (await self._store.load(LEARNER, ())).meta
+        meta = await self._look(TP(INPUTS, partition), LEARNER)
         if self._learning.idle(partition) and meta.offset < folded_to:
             await self._fold_again("the learner")
             return
@@ -135,12 +203,19 @@ class Timekeeper:
 
     async def _fold_again(self, whose: str) -> None:
         """The store stands before what was written to it: emptied, or an older copy."""
-        logger.warning("%s: the store has lost what was folded", whose)
-        await self._read_again()
+        if self._reading_again is None or self._reading_again.done():
+            logger.warning("%s: the store has lost what was folded", whose)
+            self._reading_again = asyncio.ensure_future(self._read_again())
+        done, _ = await asyncio.wait({self._reading_again}, timeout=READ_AGAIN_PATIENCE_S)
+        for each in done:
+            each.result()
 
     async def _has_read_to_end(self, lane: Lane[Any], tp: TP, folded_to: int) -> bool:
         consumer = cast(Consumer, self._app.consumer)
         return lane.idle(tp.partition) and await consumer.has_read_to_end(tp, folded_to)
 
     async def _send(self, tp: TP, value: bytes, headers: dict[str, bytes]) -> None:
-        await self._app.producer.send_and_wait(tp.topic, None, value, tp.partition, None, headers)
+        async with asyncio.timeout(SEND_PATIENCE_S):
+            await self._app.producer.send_and_wait(
+                tp.topic, None, value, tp.partition, None, headers
+            )

@@ -26,9 +26,15 @@ import faust
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
 from yarl import URL
 
 from models.events import LogRecord
+from streams.connections import opened
+from streams.log import TIMEOUT_MS, KafkaUnavailable
+
+THREAD_PATIENCE_S = 10.0  # for Faust's consumer thread to say where reading stands
 
 
 class Fetched(NamedTuple):
@@ -57,6 +63,9 @@ class FetchSchema(faust.Schema[Any, Any]):
     def loads_value(self, app: AppT, message: Any, **_: Any) -> Any:  # noqa: ARG002 - Faust's
         """The fetch."""
         return message.value
+
+
+_NOT_OURS = (IllegalStateError, AssertionError)  # aiokafka's words for: not yours any more
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -108,6 +117,16 @@ class Consumer(driver.Consumer):
             return False
         return self._mine() == mine
 
+    async def wait_empty(self) -> None:
+        """Faust waits, before partitions change hands, for all that it has handed over.
+
+        That may take longer than the session: so it is let go of first. Whoever owns a partition
+        next, perhaps the same worker, reads again from the store's offset.
+        """
+        if not self.app.should_stop:  # then the batch in hand is finished
+            self.transport.let_go()
+        await super().wait_empty()
+
     def _mine(self) -> set[TP]:
         return {tp for tp in self.assignment() if tp.topic in self.transport.topics}
 
@@ -121,8 +140,34 @@ class Consumer(driver.Consumer):
             return False
         try:
             end = cast(int | None, self.highwater(tp))
-            return end is not None and await self.position(tp) == end
-        except (IllegalStateError, AssertionError):  # aiokafka's words for: not yours any more
+            async with asyncio.timeout(THREAD_PATIENCE_S):
+                return end is not None and await self.position(tp) == end
+        except _NOT_OURS:
+            return False
+
+    async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
+        """Where the log ends, by the broker's word, had over a connection of its own.
+
+        Raises:
+            KafkaUnavailable.
+        """
+        servers = [url.authority for url in self.transport.url]
+        return await asyncio.to_thread(stable_ends, servers, tps)
+
+    async def has_unread(self, tp: TP, folded_to: int, end: int) -> bool:
+        """Whether records before `end` are not in the store, which stands at `folded_to`.
+
+        What was fetched counts as unread until it is folded; markers that were passed over do not.
+        A consumer thread that does not say where it stands is taken to stand where the store does.
+        """
+        if self._fetched_to.get(tp, folded_to) > folded_to:
+            return True
+        try:
+            async with asyncio.timeout(THREAD_PATIENCE_S):
+                return (await self.position(tp) or 0) < end
+        except TimeoutError:
+            return folded_to < end
+        except _NOT_OURS:
             return False
 
     async def getmany(
@@ -185,6 +230,27 @@ def _log_record(record: Any) -> LogRecord:
     )
 
 
+def stable_ends(servers: Sequence[str], tps: Sequence[TP]) -> dict[TP, int]:
+    """Where each partition ends for who reads committed records only; blocks for some 20 ms.
+
+    An open transaction's records lie beyond it. (The embedded broker says too little.)
+
+    Raises:
+        KafkaUnavailable.
+    """
+    settings = {
+        "enable_auto_commit": False,
+        "isolation_level": "read_committed",
+        "request_timeout_ms": TIMEOUT_MS,
+    }
+    try:
+        with opened(KafkaConsumer, servers, **settings) as consumer:
+            found = consumer.end_offsets([TopicPartition(*tp) for tp in tps])
+    except KafkaError as error:
+        raise KafkaUnavailable(f"Kafka at {','.join(servers)}: {error}") from error
+    return {tp: found[TopicPartition(*tp)] for tp in tps}
+
+
 class Transport(driver.Transport):
     """Made by `transport_for`."""
 
@@ -192,6 +258,7 @@ class Transport(driver.Transport):
     topics: frozenset[str]
     resume_at: ResumeAt
     refused: Callable[[BaseException], Awaitable[None]]
+    let_go: Callable[[], None]
 
 
 def transport_for(
@@ -200,6 +267,7 @@ def transport_for(
     topics: frozenset[str],
     resume_at: ResumeAt,
     refused: Callable[[BaseException], Awaitable[None]],
+    let_go: Callable[[], None],
 ) -> Transport:
     """A transport for `app.transport`.
 
@@ -209,7 +277,9 @@ def transport_for(
         topics: those whose offsets the store keeps.
         resume_at: where reading begins.
         refused: told why reading must not begin; ends the worker.
+        let_go: gives up what was handed over and is not folded, before partitions change hands.
     """
     transport = Transport(url, app)
-    transport.topics, transport.resume_at, transport.refused = topics, resume_at, refused
+    transport.topics, transport.resume_at = topics, resume_at
+    transport.refused, transport.let_go = refused, let_go
     return transport

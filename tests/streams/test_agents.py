@@ -299,7 +299,7 @@ async def test_the_transport_knows_its_topics_where_reading_begins_and_whom_to_t
 ) -> None:
     broker = Broker(app, {})
     url = [URL("kafka://127.0.0.1:1")]
-    transport = transport_for(app, url, HERE, broker._resume_at, broker._refused)
+    transport = transport_for(app, url, HERE, broker._resume_at, broker._refused, lambda: None)
     assert transport.Consumer is Consumer
     assert transport.topics == HERE
     assert await transport.resume_at([MINE]) == {}

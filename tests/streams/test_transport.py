@@ -119,3 +119,46 @@ async def test_a_fetch_still_on_its_way_is_not_read_to_its_end() -> None:
     consumer._fetched_to[TP(LOG, 0)] = HELD_AT + 5
     assert not await consumer.has_read_to_end(TP(LOG, 0), HELD_AT)
     assert await consumer.has_read_to_end(TP(LOG, 0), HELD_AT + 5)
+
+
+class Waits(Held):
+    """Faust waits until nothing is unacknowledged; `order` is what happens meanwhile."""
+
+    should_stop = False
+
+    def __init__(self, *, stopping: bool) -> None:
+        super().__init__(0)
+        self.order: list[str] = []
+        self._unacked_messages: Any = {"a fetch"}
+        self.diag: Any = SimpleNamespace(set_flag=str, unset_flag=str)
+        self.log: Any = SimpleNamespace(dev=lambda *_: None)
+        self.app: Any = SimpleNamespace(should_stop=stopping)
+        self.transport.let_go = self._let_go
+
+    def _let_go(self) -> None:
+        self.order.append("let go")
+        self._unacked_messages.clear()
+
+    async def commit(self, *_: Any, **__: Any) -> bool:
+        return True
+
+    async def commit_and_end_transactions(self) -> None:
+        self.order.append("done")
+
+    async def _wait_for_ack(self, timeout: float) -> None:  # noqa: ASYNC109 - Faust's signature
+        self.order.append("waited")
+        self._unacked_messages.clear()
+
+
+async def test_before_partitions_change_hands_what_was_handed_over_is_let_go_of_not_waited_for() -> (
+    None
+):
+    consumer = Waits(stopping=False)
+    await consumer.wait_empty()
+    assert consumer.order == ["let go", "done"]
+
+
+async def test_a_worker_that_stops_finishes_what_it_has_in_hand() -> None:
+    consumer = Waits(stopping=True)
+    await consumer.wait_empty()
+    assert consumer.order == ["waited", "done"]
