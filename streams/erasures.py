@@ -31,7 +31,7 @@ def born_marks(records: Iterable[Record], log: LogIdentity) -> dict[str, Mark]:
             continue
         if dict(record.headers).get("source.namespace") != log.namespace.encode():
             continue
-        name = record.key.decode("utf-8", "replace")
+        name = record.key.decode("utf-8", "replace").rpartition("/")[2]
         try:
             mark, body = decode_mark(record.value), json.loads(record.value)
         except NotAMark as error:

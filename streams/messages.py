@@ -187,7 +187,8 @@ def erasure_row(
         "partitions": partitions,
     }
     headers = {"content-type": "application/json", **_place(source)}
-    return OutboxRow(ERASURES, pseudonym.encode(), to_json(body), _encoded(headers))
+    key = f"{source.namespace}/{pseudonym}".encode()  # each installation has its own
+    return OutboxRow(ERASURES, key, to_json(body), _encoded(headers))
 
 
 def barrier_row(barrier: Barrier, source: Source) -> OutboxRow:

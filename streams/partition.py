@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from models.erasure import Mark, Marks, decode_mark
-from models.events import Erasure, LogRecord, PopulationLearned, Read, Tick, read_record
+from models.events import Erasure, LogRecord, Merge, PopulationLearned, Read, Tick, read_record
 from models.policy import Policy
 from models.population import OlderPopulation, Population, decode_population, is_stale
 from models.sketch import Sketch, from_slots
@@ -260,8 +260,8 @@ def _leave_the_relay_time(loaded: Loaded) -> None:
 def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
     """Cut a batch into what one script may write: (end offset, records).
 
-    A control record stands alone, because its walk takes scripts of its own; an erasure ends its
-    chunk, because nothing of the person may be written after it in the same script.
+    A control record stands alone, because its walk takes scripts of its own; an erasure and a merge
+    end their chunk, because nothing of that id may be written after them in the same script.
     """
     chunk: list[Understood] = []
     customers: set[str] = set()
@@ -287,7 +287,9 @@ def _is_control(understood: Understood) -> bool:
 
 def _stands_last(understood: Understood) -> bool:
     read = understood.read
-    return _is_control(understood) or (isinstance(read, Read) and isinstance(read.event, Erasure))
+    return _is_control(understood) or (
+        isinstance(read, Read) and isinstance(read.event, Erasure | Merge)
+    )
 
 
 def _customers(chunk: Sequence[Understood]) -> list[str]:

@@ -7,7 +7,7 @@
 | `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
 | `population-inputs.v1` | partition number | relay | the learner |
 | `populations.v1` | the population's digest | relay | workers |
-| `erasures.v1` | keyed hash of the id | relay | workers that fold a log from its beginning |
+| `erasures.v1` | namespace/keyed hash of the id | relay | workers that fold a log from its beginning |
 
 The first three have the same number of partitions, the others have one. The log keeps its records for ever, because the
 states are a fold of it, and takes the broker's append time, because the clock is bounded by it.
