@@ -52,6 +52,7 @@ def _expected() -> tuple[type[Exception], ...]:
         ("streams.sources", "SourceError"),
         ("streams.lookup", "NothingYet"),
         ("streams.persons", "OnePerson"),
+        ("streams.watchdog", "Stuck"),
         ("models.codec", "CorruptState"),
         ("models.codec", "NewerSchema"),
         ("models.population", "CorruptPopulation"),
