@@ -153,6 +153,8 @@ class Marks:
         if known is not None:
             through_ms = max(known.through_ms, mark.through_ms)
             mark = mark._replace(through_ms=through_ms, born_through_ms=known.born_through_ms)
+            if known.event == mark.event:  # read again, there was less to remove
+                mark = mark._replace(removed=max(known.removed, mark.removed))
         self._known[name] = mark
         self.touched.add(name)
         return name

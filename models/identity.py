@@ -194,6 +194,8 @@ def _forgotten(held: CustomerState | Alias | None, read: Read, through_ms: int) 
         newest_ms = max(newest_ms, state.newest_ms)
     others = tuple(dict.fromkeys(each for each in names if each != event.customer_id))
     sent = _erasures(others, read, max(through_ms, newest_ms))
+    if isinstance(held, Alias) and event.customer_id in names:  # round a ring and back
+        held = None if held.at_ms <= through_ms else held
     return Met(held, forgotten=True, sent=sent)
 
 

@@ -151,7 +151,7 @@ def as_json(found: Found, policy: Policy) -> dict[str, Any]:
     return {
         "customer_id": found.customer_id,
         **({"asked_for": found.asked_for} if found.asked_for != found.customer_id else {}),
-        "names": sorted(found.state.names),
+        "names": sorted(found.state.names.keys() - {found.customer_id}),
         "lifecycle": ledger.standing.lifecycle.value,
         "flags": list(ledger.standing.flags),
         "lifecycle_since": rfc3339(found.state.lifecycle_since_ms),

@@ -11,7 +11,6 @@ import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -22,6 +21,7 @@ from models.codec import decode_held
 from models.customer import Alias, event_hash
 from models.erasure import Mark, Pseudonyms, decode_mark
 from models.events import Kind
+from streams.connections import opened
 from streams.log import KafkaUnavailable
 from streams.lookup import MAX_NAMES_FOLLOWED, NothingYet
 from streams.messages import rfc3339
@@ -141,7 +141,7 @@ class Persons:
             held = await self._held(root, partitions)
             if held is None or isinstance(held, Alias) or customer_id not in held.names:
                 return None
-            return {"customer_id": root, "names": sorted(held.names), "event_id": event_id}
+            return {"customer_id": root, "names": sorted(held.names.keys() - {root}), "event_id": event_id}
 
         return await self._until(arrived, partition, offset)
 
@@ -175,8 +175,7 @@ class Persons:
             **fields,
         }
         try:
-            producer: Any = KafkaProducer(bootstrap_servers=self._servers.split(","), acks="all")
-            with closing(producer):
+            with opened(KafkaProducer, self._servers.split(","), acks="all") as producer:
                 sent = producer.send(
                     LOG,
                     key=customer_id.encode(),

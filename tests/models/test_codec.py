@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from contextlib import suppress
 
 import msgpack
@@ -9,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.codec import SCHEMA_VERSION, CorruptState, NewerSchema, decode_state, encode_state
-from models.customer import CustomerState
+from models.codec import (
+    SCHEMA_VERSION,
+    CorruptState,
+    NewerSchema,
+    decode_held,
+    decode_state,
+    encode_held,
+    encode_state,
+)
+from models.customer import Alias, CustomerState
 from models.events import Item, Read
 from models.policy import Policy
 from tests.support.histories import crowded_histories, long_histories, policies, thoroughly
@@ -162,3 +171,88 @@ def test_a_churned_customer_with_attributes_and_settled_years_comes_back() -> No
     assert state.settled_through_ms == noon(1)
     assert state.standing.lifecycle == "churned"
     assert decode_state(encode_state(state)) == state
+
+
+# What version 3 wrote, as it wrote it; nobody had another name then.
+REGULAR_3 = b64decode(
+    "nAPPAAABjMTlIgAB3AAXA80LuM0BLM8AAAGMxOUiAM8AAAGNDP4qAACTzgALRkYHBxIDzJbEIBAAAAAAEAAAAAAAAAAI"
+    "AAAAEAAAAAAEAAAgAgAAAACAy0AGEC4dlZ4Oy0CjZDiIAH/qy0AamZmZmZmakw0aQs4AC0ZiAcLCzwAAAYzE5SIAzwAA"
+    "AY0M/ioAzwAAAY1ShAQAAsD/lJrPAAABjMTlIgDPVNkrl68AdXUAzQPoAMPNAnYGMsQgAAAAAAAQAAAAAAAAAAAAAAAA"
+    "AAAAAAQAAAACAAAAAACazwAAAYzo8aYAz46gJiq8UdziAM0D6ADDzQJ2BjLEIBAAAAAAAAAAAAAAAAAIAAAAAAAAAAAA"
+    "AAAgAAAAAAAAms8AAAGNDP4qAM/DYRwMGWUYlwDNA+gAw80CdgYyxCAAAAAAAAAAAAAAAAAAAAAAABAAAAAAAAAAAAIA"
+    "AAAAgJrPAAABjRIkhgDPv9IMwDHWKeLP547MgMBPWqIAzQEswgAAAMQAgaR0aWVyk88AAAGNF0riAM8cGF4f9RP0gqRn"
+    "b2xkgqhxdWludGlsZaljaGFtcGlvbnOnY2x1c3RlcqIxMs8AAAGNX2PqAJfOAAtGVc4AC0ZGzgALRlQDzQqMls0ES80H"
+    "Z80a/c0Hms0IozAHwA=="
+)
+SETTLED_3 = b64decode(
+    "nAPPAAABjMTlIgAK3AAXAs0H0AHPAAABjMoLfgDPAAABlNDU4gAAks4AC0ZHzQGPAAAAxADLP/AdWBjc+6XLQI91SLqJ"
+    "ZD/LQGEmZmZmZmeTHDhwzgALRmMEwsLPAAABlxQwUADPAAABlxQwUADAwNwAFwHNA+gAzwAAAYzKC34AzwAAAYzKC34A"
+    "AJHOAAtGRwAAAMQAyz/wAAAAAAAAy0CPQAAAAAAAy0AZMzMzMzMzkwwZP84AC0ZjAcLCzwAAAYzKC34AzwAAAYzKC34A"
+    "zwAAAY0KavwAAs8AAAGMygt+AJKazwAAAZTQ1OIAz8NhHAwZZRiXzyhLBejDJ8tjzQPoAMPNAnYAAMQAms8AAAGU1fs+"
+    "AM+mvMIcWhvT5M8oSwXowyfLYwABwgAAAMQAgqRnb2xkk88AAAGMxOUiAM8cGF4f9RP0gsOkZ29uZZPPAAABjMTlIgDP"
+    "HBheH/UT9ILAgMCXzgALR9fOAAtGR84AC0fWAs0Hz5bNArXNEznNGv0AAAAAwA=="
+)
+PROSPECT_3 = b64decode(
+    "nAPPAAABjMTlIgAB3AAXAAAAwMAAkAAAAMQAywAAAAAAAAAAywAAAAAAAAAAywAAAAAAAAAAwAAAwsIAAMDAwP+QgaRj"
+    "aXR5k88AAAGMxOUiAM8cGF4f9RP0gqfFgcOzZMW6gMDAwA=="
+)
+
+
+def test_a_regular_of_the_schema_before_is_read_with_baskets_groups_and_place() -> None:
+    told = tell(
+        *(purchase(f"p{week}", noon(7 * week), items=basket(week)) for week in range(3)),
+        refund("r", noon(15), 300, order="o"),
+        profile("x", noon(16), tier="gold"),
+    ).customer
+    assert told.contribution is not None
+    assert decode_state(REGULAR_3) == told._replace(
+        contribution=told.contribution._replace(slot=7),
+        groups={"quintile": "champions", "cluster": "12"},
+        regroup_ms=noon(30),
+    )
+
+
+def test_settled_years_and_prospects_of_the_schema_before_are_read() -> None:
+    settled = tell(
+        profile("x", noon(0), gold=True, gone=None),
+        purchase("p1", noon(1)),
+        purchase("p2", noon(400), order="o1"),
+        refund("r1", noon(401), 1, order="o1"),
+        tick(noon(900)),
+    ).customer
+    assert decode_state(SETTLED_3) == settled
+    assert decode_state(PROSPECT_3) == tell(profile("x", noon(0), city="Łódź")).customer
+
+
+@pytest.mark.parametrize("packed", [REGULAR_3, SETTLED_3, PROSPECT_3])
+def test_what_was_read_of_the_schema_before_is_written_in_this_one(packed: bytes) -> None:
+    again = encode_state(decode_state(packed))
+    assert again == b"\x9d\x04" + packed[2:] + b"\x80"
+    assert decode_state(again) == decode_state(packed)
+
+
+def test_a_state_of_the_schema_before_has_no_more_fields_than_it_had() -> None:
+    with pytest.raises(CorruptState):
+        decode_state(b"\x9d" + PROSPECT_3[1:] + b"\x80")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_schema_is_refused_and_the_message_names_the_way_out(version: int) -> None:
+    packed = PROSPECT_3[:1] + bytes([version]) + PROSPECT_3[2:]
+    with pytest.raises(CorruptState, match=f"a state has schema {version}; .*segmenter rebuild"):
+        decode_state(packed)
+
+
+@thoroughly
+@given(st.text(min_size=1, max_size=80), st.integers(0, 2**52))
+def test_an_alias_comes_back_and_is_no_state(into: str, at_ms: int) -> None:
+    packed = encode_held(Alias(into, at_ms))
+    assert decode_held(packed) == Alias(into, at_ms)
+    with pytest.raises(CorruptState, match="an alias stands where a state is needed"):
+        decode_state(packed)
+
+
+def test_a_state_with_names_comes_back() -> None:
+    state = A_REGULAR._replace(names={"c2": noon(1), "Łódź 🛍️": noon(2)})
+    assert decode_held(encode_held(state)) == state
+    assert encode_held(state) == encode_state(state)

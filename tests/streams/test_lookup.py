@@ -268,3 +268,33 @@ async def test_before_any_worker_has_begun_the_answer_says_what_to_run(store: Me
     for ask in (look.customer(WHO, LATER_MS), look.history(WHO), look.sizes(), look.metas()):
         with pytest.raises(NothingYet, match="run: segmenter run all"):
             await ask
+
+
+async def test_a_person_is_found_by_another_name_and_shown_by_the_one_that_stays(
+    store: MemoryStore,
+) -> None:
+    log = one_purchase()
+    log.event("transfer", WHO, START_MS + 12 * HOUR_MS, merged_id=OTHER)
+    log.event("merge", OTHER, START_MS + 12 * HOUR_MS, into=WHO)
+    look = await looking(store, log)
+    one = await found(look, OTHER, LATER_MS)
+    assert (one.customer_id, one.asked_for, one.state.current.purchases) == (WHO, OTHER, 1)
+    told = as_json(one, POLICY)
+    assert (told["customer_id"], told["names"]) == (WHO, [OTHER])
+
+
+async def test_while_a_transfer_is_under_way_nobody_is_found(store: MemoryStore) -> None:
+    log = Logbook()
+    log.purchase(OTHER, START_MS)
+    log.event("merge", OTHER, START_MS, into=WHO)
+    look = await looking(store, log)
+    assert await look.customer(OTHER, LATER_MS) is None
+
+
+async def test_names_that_form_a_ring_for_a_moment_are_nobodys(store: MemoryStore) -> None:
+    log = Logbook()
+    log.event("merge", WHO, START_MS, into=OTHER)
+    log.event("merge", OTHER, START_MS, into=WHO)
+    look = await looking(store, log)
+    assert await look.customer(WHO, LATER_MS) is None
+    assert (await look.sizes())["prospect"] == 0
