@@ -20,8 +20,10 @@ BENCH_ARGS ?=
 DEMO_ARGS ?=
 MINUTES ?= 4
 SEED ?= 7
+SECONDS_EACH ?= 60
+ATHERIS := atheris==3.0.0
 DCLINT := dclint@3.1.0
-CORE_TESTS := tests/models
+CORE_TESTS := tests/models tests/fuzz/test_refused.py
 
 ifdef UV
 make_venv = [ -x $(BIN)/python ] || uv venv --quiet $(if $(PYTHON),--python $(PYTHON)) $(VENV)
@@ -41,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-science bench-throughput chaos docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-science bench-throughput chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,7 +79,7 @@ compose:
 bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
 
-bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (an hour)
+bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (long)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.science $(BENCH_ARGS)
 
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
@@ -85,6 +87,11 @@ bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a st
 
 chaos: $(VENV)/.dev-ok  ## faults against real processes, then the comparison with the log (MINUTES=4 SEED=7)
 	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)
+
+# Not in the lock: it has wheels for Linux on x86-64 only.
+fuzz: $(VENV)/.dev-ok  ## every reader of bytes against libFuzzer (SECONDS_EACH=60)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(install) $(ATHERIS)
+	@$(BIN)/python -m tests.fuzz.long --seconds $(SECONDS_EACH)
 
 docs: $(VENV)/.dev-ok  ## regenerate the generated parts of the documentation
 	@$(BIN)/python tools/render_docs.py

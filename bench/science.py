@@ -2,7 +2,7 @@
 
 The references are written apart from the models, from raw purchase days; the product is asked
 over the real path, while a data set is replayed. Both are judged by the same code at the same
-cut-offs. By default every table on all data, about half an hour of one core; progress goes to
+cut-offs. By default every table on all data, which takes long; progress goes to
 stderr.
 
     python -m bench.science [--dataset cj|cdnow|synthetic|FILE] [--horizon-days 28] [--cutoffs 140,196]

@@ -16,7 +16,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.throughput_log import Lived
-from models.codec import decode_state, encode_state
+from models.codec import decode_held, encode_state
 from models.customer import CustomerState
 from models.effects import PublishChange
 from models.events import Kind, LogRecord, Read, read_record
@@ -110,7 +110,7 @@ class _Parts:
 
     def decode(self) -> None:
         for packed in self._packed:
-            decode_state(packed)
+            decode_held(packed)
 
     def step(self) -> None:
         for _ in folded(self._reads, self._policy, self._population):
@@ -147,7 +147,7 @@ def measure_parts(log: Lived, policy: Policy, rounds: int) -> list[Part]:
     decoded = passed.loaded + passed.due_now + passed.walked
     timed: list[tuple[str, int, int, Callable[[], None]]] = [
         ("read_record", purchases, purchases, parts.read),
-        ("decode_state", purchases, decoded, parts.decode),
+        ("decode_held", purchases, decoded, parts.decode),
         ("step", purchases, purchases, parts.step),
         ("advance (a deadline)", purchases, passed.due_now, parts.advance),
         ("populate", purchases, passed.walked, parts.populate),

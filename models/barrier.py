@@ -6,6 +6,7 @@ Enters and leaves: bytes. Forbidden here: what is learned of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from operator import index
 from typing import NamedTuple
 
@@ -13,11 +14,13 @@ import msgpack
 from pydantic import TypeAdapter, ValidationError
 
 from models.behaviour import BEHAVIOUR
-from models.microclusters import check_entries
-from models.population import learned
+from models.microclusters import LARGEST, check_entries
+from models.population import decode_population, encode_population, learned
 from models.sample import SampledCustomer
 from models.sketch import Sketch, from_slots
 
+_HASH_BITS = 64
+_TOO_LARGE = 2**62
 SCHEMA_VERSION = 2  # 2: micro-clusters, and of the sample what a churn model wants to know
 
 
@@ -61,10 +64,12 @@ def decode_barrier(packed: bytes) -> Barrier:
         if schema != SCHEMA_VERSION:
             raise CorruptBarrier(f"a barrier has schema {schema}, known is {SCHEMA_VERSION}")
         partition, partitions, as_of_day = map(index, (partition, partitions, as_of_day))
+        date.fromordinal(as_of_day)
         sketch = from_slots(slots)
         _check(sketch)
         if sketch.counts.keys() - {"level"}:  # that stays when everybody has gone
-            learned(sketch, 1, as_of_day)  # or it would fail later, in an epoch of others
+            population = learned(sketch, 1, as_of_day)  # or it would fail later, in an epoch
+            decode_population(encode_population(population))  # of others, or where it is read
         return Barrier(partition, partitions, as_of_day, slots)
     except _NOT_ONE as error:
         raise CorruptBarrier(f"{len(packed)} bytes are not a barrier: {error!r}") from error
@@ -72,6 +77,12 @@ def decode_barrier(packed: bytes) -> Barrier:
 
 def _check(sketch: Sketch) -> None:
     """What would fail later, in an epoch of others: customers that nobody can be, odd sums."""
+    if any(abs(each) > _TOO_LARGE for each in sketch.counts.values()):
+        raise ValueError("a count does not fit into 64 bits")
+    if not 0 <= sketch.counts.get("level", 0) <= _HASH_BITS:
+        raise ValueError("a sample has no such level")
+    if any(each >> _HASH_BITS for each in sketch.sample):
+        raise ValueError("a customer of the sample has no such hash")
     rows = _ROWS.validate_python(list(sketch.sample.values()), strict=True)
     for row in rows:
         days = row.recent_days
@@ -79,9 +90,17 @@ def _check(sketch: Sketch) -> None:
             raise ValueError(f"purchase days {row.first_day} … {days}")
         if row.purchase_days < len(days) or min(row[2:6]) < 0 or row.cadence_centidays < 1:
             raise ValueError(f"a customer of the sample is {row}")
+        if max(row[:6]) >= _TOO_LARGE:
+            raise ValueError("a customer of the sample does not fit into 64 bits")
+        if any(abs(each) > LARGEST for each in row.behaviour):
+            raise ValueError(f"a behaviour is {row.behaviour}")
         if len(row.behaviour) not in {0, len(BEHAVIOUR)}:
             raise ValueError(f"a behaviour of {len(row.behaviour)} dimensions")
-    check_entries(sketch.micro.entries, len(BEHAVIOUR))
+    entries = sketch.micro.entries
+    check_entries(entries, len(BEHAVIOUR))
+    for name, (customers, _, *sums) in entries.items():
+        if name.startswith("k") and any(abs(each) > LARGEST * customers for each in sums):
+            raise ValueError(f"a micro-cluster of {customers} adds up to {sums}")
 
 
 _ROWS = TypeAdapter(list[SampledCustomer])

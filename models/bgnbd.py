@@ -31,13 +31,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import digamma, expit, gammaln, hyp2f1
+
+from models.likelihood import likeliest
 
 Floats = npt.NDArray[np.float64]
 
-_LOG_BOUND = 8.0  # parameters between 1/2981 and 2981; `alpha` as a multiple of the mean `t`
-_STOPS = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8}  # CDNOW: 21 evaluations
 _LARGEST_EXPONENT = 700.0  # exp(710) is too large for a float
 _NEAR = 1e-5  # of a = 1, where the closed form is 0/0: within 2e-8 of the figure on both sides
 _SMALLEST_C = 1e-9  # of a + b + x − 1, which may be 0 at x = 0
@@ -198,17 +197,12 @@ def fitted(
         return None
     shares = weights / weights.sum()
     unit = float((shares * t).sum())
-    best = minimize(
-        _loss,
-        [0.0] * 4 if start is None else np.log(start._replace(alpha=start.alpha / unit)),
-        args=(x, tx / unit, t / unit, shares),
-        method="L-BFGS-B",
-        jac=True,
-        bounds=[(-_LOG_BOUND, _LOG_BOUND)] * 4,
-        options=_STOPS,
-    )
-    model = BgNbd(*np.exp(best.x).tolist())
-    return model._replace(alpha=model.alpha * unit) if isfinite(best.fun) else None
+    begin = [0.0] * 4 if start is None else np.log(start._replace(alpha=start.alpha / unit))
+    best = likeliest(_loss, begin, x, tx / unit, t / unit, shares)
+    if best is None:
+        return None
+    model = BgNbd(*best)
+    return model._replace(alpha=model.alpha * unit)
 
 
 def _can_be_fitted(x: Floats, tx: Floats, t: Floats, weights: Floats) -> bool:

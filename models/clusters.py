@@ -22,7 +22,6 @@ from math import dist, inf, isqrt
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from models.kmeans import (
     Floats,
@@ -266,6 +265,8 @@ def _ids(centroids: Floats, space: Space, previous: Clustering | None) -> tuple[
 
 
 def _pairs(centroids: Floats, space: Space, previous: Clustering) -> Iterator[tuple[int, int]]:
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to import; lookups don't
+
     squares = squared_distances(centroids, space.inside(_centroids(previous)))
     limit = SAME_WITHIN**2 * sum(scale > 0 for scale in space.scales)
     # Uncapped, one cluster that leaps would push all between onto their neighbours' ids.

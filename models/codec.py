@@ -16,6 +16,7 @@ from models.customer import Alias, Attribute, CustomerState, Remembered
 from models.ledger import Ledger, Standing
 from models.lifecycle import Limits, State, Trigger
 from models.sketch import Contribution
+from models.state_check import check_state
 
 SCHEMA_VERSION = 4  # 3: baskets, decayed sums, place in a micro-cluster; 4: names
 OLDEST_READ = 3
@@ -93,7 +94,7 @@ def decode_held(packed: bytes) -> CustomerState | Alias:
 
 
 def decode_state(packed: bytes) -> CustomerState:
-    """Unpack a state, where no alias can stand.
+    """Unpack a state that came through the log, where no alias can stand; every number is checked.
 
     Raises:
         NewerSchema, CorruptState: as `decode_held`.
@@ -101,6 +102,10 @@ def decode_state(packed: bytes) -> CustomerState:
     held = decode_held(packed)
     if isinstance(held, Alias):
         raise CorruptState("an alias stands where a state is needed")
+    try:
+        check_state(held)
+    except (ValueError, TypeError) as error:
+        raise CorruptState(f"{len(packed)} bytes can't be a state ({error!s:.200})") from error
     return held
 
 
@@ -112,12 +117,14 @@ def _upgraded(fields: tuple[Any, ...]) -> tuple[Any, ...]:
 def _state(fields: tuple[Any, ...]) -> CustomerState:
     _, known_since_ms, sequence, current, settled, through_ms, remembered = fields[:7]
     attributes, groups, regroup_ms, contribution, renew_ms, names = fields[7:]
+    if not type(attributes) is type(groups) is type(names) is dict:
+        raise TypeError("attributes, groups or names are no map")
     return CustomerState(
         known_since_ms=known_since_ms,
         sequence=sequence,
         current=_ledger(current),
         settled=Ledger() if settled is None else _ledger(settled),
-        settled_through_ms=through_ms,
+        settled_through_ms=index(through_ms),
         remembered=tuple(map(_remembered, remembered)),
         attributes={name: Attribute(*each) for name, each in attributes.items()},
         groups=groups,

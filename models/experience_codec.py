@@ -11,6 +11,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from models.churn_features import FEATURES
 from models.experience import Experience
+from models.population_check import (
+    check_clusters,
+    check_errors,
+    check_purchases,
+    check_spend,
+)
 from models.risk_learner import from_plain, to_plain
 
 SCHEMA_VERSION = 1
@@ -61,9 +67,9 @@ def _checked(experience: Experience) -> Experience:
     for snapshot in experience.waiting:
         if len(snapshot.features) != len(FEATURES) or len(snapshot.forecasts) not in {0, FORECASTS}:
             raise ValueError(f"a snapshot has {len(snapshot.features)} features")
-    for model in (experience.purchases, experience.spend):
-        if model is not None and min(model) <= 0:
-            raise ValueError(f"a parameter is not positive: {model}")
-    if experience.spend is not None and experience.spend.q <= 1:
-        raise ValueError(f"spend has no mean: {experience.spend}")
+    check_purchases(experience.purchases)
+    check_spend(experience.spend)
+    check_errors(experience.errors)
+    if experience.clusters is not None:
+        check_clusters(experience.clusters)
     return experience

@@ -22,18 +22,16 @@ A purchase is what BG/NBD counts: if that is days with a purchase, amounts are a
 from __future__ import annotations
 
 from functools import partial
-from math import inf, isfinite, log
+from math import inf, log
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
-Floats = npt.NDArray[np.float64]
+from models.likelihood import likeliest
 
-_LOG_BOUND = 8.0  # parameters between 1/2981 and 2981; `v` as a multiple of the mean spend
-_STOPS = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8}
+Floats = npt.NDArray[np.float64]
 
 
 class GammaGamma(NamedTuple):
@@ -116,17 +114,11 @@ def fitted(
         return None
     shares = weights / weights.sum()
     unit = float((shares * mean_spend).sum())
-    best = minimize(
-        _loss,
-        [0.0] * 3,
-        args=(x, mean_spend / unit, shares),
-        method="L-BFGS-B",
-        jac=True,
-        bounds=[(-_LOG_BOUND, _LOG_BOUND)] * 3,
-        options=_STOPS,
-    )
-    model = GammaGamma(*np.exp(best.x).tolist())
-    return model._replace(v=model.v * unit) if isfinite(best.fun) else None
+    best = likeliest(_loss, [0.0] * 3, x, mean_spend / unit, shares)
+    if best is None:
+        return None
+    model = GammaGamma(*best)
+    return model._replace(v=model.v * unit)
 
 
 def _loss(logs: Floats, x: Floats, mean_spend: Floats, shares: Floats) -> tuple[float, list[float]]:

@@ -69,7 +69,7 @@ def regrouped(
     groups: dict[str, str] = {
         each: scored(each, rfm, population).group for each in policy.rfm.published
     }
-    groups.update(_expected(state, day, policy, population))
+    groups.update(expected_groups(state, day, policy, population))
     look_again = REVIEW_CYCLES if TIER in groups else ()
     regroup_ms = _stays_until_ms(state.current, day, rfm, policy, population, look_again)
     if groups == state.groups:
@@ -82,10 +82,17 @@ def regrouped(
     return state._replace(groups=groups, regroup_ms=regroup_ms), moved
 
 
-def _expected(
+def expected_groups(
     state: CustomerState, day: int, policy: Policy, population: Population
 ) -> Iterator[tuple[str, str]]:
-    """Cluster, tier and risk band, as far as the population can tell; each with inertia."""
+    """Cluster, tier and risk band, as far as the population can tell; each with inertia.
+
+    Args:
+        state: told up to that day; its groups are those that one stays in unless clearly out.
+        day: the customer-day at whose beginning is asked, ordinal.
+        policy: for the horizons.
+        population: in force.
+    """
     ledger, now = state.current, state.groups
     if population.clusters is not None:
         current = int(now[CLUSTER]) if CLUSTER in now else None

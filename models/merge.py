@@ -12,7 +12,7 @@ from models.basket import united
 from models.cadence import cadence_days
 from models.calendar import day_of
 from models.customer import CustomerState, merged_attributes, settled_first, told
-from models.ledger import DAYS_KEPT, Ledger, decay_over
+from models.ledger import DAYS_KEPT, MAX_DISCOUNT_MINOR, Ledger, decay_over
 from models.lifecycle import limits_for
 from models.policy import Policy
 
@@ -79,7 +79,7 @@ def merged_ledgers(one: Ledger, other: Ledger, prior_gap_days: float, policy: Po
         recent_days=tuple(days),
         items=one.items + other.items,
         itemised=one.itemised + other.itemised,
-        discount_minor=one.discount_minor + other.discount_minor,
+        discount_minor=min(MAX_DISCOUNT_MINOR, one.discount_minor + other.discount_minor),
         categories=united(one.categories, other.categories),
         decayed_days=sum(decay_over(days[-1] - day) for day in days),
         decayed_spend_minor=sum(

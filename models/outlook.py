@@ -24,8 +24,6 @@ from models.value import (
     Forecaster,
     Growth,
     ValueModel,
-    by_bgnbd,
-    by_decayed_rate,
     discounted_value_minor,
     growth_of,
     lifetime_value_minor,
@@ -158,7 +156,10 @@ def outlook(
     within = risk_within(customer, at_day, days, risks.model(own=False), value.purchases, seen)
     if stake is None or within is None:
         return None
-    expected = FORECASTERS[value.forecaster](customer, at_day, days, value)
+    forecasts: dict[Forecaster, float] = {
+        name: forecast(customer, at_day, days, value) for name, forecast in FORECASTERS.items()
+    }
+    expected = forecasts[value.forecaster]
     spend = spend_a_day_minor(customer, value)
     stays = 1 - stake.own_risk
     discounted = discounted_value_minor(stake.usual_year_minor, stays, value, rules.discount_rate)
@@ -171,8 +172,8 @@ def outlook(
         risks.own_source,
         expected,
         value.forecaster,
-        by_bgnbd(customer, at_day, days, value),
-        by_decayed_rate(customer, at_day, days, value),
+        forecasts["bgnbd"],
+        forecasts["decayed"],
         round(expected * spend),
         customer.last_day + round(customer.cadence_centidays / 100),
         round(discounted),

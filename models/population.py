@@ -12,13 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from models.churn import RiskModels
 from models.clusters import Clustering
 from models.policy import Lifecycle, Policy
+from models.population_check import check_clusters, check_risks, check_value, within
 from models.scores import ForecastScore, RiskScore
 from models.sketch import Sketch, last_of_bin
 from models.value import ValueModel
@@ -26,6 +28,9 @@ from models.value import ValueModel
 SCHEMA_VERSION = 2  # 2: clusters, churn risk, value, and how good they were
 PRESET_GAPS = 300  # the policy's gap counts as this many seen ones
 SPANS_UNTIL_TRUSTED = 4  # × churned.max_days: before that, the mean gap is too low
+_FIRST_DAY = date(1970, 1, 1).toordinal() - 1  # no event is older, in whatever zone
+_LAST_DAY = date(9900, 1, 1).toordinal()
+_MANY = 2**100  # beyond what partitions can add up to, and floats still hold it
 _EPOCH_DAYS = {"day": 1, "week": 7}  # ordinal 1 is a Monday, so weeks begin on Mondays
 
 
@@ -206,11 +211,27 @@ def decode_population(packed: bytes) -> Population:
                 f"a population has schema {schema!r:.40}, known is {SCHEMA_VERSION}; "
                 "run a version at least as new as the one that wrote it"
             )
-        return _ADAPTER.validate_python(fields)
+        return _checked(_ADAPTER.validate_python(fields))
     except CorruptPopulation:
         raise
     except _NOT_ONE as error:
         raise CorruptPopulation(f"{len(packed)} bytes are not a population: {error}") from error
+
+
+def _checked(population: Population) -> Population:
+    """What types can't say: numbers that the calendar and the formulas can take."""
+    as_of_day = population.as_of_day
+    within([as_of_day, population.since_day], _FIRST_DAY, _LAST_DAY, "a day")
+    within([population.customers, population.closed_gaps], 0, _MANY, "a count")
+    within([population.gap_days], -_MANY, _MANY, "the sum of all gaps")
+    within(population.recency.quartiles, 0, as_of_day - _FIRST_DAY, "a silence")
+    within(population.recency.quintiles, 0, as_of_day - _FIRST_DAY, "a silence")
+    within([population.recency.mean], 0, as_of_day - _FIRST_DAY, "a silence")
+    if population.clusters is not None:
+        check_clusters(population.clusters)
+    check_risks(population.risk)
+    check_value(population.value)
+    return population
 
 
 def digest_of(packed: bytes) -> str:
@@ -218,7 +239,7 @@ def digest_of(packed: bytes) -> str:
     return hashlib.blake2b(packed, digest_size=16).hexdigest()
 
 
-_ADAPTER = TypeAdapter(Population)
+_ADAPTER = TypeAdapter(Population, config=ConfigDict(allow_inf_nan=False))
 _NOT_ONE = (ValueError, TypeError, AttributeError, KeyError, RecursionError, ValidationError)
 
 

@@ -10,6 +10,7 @@ numbers. Money is minor units of the reporting currency. Forbidden here: the pol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isfinite, log
 from typing import Literal, NamedTuple
 
@@ -102,7 +103,10 @@ def by_decayed_rate(customer: SampledCustomer, at_day: int, days: int, value: Va
     return rate * days * p_alive_of(value.purchases, *history) * value.bias
 
 
-FORECASTERS = {"bgnbd": by_bgnbd, "decayed": by_decayed_rate}
+FORECASTERS: dict[Forecaster, Callable[[SampledCustomer, int, int, ValueModel], float]] = {
+    "bgnbd": by_bgnbd,
+    "decayed": by_decayed_rate,
+}
 
 
 def spend_a_day_minor(customer: SampledCustomer, value: ValueModel) -> float:

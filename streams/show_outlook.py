@@ -7,11 +7,10 @@ from typing import Any
 
 from models.behaviour import BEHAVIOUR
 from models.calendar import day_of
-from models.churn import band_of
 from models.churn_features import features
 from models.clusters import Cluster, Clustering
-from models.membership import CLUSTER, RISK, TIER
-from models.outlook import Outlook, customer_of, outlook, tier_of
+from models.membership import CLUSTER, RISK, TIER, expected_groups
+from models.outlook import Outlook, customer_of, outlook
 from models.policy import Policy
 from models.population import Population, prior_gap_days
 from models.words import Reason, reasons
@@ -61,12 +60,10 @@ class Expected:
             self.cluster = named.get(groups[CLUSTER])
         if self.outlook is None:
             return
-        stake = self.outlook.stake
-        self.tier = tier_of(stake, population.value, groups.get(TIER))
+        now = dict(expected_groups(found.state, at_day, policy, population))
+        self.tier, self.band = now.get(TIER), now.get(RISK)
         usual = population.risk.band(ledger.standing.lifecycle.value)
-        if usual is not None:
-            self.base_rate = usual.base_rate
-            self.band = band_of(stake.own_risk, stake.at_stake_minor, usual, groups.get(RISK))
+        self.base_rate = None if usual is None else usual.base_rate
         customer = customer_of(ledger, policy)
         assert customer is not None
         seen = features(customer, self.outlook.at_day, prior_gap_days(policy.lifecycle, population))
@@ -221,7 +218,7 @@ def _risk_explained(
             f"Band {known.band}: {known.base_rate:.0%} is usual in their lifecycle state; "
             "high needs more than that and as much at stake as the "
             f"top {policy.outlook.high_share:.0%} there, "
-            "elevated half as much again."
+            "elevated needs odds half as high again as usual."
         )
     judged = [each for each in population.measured.risks if each.own]
     lately = next((each for each in reversed(judged) if each.source == looks.own_source), None)
