@@ -109,7 +109,7 @@ def meet(
             customer_id, held, read, event, erased_through_ms, clock_ms, policy, population
         )
     if read.at_ms <= erased_through_ms:
-        return _forgotten(held, read, erased_through_ms)
+        return _forgotten(customer_id, held, read, erased_through_ms)
     if isinstance(held, Alias):
         return _sent_on(customer_id, held, read, clock_ms, policy, population)
     if isinstance(event, Transfer):
@@ -173,15 +173,24 @@ def _erasures(names: tuple[str, ...], read: Read, through_ms: int) -> tuple[Sent
     )
 
 
-def _forgotten(held: CustomerState | Alias | None, read: Read, through_ms: int) -> Met:
-    """An event from before the erasure. Whoever was one with an erased person is erased, too."""
+def _forgotten(
+    customer_id: str, held: CustomerState | Alias | None, read: Read, through_ms: int
+) -> Met:
+    """An event from before the erasure. Whoever was one with an erased person is erased, too.
+
+    A merge makes an alias all the same, until the erasure follows: what was sent on the first time
+    must not be counted here when the log is folded anew.
+    """
     event = read.event
     if isinstance(event, Merge):
         since = timedelta(milliseconds=through_ms - read.at_ms)
         asked = Erasure(customer_id=event.into, occurred_at=event.occurred_at + since)
         event_id = _derived(read.event_id, event.into)
         follows = SentOn(event.into, event_id, Kind.ERASURE, encode_event(asked))
-        return Met(held, forgotten=True, sent=(follows,))
+        if held is not None:
+            return Met(held, forgotten=True, sent=(follows,))
+        transfer = _transfer(customer_id, read, event, None)
+        return Met(Alias(event.into, read.at_ms), forgotten=True, sent=(transfer, follows))
     if not isinstance(event, Transfer):
         return Met(held, forgotten=True)
     names, newest_ms = [event.merged_id], read.at_ms
@@ -266,15 +275,20 @@ def _merged_away(
             groups={}, regroup_ms=None, contribution=None, renew_ms=None, sequence=left.sequence
         )
         packed = b64encode(encode_state(bare))
+    sent = _transfer(customer_id, read, event, packed)
+    return Met(Alias(event.into, read.at_ms), effects, sent=(sent,))
+
+
+def _transfer(customer_id: str, read: Read, merge: Merge, packed: bytes | None) -> SentOn:
+    """The record that takes what is known by an id to the one that stays."""
     transfer = Transfer(
-        customer_id=event.into,
-        occurred_at=event.occurred_at,
+        customer_id=merge.into,
+        occurred_at=merge.occurred_at,
         merged_id=customer_id,
         state=packed,
     )
     event_id = _derived(read.event_id, customer_id)
-    sent = SentOn(event.into, event_id, Kind.TRANSFER, encode_event(transfer))
-    return Met(Alias(event.into, read.at_ms), effects, sent=(sent,))
+    return SentOn(merge.into, event_id, Kind.TRANSFER, encode_event(transfer))
 
 
 def _taken_in(

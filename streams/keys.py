@@ -13,6 +13,8 @@
 | `seg:{NS:P}:erased` | hash | pseudonym → mark of someone who was erased | apply | load | 200 B each |
 | `seg:{NS:P}:live` | string | source delay, ms; expires | owner | lookups | 1 |
 | `seg:NS:newest` | hash | newest event in any partition | owners | owners | 2 fields |
+| `seg:NS:serving` | hash | which store serves, the one before, the one that is built | rebuild | all | 3 fields |
+| `seg:STORE:attended` | string | a worker runs on that store; expires | workers | rebuild | 1 |
 | `seg:NS:partitions` | string | how many partitions there are | owners | lookups | 1 |
 
 The learner of populations keeps its own `meta`, `c` and `outbox` in the place of a partition:

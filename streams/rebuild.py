@@ -75,10 +75,11 @@ class Rebuilt(NamedTuple):
     @property
     def said(self) -> str:
         """For people."""
+        workers = "" if self.attended else "; its workers are not there yet: segmenter run all"
         return (
             f"{self.namespace} is served by {self.store}: {self.records:,} records in "
             f"{self.seconds:.0f} s, {self.dropped:,} effects not sent again, {self.sent_back:,} "
-            f"records sent to their partitions; the states before are dropped by: "
+            f"records sent to their partitions{workers}; to drop the states before: "
             f"segmenter rebuild --drop {self.before}"
         )
 

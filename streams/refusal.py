@@ -21,7 +21,8 @@ def why_refused(
     key_id: str = "",
 ) -> str | None:
     """What speaks against folding this log onto these states; None: nothing."""
-    remedy = "to fold the log anew beside them, run: segmenter rebuild"
+    beside = "to fold the log anew beside them, run: segmenter rebuild --to NEW_STORE"
+    apart = "point namespace at an empty one to fold the log anew"
     if meta.schema > SCHEMA_VERSION:
         return (
             f"partition {partition}: the states have schema {meta.schema}, this version knows "
@@ -30,28 +31,28 @@ def why_refused(
     if 0 < meta.schema < OLDEST_READ:
         return (
             f"partition {partition}: the states have schema {meta.schema}, this version reads "
-            f"{OLDEST_READ} to {SCHEMA_VERSION}, which hold more than can be told from them; {remedy}"
+            f"{OLDEST_READ} to {SCHEMA_VERSION}, which hold more than can be told from them; {beside}"
         )
     if meta.nonce and topic == LOG and meta.key_id != key_id:
         return (
             f"partition {partition}: the states were written with hash key "
             f"{meta.key_id or '(none)'}, this worker has {key_id or '(none)'}: it could not tell "
-            f"whom they are of; set SEGMENTER_HASH_KEY to that key, or {remedy}"
+            f"whom they are of; set SEGMENTER_HASH_KEY to that key, or {beside}"
         )
     if meta.topic_id and facts.topic_id and meta.topic_id != facts.topic_id:
         return (
             f"partition {partition}: the states are a fold of topic {meta.topic_id}, but {topic} is "
-            f"now {facts.topic_id}: it was deleted and made again; {remedy}"
+            f"now {facts.topic_id}: it was deleted and made again; {apart}"
         )
     if meta.partitions and meta.partitions != facts.partitions:
         return (
             f"{topic} has {facts.partitions} partitions, the states belong to {meta.partitions}: "
-            f"customers would change partitions; {remedy}"
+            f"customers would change partitions; {beside}"
         )
     if meta.offset > extent.end:
         return (
             f"partition {partition}: the store stands at offset {meta.offset}, the log ends at "
-            f"{extent.end}: the log has lost records; restore it, or {remedy}"
+            f"{extent.end}: the log has lost records; restore it, or {apart}"
         )
     if meta.offset < extent.start:
         return (

@@ -14,7 +14,8 @@ META = Meta(
     offset=100, nonce=b"n", topic_id="topic-1", partitions=4, schema=SCHEMA_VERSION, policy="p"
 )
 EXTENT = Extent(start=0, end=100)
-ANEW = "to fold the log anew beside them, run: segmenter rebuild"
+BESIDE = "to fold the log anew beside them, run: segmenter rebuild --to NEW_STORE"
+APART = "point namespace at an empty one to fold the log anew"
 
 
 def refused(meta: Meta = META, facts: TopicFacts = FACTS, extent: Extent = EXTENT) -> str:
@@ -62,7 +63,7 @@ def test_states_of_an_older_schema_lack_what_only_the_log_can_tell() -> None:
     older = OLDEST_READ - 1
     assert refused(META._replace(schema=older)) == (
         f"partition 3: the states have schema {older}, this version reads {OLDEST_READ} to "
-        f"{SCHEMA_VERSION}, which hold more than can be told from them; {ANEW}"
+        f"{SCHEMA_VERSION}, which hold more than can be told from them; {BESIDE}"
     )
 
 
@@ -74,7 +75,7 @@ def test_states_written_with_another_hash_key_are_refused() -> None:
     meta = META._replace(key_id="11aa22bb")
     assert why_refused(meta, FACTS, EXTENT, 3, key_id="") == (
         "partition 3: the states were written with hash key 11aa22bb, this worker has (none): it "
-        f"could not tell whom they are of; set SEGMENTER_HASH_KEY to that key, or {ANEW}"
+        f"could not tell whom they are of; set SEGMENTER_HASH_KEY to that key, or {BESIDE}"
     )
     assert why_refused(meta, FACTS, EXTENT, 3, key_id="11aa22bb") is None
 
@@ -82,21 +83,21 @@ def test_states_written_with_another_hash_key_are_refused() -> None:
 def test_a_topic_deleted_and_made_again_is_another_log() -> None:
     assert refused(facts=TopicFacts("topic-2", 4)) == (
         "partition 3: the states are a fold of topic topic-1, but customer-events.v1 is now "
-        f"topic-2: it was deleted and made again; {ANEW}"
+        f"topic-2: it was deleted and made again; {APART}"
     )
 
 
 def test_another_number_of_partitions_would_move_customers() -> None:
     assert refused(facts=TopicFacts("topic-1", 8)) == (
         "customer-events.v1 has 8 partitions, the states belong to 4: "
-        f"customers would change partitions; {ANEW}"
+        f"customers would change partitions; {BESIDE}"
     )
 
 
 def test_a_log_that_ends_before_the_states_has_lost_records() -> None:
     assert refused(extent=Extent(0, 99)) == (
         "partition 3: the store stands at offset 100, the log ends at 99: "
-        f"the log has lost records; restore it, or {ANEW}"
+        f"the log has lost records; restore it, or {APART}"
     )
 
 

@@ -6,37 +6,28 @@ store must hold the same bytes, and Kafka the same effects.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import redis
-from kafka import KafkaConsumer, TopicPartition
 
-from models.events import LogRecord
 from models.policy import Policy
-from models.population import Population, decode_population, digest_of
-from streams.chunk import LogIdentity
-from streams.connections import opened
 from streams.keys import Keys
-from streams.learning import LearnerFold
 from streams.log import LogInspector
-from streams.memory_store import MemoryStore
-from streams.partition import Batch, PartitionFold
 from streams.processes import as_environment
 from streams.replay import Publisher
 from streams.settings import Settings
 from streams.sources import SourceRecord
 from streams.store import LEARNER, OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS, TOPICS
+from tests.support.oracle import Folded, Log, folded, learned, messages
 
 PARTITIONS = 2
 TRIES = 5
@@ -49,7 +40,7 @@ class Expected(NamedTuple):
     Attributes:
         states: by customer.
         sketches: by partition, slot by slot.
-        rows: everything that leaves, partition by partition.
+        rows: everything that leaves, partition by partition, effects without their bodies.
         populations: encoded, oldest first.
     """
 
@@ -109,12 +100,21 @@ class Installation:
         self.redis = redis.Redis.from_url(redis_url)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: str, config: Path, log: Path | None = None) -> subprocess.Popen[bytes]:
-        """Start `segmenter run COMMAND`; its log goes to a pipe of 64 kB, or to a file."""
+    def start(
+        self,
+        command: str,
+        config: Path,
+        log: Path | None = None,
+        settings: Settings | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start `segmenter run COMMAND`; its log goes to a pipe of 64 kB, or to a file.
+
+        Settings of its own let it reach broker and store by another way.
+        """
         with ExitStack() as stack:
             process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", "--config", str(config), "run", command],
-                env={**os.environ, **as_environment(self.settings)},
+                env={**os.environ, **as_environment(settings or self.settings)},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE if log is None else stack.enter_context(log.open("wb")),
             )
@@ -178,9 +178,10 @@ class Installation:
 
         Asked in the order of the flow, with the log's end at the beginning and at the end.
         """
-        wait_until(self._is_settled)
+        wait_until(self.is_settled)
 
-    def _is_settled(self) -> bool:
+    def is_settled(self) -> bool:
+        """Whether nothing moves; see `wait_until_settled`."""
         ends = self.ends()
         learner = self._keys(LEARNER)
         return (
@@ -201,7 +202,7 @@ class Installation:
             ends = self.ends()
             found = Found(self.states(), self.sketches(), self.published(CHANGES), self.bodies())
             expected = self.oracle()
-            if self._is_settled() and self.ends() == ends:
+            if self.is_settled() and self.ends() == ends:
                 return found, expected
         raise AssertionError("it never settled")
 
@@ -215,59 +216,25 @@ class Installation:
 
     def oracle(self) -> Expected:
         """What must come of the log, folded single-threaded."""
-        return asyncio.run(self._oracle())
+        return self.expected(folded(self.log, each) for each in range(self.partitions))
 
-    async def _oracle(self) -> Expected:
-        store, nonces = MemoryStore(lambda: 0), (b"%d" % each for each in count())
-        facts, ends = self.inspector.facts(LOG), self.ends()
-        bodies = {digest_of(each): decode_population(each) for each in self.bodies()}
+    @property
+    def log(self) -> Log:
+        """What the oracle folds."""
+        return Log(self.settings.bootstrap_servers, self.settings.namespace, self.policy)
 
-        async def body(digest: str) -> Population:
-            return bodies[digest]
-
-        records: list[list[LogRecord]] = [[] for _ in range(self.partitions)]
-        for each in self._read(LOG):
-            records[each.partition].append(_log_record(each))
+    def expected(self, partitions: Iterable[Folded]) -> Expected:
+        """Put together what comes of each partition, and of the learner then."""
         expected = Expected({}, [], [], [])
-        for partition, mine in enumerate(records):
-            log = LogIdentity(self.settings.namespace, facts.topic_id, facts.partitions, partition)
-            fold = PartitionFold(log, self.policy, store, _no_records, body, nonces.__next__)
-            assert await fold.handle(Batch(0, ends[partition], mine)) is None
-            loaded = await store.load(partition, _ids(mine), b"another nonce")
-            assert loaded.whole is not None
-            expected.states.update({id_.encode(): each for id_, each in loaded.states.items()})
-            sketch = {slot.encode(): each for slot, each in loaded.whole.sketch.items()}
-            expected.sketches.append(sketch)
-            expected.rows.extend([row for _, row in await store.outbox(partition, 10**9)])
-        learner = LearnerFold(
-            LogIdentity(self.settings.namespace, "", self.partitions, 0),
-            self.policy,
-            store,
-            _no_records,
-            nonces.__next__,
-        )
-        inputs = [
-            LogRecord(0, offset, 0, row.key, row.value, dict(row.headers))
-            for offset, row in enumerate(row for row in expected.rows if row.topic == INPUTS)
-        ]
-        assert await learner.handle(Batch(0, len(inputs), inputs)) is None
-        learned = [row for _, row in await store.outbox(LEARNER, 10**9)]
-        expected.populations.extend(row.value or b"" for row in learned if row.topic == POPULATIONS)
+        for each in partitions:
+            expected.states.update(each.states)
+            expected.sketches.append(each.sketch)
+            expected.rows.extend(each.rows)
+        expected.populations.extend(learned(self.log, self.partitions, expected.rows))
         return expected
 
     def _read(self, topic: str) -> Iterator[Any]:
-        partitions = range(self.inspector.facts(topic).partitions)
-        extents = self.inspector.extents(topic, partitions)
-        settings = {"enable_auto_commit": False, "isolation_level": "read_committed"}
-        with opened(
-            KafkaConsumer, self.settings.bootstrap_servers.split(","), **settings
-        ) as consumer:
-            wanted = [TopicPartition(topic, each) for each in partitions]
-            consumer.assign(wanted)
-            consumer.seek_to_beginning(*wanted)
-            while any(consumer.position(tp) < extents[tp.partition].end for tp in wanted):
-                for records in consumer.poll(timeout_ms=200).values():
-                    yield from records
+        return messages(self.settings.bootstrap_servers, topic)
 
     def _keys(self, partition: int) -> Keys:
         return Keys(self.settings.namespace, partition)
@@ -286,25 +253,6 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL, and wait for the end."""
     process.send_signal(signal.SIGKILL)
     process.wait()
-
-
-def _log_record(found: Any) -> LogRecord:
-    return LogRecord(
-        found.partition,
-        found.offset,
-        found.timestamp,
-        found.key,
-        found.value,
-        dict(found.headers),
-    )
-
-
-async def _no_records(_partition: int, _start: int, _end: int) -> bool:
-    return False
-
-
-def _ids(records: list[LogRecord]) -> list[str]:
-    return list(dict.fromkeys(each.key.decode() for each in records if each.key is not None))
 
 
 __all__ = ["CHANGES", "DEAD_LETTERS", "LOG", "Installation", "kill", "wait_until"]

@@ -95,7 +95,8 @@ class TwoPartitions(Loop):
 
         Args:
             erasures: what stands in `erasures.v1`.
-            without: a kind of record that the log has lost.
+            without: a kind of record that the log has lost; then it is another log, to which
+                what comes of it is written as to any other.
         """
         other = TwoPartitions(self.policy, None, erasures, self.pseudonyms, self.partitions)
         other._bodies = dict(self._bodies)
@@ -104,6 +105,9 @@ class TwoPartitions(Loop):
             other.log[number] = [
                 LogRecord(number, offset, *each[2:]) for offset, each in enumerate(kept)
             ]
+        if without is not None:
+            await other.settle()
+            return other
         for partition in range(self.partitions):
             await other.fold_only(partition)
         return other

@@ -1,0 +1,208 @@
+"""The reference: the log that stands on the broker, folded single-threaded into memory.
+
+Partitions don't touch each other, so each may be folded in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from models.events import LogRecord
+from models.policy import Policy
+from models.population import Population, decode_population, digest_of
+from streams.chunk import LogIdentity
+from streams.connections import opened
+from streams.learning import LearnerFold
+from streams.log import KafkaUnavailable, LogInspector
+from streams.memory_store import MemoryStore
+from streams.partition import Batch, PartitionFold
+from streams.store import LEARNER, OutboxRow
+from streams.topics import INPUTS, LOG, POPULATIONS
+
+SLICE = 2_000  # records folded at once
+LOOK_EVERY_S = 3.0  # at a log that grows
+_EVERYTHING = 10**9
+
+
+class Log(NamedTuple):
+    """Which log, and the rules to fold it by.
+
+    Attributes:
+        servers: of the broker.
+        namespace: of the installation.
+        policy: the rules in force.
+    """
+
+    servers: str
+    namespace: str
+    policy: Policy
+
+
+class Folded(NamedTuple):
+    """What comes of one partition.
+
+    Attributes:
+        states: by customer.
+        sketch: slot by slot.
+        rows: everything that leaves; only inputs of the learner have their bodies.
+    """
+
+    states: dict[bytes, bytes]
+    sketch: dict[bytes, bytes]
+    rows: list[OutboxRow]
+
+
+def messages(servers: str, topic: str, starts: Mapping[int, int] | None = None) -> Iterator[Any]:
+    """What stands in a topic now, in the order of each partition.
+
+    Args:
+        servers: of the broker.
+        topic: which.
+        starts: the partitions wanted, and the offset to begin at; None: all, from their beginning.
+    """
+    inspector = LogInspector(servers)
+    if starts is None:
+        starts = dict.fromkeys(range(inspector.facts(topic).partitions), 0)
+    extents = inspector.extents(topic, list(starts))
+    settings = {"enable_auto_commit": False, "isolation_level": "read_committed"}
+    with opened(KafkaConsumer, servers.split(","), **settings) as consumer:
+        wanted = [TopicPartition(topic, each) for each in starts]
+        consumer.assign(wanted)
+        for tp in wanted:
+            consumer.seek(tp, max(starts[tp.partition], extents[tp.partition].start))
+        while any(consumer.position(tp) < extents[tp.partition].end for tp in wanted):
+            for records in consumer.poll(timeout_ms=200).values():
+                yield from records
+
+
+def at_rest() -> bool:
+    """The log grows no more."""
+    return True
+
+
+def folded(log: Log, partition: int, rests: Callable[[], bool] = at_rest) -> Folded:
+    """Fold one partition from its beginning to its end.
+
+    Args:
+        log: which log.
+        partition: of it.
+        rests: whether the log grows no more; until it does, the end is waited for.
+    """
+    return asyncio.run(_Partition(log, partition).fold(rests))
+
+
+class _Partition:
+    """One partition of the log, and the memory it is folded into."""
+
+    def __init__(self, log: Log, partition: int) -> None:
+        self._log, self._partition = log, partition
+        self._inspector, self._store = LogInspector(log.servers), MemoryStore(lambda: 0)
+        self._bodies: dict[str, Population] = {}
+        self._folded_to = 0
+        self._rows: list[OutboxRow] = []
+
+    async def fold(self, rests: Callable[[], bool]) -> Folded:
+        facts = self._inspector.facts(LOG)
+        identity = LogIdentity(
+            self._log.namespace, facts.topic_id, facts.partitions, self._partition
+        )
+        nonces = (b"%d" % each for each in count())
+        fold = PartitionFold(
+            identity, self._log.policy, self._store, _no_records, self._body, nonces.__next__
+        )
+        while not await self._fold_what_is_there(fold, rests()):
+            time.sleep(LOOK_EVERY_S)  # noqa: ASYNC251 - nobody else is in this loop
+        return await self._result()
+
+    async def _fold_what_is_there(self, fold: PartitionFold, last: bool) -> bool:
+        """Answers whether that was the last look."""
+        try:
+            for batch in self._batches():
+                assert await fold.handle(batch) is None
+                self._folded_to = batch.next_offset
+                self._rows += map(_without_body, await _taken(self._store, self._partition))
+        except (KafkaError, KafkaUnavailable):
+            if last:
+                raise
+        return last
+
+    def _batches(self) -> Iterator[Batch]:
+        start, records = self._folded_to, list[LogRecord]()
+        end = self._inspector.extents(LOG, [self._partition])[self._partition].end
+        for each in messages(self._log.servers, LOG, {self._partition: start}):
+            if each.offset >= end:
+                break
+            records.append(_log_record(each))
+            if len(records) == SLICE:
+                yield Batch(start, each.offset + 1, records)
+                start, records = each.offset + 1, []
+        yield Batch(start, end, records)
+
+    async def _body(self, digest: str) -> Population:
+        if digest not in self._bodies:
+            for each in messages(self._log.servers, POPULATIONS):
+                self._bodies[digest_of(each.value)] = decode_population(each.value)
+        return self._bodies[digest]
+
+    async def _result(self) -> Folded:
+        everybody = await self._store.walk(self._partition, 0, _EVERYTHING)
+        loaded = await self._store.load(self._partition, (), b"another nonce")
+        assert loaded.whole is not None
+        return Folded(
+            {id_.encode(): each for id_, each in everybody.states.items()},
+            {slot.encode(): each for slot, each in loaded.whole.sketch.items()},
+            self._rows,
+        )
+
+
+def _log_record(found: Any) -> LogRecord:
+    return LogRecord(
+        found.partition,
+        found.offset,
+        found.timestamp,
+        found.key,
+        found.value,
+        dict(found.headers),
+    )
+
+
+def _without_body(row: OutboxRow) -> OutboxRow:
+    """Of effects the headers tell enough, and there are many."""
+    return row if row.topic == INPUTS else row._replace(value=None)
+
+
+async def _taken(store: MemoryStore, place: int) -> list[OutboxRow]:
+    """What waits in an outbox, which is empty then."""
+    waiting = await store.outbox(place, _EVERYTHING)
+    await store.outbox_delete(place, [row_id for row_id, _ in waiting])
+    return [row for _, row in waiting]
+
+
+def learned(log: Log, partitions: int, rows: Iterable[OutboxRow]) -> list[bytes]:
+    """The populations, encoded and oldest first, that the learner makes of what left."""
+    return asyncio.run(_learned(log, partitions, rows))
+
+
+async def _learned(log: Log, partitions: int, rows: Iterable[OutboxRow]) -> list[bytes]:
+    store = MemoryStore(lambda: 0)
+    identity = LogIdentity(log.namespace, "", partitions, 0)
+    nonces = (b"%d" % each for each in count())
+    fold = LearnerFold(identity, log.policy, store, _no_records, nonces.__next__)
+    inputs = [
+        LogRecord(0, offset, 0, row.key, row.value, dict(row.headers))
+        for offset, row in enumerate(row for row in rows if row.topic == INPUTS)
+    ]
+    assert await fold.handle(Batch(0, len(inputs), inputs)) is None
+    left = await _taken(store, LEARNER)
+    return [row.value or b"" for row in left if row.topic == POPULATIONS]
+
+
+async def _no_records(_partition: int, _start: int, _end: int) -> bool:
+    return False
