@@ -136,9 +136,9 @@ def with_extras(
                 continue
         yield record
         while held and held[0][0] <= place:
-            due = heapq.heappop(held)[2]
-            if due.kind != "erasure" or erases():
-                yield due
+            extra = heapq.heappop(held)[2]
+            if extra.kind != "erasure" or erases():
+                yield extra
 
 
 class Load:

@@ -28,6 +28,7 @@ from streams.topics import INPUTS, LOG, POPULATIONS
 
 SLICE = 2_000  # records folded at once
 LOOK_EVERY_S = 3.0  # at a log that grows
+TRIES = 20  # in a row; the broker may be frozen, or the machine busy
 _EVERYTHING = 10**9
 
 
@@ -105,7 +106,7 @@ class _Partition:
         self._log, self._partition = log, partition
         self._inspector, self._store = LogInspector(log.servers), MemoryStore(lambda: 0)
         self._bodies: dict[str, Population] = {}
-        self._folded_to = 0
+        self._folded_to = self._failures = 0
         self._rows: list[OutboxRow] = []
 
     async def fold(self, rests: Callable[[], bool]) -> Folded:
@@ -129,8 +130,11 @@ class _Partition:
                 self._folded_to = batch.next_offset
                 self._rows += map(_without_body, await _taken(self._store, self._partition))
         except (KafkaError, KafkaUnavailable):
-            if last:
+            self._failures += 1
+            if self._failures > TRIES:
                 raise
+            return False
+        self._failures = 0
         return last
 
     def _batches(self) -> Iterator[Batch]:
