@@ -20,7 +20,7 @@ from models.population import Population, decode_population, digest_of
 from streams.chunk import LogIdentity
 from streams.connections import opened
 from streams.learning import LearnerFold
-from streams.log import KafkaUnavailable, LogInspector
+from streams.log import KafkaUnavailable, LogInspector, TopicFacts
 from streams.memory_store import MemoryStore
 from streams.partition import Batch, PartitionFold
 from streams.store import LEARNER, OutboxRow
@@ -110,7 +110,7 @@ class _Partition:
         self._rows: list[OutboxRow] = []
 
     async def fold(self, rests: Callable[[], bool]) -> Folded:
-        facts = self._inspector.facts(LOG)
+        facts = self._facts()
         identity = LogIdentity(
             self._log.namespace, facts.topic_id, facts.partitions, self._partition
         )
@@ -121,6 +121,14 @@ class _Partition:
         while not await self._fold_what_is_there(fold, rests()):
             time.sleep(LOOK_EVERY_S)  # noqa: ASYNC251 - nobody else is in this loop
         return await self._result()
+
+    def _facts(self) -> TopicFacts:
+        for _ in range(TRIES):
+            try:
+                return self._inspector.facts(LOG)
+            except KafkaUnavailable:
+                time.sleep(LOOK_EVERY_S)
+        return self._inspector.facts(LOG)
 
     async def _fold_what_is_there(self, fold: PartitionFold, last: bool) -> bool:
         """Answers whether that was the last look."""
