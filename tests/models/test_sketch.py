@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from models.microclusters import Spread
 from models.sample import SampledCustomer
 from models.sketch import (
-    UNKEYED,
     BIN_STARTS,
     SAMPLE_SIZE,
+    UNKEYED,
     Contribution,
     Sketch,
     bin_of,

@@ -19,8 +19,8 @@ from models.population import Distribution, Population
 from models.value import ValueModel
 from streams.memory_store import MemoryStore
 from streams.store import Loaded, Store, StoreUnavailable
-from tests.support.story import purchase, tell
 from tests.streams.logbook import ASTRAY, CUSTOMERS, DAY_MS, HOUR_MS, POLICY, START_MS, Logbook
+from tests.support.story import purchase, tell
 
 T = TypeVar("T")
 POISON = (
