@@ -141,7 +141,11 @@ class Persons:
             held = await self._held(root, partitions)
             if held is None or isinstance(held, Alias) or customer_id not in held.names:
                 return None
-            return {"customer_id": root, "names": sorted(held.names.keys() - {root}), "event_id": event_id}
+            return {
+                "customer_id": root,
+                "names": sorted(held.names.keys() - {root}),
+                "event_id": event_id,
+            }
 
         return await self._until(arrived, partition, offset)
 

@@ -79,7 +79,9 @@ def test_fields_of_later_versions_are_let_pass_and_missing_ones_removed_nothing(
     assert decode_mark(b'{"through_ms": 7, "event": "e"}') == Mark(7, "e")
 
 
-trees: st.SearchStrategy[object] = st.sampled_from((None, 7, "e", [], {}, [[1]], {"through_ms": "e"}, {"event": {}}))
+trees: st.SearchStrategy[object] = st.sampled_from(
+    (None, 7, "e", [], {}, [[1]], {"through_ms": "e"}, {"event": {}})
+)
 
 
 @thoroughly
