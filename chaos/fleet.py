@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from streams.app import STOP_WITHIN_S
+from streams.patience import STOP_WITHIN_S
 from streams.settings import Settings
 from tests.support.installation import Installation, kill
 

@@ -24,6 +24,7 @@ from yarl import URL
 from models.erasure import Mark
 from models.policy import Policy
 from streams.agents import declare
+from streams.belonging import why_refused
 from streams.bodies import Bodies
 from streams.chunk import LogIdentity
 from streams.erasures import born_marks
@@ -32,9 +33,9 @@ from streams.learning import LearnerFold
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts
 from streams.logs import logging_config
 from streams.partition import PartitionFold
-from streams.patience import attempts
+from streams.patience import STOP_WITHIN_S, attempts
 from streams.redis_store import RedisStore, connect
-from streams.refusal import Refused, why_refused
+from streams.refusal import Refused
 from streams.serving import LOOK_EVERY_S, Follower
 from streams.settings import Settings
 from streams.store import LEARNER, Store, StoreUnavailable
@@ -42,7 +43,6 @@ from streams.timekeeper import Timekeeper
 from streams.topics import ERASURES, INPUTS, LOG, POPULATIONS
 from streams.transport import Consumer, transport_for
 
-STOP_WITHIN_S = 30
 logger = logging.getLogger(__name__)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from streams.messages import origin
+from streams.origin import origin
 from streams.outbox import Sender, relay_once
 from streams.store import LEARNER, OutboxRow, Store
 from streams.topics import ERASURES, LOG

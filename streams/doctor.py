@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Self
 
 from redis.exceptions import RedisError
 
+from streams.belonging import why_refused
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
 from streams.partitioner import partition_of
 from streams.redis_store import RedisStore, connect
-from streams.refusal import why_refused
 from streams.serving import serving
 from streams.settings import Settings
 from streams.store import Meta, StoreUnavailable

@@ -53,43 +53,6 @@ class Source(NamedTuple):
     population: int = 0
 
 
-class Origin(NamedTuple):
-    """Which record of the log a row comes from, as its headers say.
-
-    Attributes:
-        topic: that the row goes to.
-        namespace: of the installation.
-        partition: of the log.
-        offset: of the record in it.
-        effect_id: empty where the row has none.
-    """
-
-    topic: str
-    namespace: bytes
-    partition: int
-    offset: int
-    effect_id: bytes
-
-
-def origin(row: OutboxRow) -> Origin | None:
-    """Where a row comes from; None if that does not matter, or its headers are not ours."""
-    if row.topic == LOG:  # a record that is only sent on: its headers are its producer's own
-        return None
-    if row.topic in {POPULATIONS, ERASURES}:  # compacted: sent again, it takes its own place
-        return None
-    headers = dict(row.headers)
-    try:
-        return Origin(
-            row.topic,
-            headers["source.namespace"],
-            int(headers["source.partition"]),
-            int(headers["source.offset"]),
-            headers.get("ce_id", b""),
-        )
-    except (KeyError, ValueError):
-        return None
-
-
 @lru_cache(maxsize=4_096)  # most moments are midnights that many customers share
 def rfc3339(at_ms: int) -> str:
     """A moment in UTC, to the millisecond.

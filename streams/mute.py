@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from streams.log import LogInspector
-from streams.messages import Origin, origin
+from streams.origin import Origin, origin
 from streams.outbox import Sender
 from streams.store import OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, INPUTS

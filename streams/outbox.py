@@ -17,7 +17,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.events import MAX_VALUE_BYTES
-from streams.messages import origin
+from streams.origin import origin
 from streams.store import OutboxRow, Store, StoreUnavailable
 from streams.topics import LOG, POPULATIONS
 

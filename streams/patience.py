@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+STOP_WITHIN_S = 30  # of a signal: the batch in hand may be finished
 
 
 async def attempts() -> AsyncIterator[None]:

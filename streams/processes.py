@@ -18,12 +18,11 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from models.policy import Policy
-from streams.app import STOP_WITHIN_S, Worker
 from streams.log import LogInspector
 from streams.logs import logging_config
 from streams.mute import TAILS, MutingSender, read_marks
 from streams.outbox import KafkaSender, Outbox, relay_all
-from streams.patience import attempts
+from streams.patience import STOP_WITHIN_S, attempts
 from streams.redis_store import RedisStore, connect
 from streams.serving import serving, stores
 from streams.settings import Settings
@@ -41,6 +40,8 @@ def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
     """Run a worker until SIGTERM, or until another store serves; does not return normally."""
     dictConfig(logging_config(log_level))
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until Faust has its own
+    from streams.app import Worker  # seconds of imports, which a relay need not wait for
+
     worker = Worker(settings, policy, serving=_ask(_serving_at_last(settings)))
     gc.freeze()  # what was imported stays
     gc.set_threshold(COLLECT_EVERY, 10, 10)

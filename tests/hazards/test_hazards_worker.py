@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from models.policy import policy_from_preset
-from streams.app import STOP_WITHIN_S
 from streams.local import LocalBroker, LocalStore
 from streams.log import KafkaUnavailable
+from streams.patience import STOP_WITHIN_S
 from tests.hazards.houses import House, purchase_of
 from tests.real_parts import BROKER, VALKEY, RealParts
 from tests.support.installation import CHANGES, DEAD_LETTERS, LOG, Installation, wait_until

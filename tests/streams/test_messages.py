@@ -17,18 +17,17 @@ from models.population import decode_population, digest_of, encode_population
 from models.sketch import Contribution, Sketch
 from streams.messages import (
     DEAD_LETTER_BYTES,
-    Origin,
     Source,
     barrier_row,
     change_row,
     dead_letter_row,
-    origin,
     pack_history,
     population_rows,
     reroute_row,
     rfc3339,
     unpack_history,
 )
+from streams.origin import Origin, origin
 from streams.store import LEARNER, OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS
 from tests.streams.drawn import populations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from models.codec import OLDEST_READ, SCHEMA_VERSION
+from streams.belonging import why_refused
 from streams.log import Extent, TopicFacts
-from streams.refusal import why_refused
 from streams.store import Meta
 
 FACTS = TopicFacts(topic_id="topic-1", partitions=4)
