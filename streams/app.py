@@ -37,9 +37,10 @@ from streams.patience import STOP_WITHIN_S, attempts
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused
 from streams.serving import LOOK_EVERY_S, Follower
+from streams.serving import serving as serving_store
 from streams.settings import Settings
 from streams.store import LEARNER, Store, StoreUnavailable
-from streams.timekeeper import Timekeeper
+from streams.timekeeper import Timekeeper, always
 from streams.topics import ERASURES, INPUTS, LOG, POPULATIONS
 from streams.transport import Consumer, transport_for
 
@@ -85,6 +86,7 @@ class Worker:
             self.learning,
             self._read_again,
             self._fail,
+            partial(self._serves, kept_in) if settings.store else always,
         )
         declare(self.app, keeper.keep_time, self.lane, self.learning)
         if not settings.store:
@@ -208,6 +210,9 @@ class Worker:
         await consumer.perform_seek()
         flow.resume()
         consumer.resume_flow()
+
+    async def _serves(self, kept_in: str) -> bool:
+        return await serving_store(self._redis, self._settings.namespace) == kept_in
 
     def _let_go(self) -> None:
         for lane in self._lanes.values():

@@ -188,7 +188,8 @@ class Persons:
                 ).get(timeout=SEND_TIMEOUT_S)
         except KafkaError as error:
             raise KafkaUnavailable(
-                f"Kafka at {self._servers}: {error or type(error).__name__}; nothing was asked for"
+                f"Kafka at {self._servers}: {error or type(error).__name__}; it may or may not "
+                "stand in the log: ask again, asking twice does no harm"
             ) from error
         return event_id, sent.partition, sent.offset
 

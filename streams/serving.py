@@ -85,9 +85,11 @@ async def begin(client: aioredis.Redis, namespace: str, to: str) -> str:
 
 
 async def switch(client: aioredis.Redis, namespace: str, to: str) -> None:
-    """From now on `to` serves; the one that did until now is the one before."""
+    """From now on `to` serves; the one that did until now is the one before. Idempotent."""
     key = serving_key(namespace)
     before = await serving(client, namespace)
+    if before == to:
+        return
     with _or_unavailable():
         async with client.pipeline(transaction=True) as pipe:
             pipe.hset(key, mapping={_STORE: to, _BEFORE: before})

@@ -42,6 +42,11 @@ READ_AGAIN_PATIENCE_S = 0.3  # it goes on behind that: half of it would leave re
 logger = logging.getLogger(__name__)
 
 
+async def always() -> bool:
+    """The only store of its installation serves."""
+    return True
+
+
 class Timekeeper:
     """Keeps time for the partitions of a worker.
 
@@ -54,6 +59,8 @@ class Timekeeper:
         learning: of the learner's topic.
         read_again: async: read from the store's offsets again, in mid-stream.
         crash: async: called with an error that retrying can't mend.
+        may_write: async: whether this worker's store is the one that serves: one that is being
+            built beside it keeps silent, as it may not know yet how late its source is.
         now_s: the monotonic clock.
     """
 
@@ -67,21 +74,27 @@ class Timekeeper:
         learning: Lane[LearnerFold],
         read_again: Callable[[], Awaitable[None]],
         crash: Callable[[BaseException], Awaitable[None]],
+        may_write: Callable[[], Awaitable[bool]] = always,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app, self._store, self._policy, self._namespace = app, store, policy, namespace
         self._lane, self._learning = lane, learning
         self._read_again, self._crash = read_again, crash
         self._source_was_silent = False
-        self._now_s, self._watchdog = now_s, Watchdog()
+        self._may_write, self._now_s, self._watchdog = may_write, now_s, Watchdog()
         self._reading_again: asyncio.Future[None] | None = None
 
     async def keep_time(self) -> None:
         """Look at every partition that is open here."""
-        for partition in self._lane.partitions:
-            await self._patiently(f"partition {partition}", self._keep_time_of(partition))
-        for partition in self._learning.partitions:
-            await self._patiently("the learner", self._end_waiting(partition))
+        looks = [
+            self._patiently(f"partition {each}", self._keep_time_of(each))
+            for each in self._lane.partitions
+        ]
+        looks += [
+            self._patiently("the learner", self._end_waiting(each))
+            for each in self._learning.partitions
+        ]
+        await asyncio.gather(*looks)  # a consumer that answers nobody holds them up only once
         await self._patiently("all partitions", self._watch())
 
     async def _patiently(self, whose: str, look: Awaitable[None]) -> None:
@@ -154,8 +167,7 @@ class Timekeeper:
             for tp in standing:
                 self._watchdog.excuse(tp)
             raise
-        for tp in standing:
-            await self._tell(lanes[tp], tp, offsets[tp], ends[tp])
+        await asyncio.gather(*(self._tell(lanes[tp], tp, offsets[tp], ends[tp]) for tp in standing))
 
     async def _tell(self, lane: Lane[Any], tp: TP, offset: int, end: int) -> None:
         consumer = cast(Consumer, self._app.consumer)
@@ -215,6 +227,8 @@ class Timekeeper:
         return lane.idle(tp.partition) and await consumer.has_read_to_end(tp, folded_to)
 
     async def _send(self, tp: TP, value: bytes, headers: dict[str, bytes]) -> None:
+        if not await self._may_write():
+            return
         async with asyncio.timeout(SEND_PATIENCE_S):
             await self._app.producer.send_and_wait(
                 tp.topic, None, value, tp.partition, None, headers

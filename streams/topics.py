@@ -2,7 +2,7 @@
 
 | topic | key | who writes | who reads |
 | --- | --- | --- | --- |
-| `customer-events.v1` | customer id | producers; the owner of a partition (ticks) | workers |
+| `customer-events.v1` | customer id | producers; owners (ticks); relay (what is sent on) | workers |
 | `segment-changes.v1` | customer id | relay | marketing, services |
 | `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
 | `population-inputs.v1` | partition number | relay | the learner |

@@ -25,13 +25,12 @@ from typing import Any
 
 from streams.store import LEARNER
 from tests.simulation.processes import Core, Surroundings, own, relay
-from tests.simulation.producers import KINDS, LEARNING_KINDS, Pen, merge
+from tests.simulation.producers import KINDS, LEARNING_KINDS, Pen
 from tests.simulation.servers import Line, MemoryServer, Server, reached
 from tests.simulation.stepping import Actor, driven_by_hand, finished
 from tests.simulation.verdict import Wrong, judge
 from tests.simulation.world import World
 
-MERGES_EVERY = 1
 LEARNING_EVERY = 25  # seeds; in these populations are learned, not written beforehand
 RECORDS = (6, 10, 15, 20, 30)  # that producers write
 MAX_OWNERS = 4  # at a time
@@ -58,10 +57,8 @@ class Run:
         self.met: Counter[str] = Counter()
         self._learns = seed % LEARNING_EVERY == 0
         self._two_relays = rng.random() < 0.3
-        merges = seed % MERGES_EVERY == 0
         self.world = World(rng, rng.choice((1, 1, 2)), tells_of_erased=True)
         kinds = LEARNING_KINDS if self._learns else KINDS
-        kinds = kinds if merges else {**kinds, merge: 0}
         self._pen = Pen(rng, self.world, rng.choice(RECORDS), kinds)
         self._line = Line(rng)
         self._around = Surroundings(

@@ -56,6 +56,11 @@ def test_after_a_change_of_the_number_of_partitions_every_mark_is_taken() -> Non
     assert born_marks([record(partition=2, partitions=8)], HERE) == {KEYED.of("c1"): MARK}
 
 
+def test_an_installation_that_begins_under_another_name_forgets_nobody() -> None:
+    before = record(namespace="before", key_id=KEYED.key_id)
+    assert list(born_marks([before], HERE)) == [KEYED.of("c1")]
+
+
 def test_who_has_moved_to_another_partition_is_marked_there() -> None:
     moved = [record(partition=1, partitions=2), record(partition=2)]
     assert born_marks(moved, HERE) == {}
