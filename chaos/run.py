@@ -132,9 +132,9 @@ class Story:
         fleet: its processes.
         load: what streams in.
         scene: what faults befall.
-        no_more_wipes: set here, half way through. Then people are erased: a store that begins anew
-            knows them from its birth, and would fold another story than the oracles. The
-            simulation has both at once.
+        no_more_wipes: set here after the first one: what is folded anew grows with the log. From
+            then on people are erased: a store that begins anew knows them from its birth, and
+            would fold another story than the oracles. The simulation has both at once.
 
     Attributes:
         recoveries: one a fault.
@@ -169,8 +169,7 @@ class Story:
             at_s = time.monotonic() - began_s
             if at_s > plan.minutes * 60 and number >= len(plan.kinds):
                 break
-            wiped = WIPED not in plan.kinds or any(each.kind == WIPED for each in self.recoveries)
-            if wiped and at_s > plan.minutes * 30:
+            if WIPED not in plan.kinds or any(each.kind == WIPED for each in self.recoveries):
                 self.no_more_wipes.set()
             if kind == WIPED and self.no_more_wipes.is_set():
                 continue
