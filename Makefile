@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-science bench-throughput chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-alerts bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-segments chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,14 +76,30 @@ compose:
 	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }
 	@npx --yes $(DCLINT) --max-warnings 0 docker-compose.yml
 
-bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones
+bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones; what rules cost
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
+	@$(BIN)/python -m bench.rules
+
+bench-rules: $(VENV)/.dev-ok  ## what a hundred rule segments cost an event
+	@$(BIN)/python -m bench.rules $(BENCH_ARGS)
 
 bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (long)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.science $(BENCH_ARGS)
 
+bench-alerts: $(VENV)/.dev-ok  ## how early alerts come, beside a fixed number of days (some minutes)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.alerts_lead $(BENCH_ARGS)
+
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
 	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)
+
+bench-lookups: $(VENV)/.dev-ok  ## lookups a second over HTTP, beside a bare aiohttp handler
+	@$(BIN)/python -m bench.lookups $(BENCH_ARGS)
+
+bench-freshness: $(VENV)/.dev-ok  ## from a purchase in Kafka until a lookup shows it
+	@$(BIN)/python -m bench.freshness $(BENCH_ARGS)
+
+bench-segments: $(VENV)/.dev-ok  ## what the lists of members take in memory
+	@$(BIN)/python -m bench.segment_memory $(BENCH_ARGS)
 
 chaos: $(VENV)/.dev-ok  ## faults against real processes, then the comparison with the log (MINUTES=4 SEED=7)
 	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)

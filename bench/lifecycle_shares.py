@@ -25,7 +25,7 @@ from models.lifecycle import State
 from models.policy import Policy, policy_from_preset
 from models.population import prior_gap_days
 from streams.datasets import DATASETS
-from tests.support.loop import Loop
+from streams.loop import Loop
 
 PARTITIONS = 4
 TOLERANCE = 0.005
@@ -100,7 +100,7 @@ async def _look(loop: Loop, asked: Asked, day: int, first_day: int) -> Row:
     await loop.tick(start_of_day_ms(first_day + day + 1, asked.policy.timezone) - 1)
     sizes = [0] * len(SHOWN)
     for partition in range(PARTITIONS):
-        cells = await loop.store.cell_sizes(partition, [state.value for state in SHOWN])
+        cells = await loop.store.sizes(partition, [f"lifecycle/{state.value}" for state in SHOWN])
         sizes = [total + size for total, size in zip(sizes, cells, strict=True)]
     customers = sum(sizes)
     states = await loop.states()

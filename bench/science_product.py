@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.science_purchases import Purchases, ordinal_of
+from bench.science_purchases import Purchases
 from bench.science_watched import Asked, Change, Daily, Watched, Week
 from models.codec import decode_state
 from models.outlook import Outlook, outlook
+from streams.loop import Loop
 from streams.sources import SourceRecord
-from tests.support.loop import Loop
 
 NO_LABEL = -1
 
@@ -60,17 +60,9 @@ class _Watcher:
 
     async def replay(self, records: Iterable[SourceRecord]) -> None:
         """Every record, and a midnight after each day."""
-        zone = self.asked.policy.timezone
-        today = None
-        for record in records:
-            day = ordinal_of(record.occurred_at_ms, zone)
-            today = day if today is None else today
-            while today < day:
-                today += 1
-                await self._midnight(today)
-            await self.loop.write(record)
-        if today is not None:
-            await self._midnight(today + 1)
+        last = await self.loop.replay(records, self._midnight)
+        if last is not None:
+            await self._midnight(last + 1)
 
     async def _midnight(self, begins: int) -> None:
         """One tick, and a look at the end of the day before `begins` (an ordinal)."""

@@ -1,6 +1,6 @@
 """The log of the throughput bench: purchases, ticks and populations where live ones would stand.
 
-The purchases go through a whole loop in memory first (tests/support/loop.py), which learns the
+The purchases go through a whole loop in memory first (streams/loop.py), which learns the
 populations. `publish` then writes a real log: purchases and daily ticks by the replay's publisher,
 and each population behind the tick that ended its epoch, as its learner would have. So a worker
 that reads this log as fast as it can does all that a live one does for the same purchases.
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from models.events import LogRecord
 from models.policy import Policy
 from models.population import Population
+from streams.loop import replayed
 from streams.messages import Source, population_rows
 from streams.outbox import KafkaSender
 from streams.replay import Publisher
 from streams.sources import SourceRecord
-from tests.support.loop import replayed
 
 
 class Lived(NamedTuple):

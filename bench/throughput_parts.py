@@ -16,6 +16,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.throughput_log import Lived
+from models.alerts import changes_in
 from models.codec import decode_held, encode_state
 from models.customer import CustomerState
 from models.effects import PublishChange
@@ -24,13 +25,13 @@ from models.policy import Policy
 from models.population import Population, digest_of, encode_population
 from models.step import advance, populate, step
 from streams.chunk import LogIdentity
+from streams.loop import no_records
 from streams.memory_store import MemoryStore
 from streams.messages import Source, change_row, pack_history
 from streams.partition import Batch, PartitionFold
 from streams.processes import COLLECT_EVERY
 from streams.store import Change, Loaded, Meta
 from streams.topics import CHANGES, LOG
-from tests.support.loop import no_records
 
 FETCH_BYTES = 1_048_576  # what a consumer fetches of one partition at once, at most
 
@@ -182,7 +183,7 @@ def folded(reads: Iterable[Read], policy: Policy, population: Population) -> Ite
         outcome = step(customer_id, state, read, read.at_ms, policy, population)
         states[customer_id] = outcome.state
         assert outcome.state is not None
-        yield _Sample(read, outcome.state, outcome.effects)
+        yield _Sample(read, outcome.state, changes_in(outcome.effects))
 
 
 def handle_all(

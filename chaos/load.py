@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain, count
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from streams.datasets import DATASETS
 from streams.replay import Publisher
@@ -23,6 +24,7 @@ DATASET = DATASETS["complete-journey"]
 LAP_DAYS = 364  # whole weeks: a lap begins on the weekday on which the last one began
 LAPS = 9  # 2017 to 2025: nothing may claim to come from the future
 HOUSEHOLDS = 2_500  # ids run from 1 to about here
+COMPANIES = 40
 _DAY_MS = 86_400_000
 
 
@@ -97,6 +99,43 @@ def _merge(purchase: SourceRecord, draw: random.Random) -> SourceRecord:
     return _event("merge", purchase, body)
 
 
+def _joined(purchase: SourceRecord, draw: random.Random) -> SourceRecord:
+    """The household buys for a company from now on; now and then for another, or for none."""
+    usual = crc32(purchase.customer_id.encode()) % COMPANIES
+    company = draw.choice((*[f"company {usual}"] * 8, f"company {draw.randrange(COMPANIES)}", ""))
+    return _profile("joined", purchase, {"account_id": company})
+
+
+def _described(purchase: SourceRecord, draw: random.Random) -> SourceRecord:
+    """Something about the household has changed."""
+    attributes = {
+        "income_band": draw.choice(("Under 15K", "35-49K", "50-74K", "75-99K", "250K+")),
+        "birth_year": draw.randint(1930, 2000),
+        "newsletter": draw.random() < 0.5,
+        "household_size": str(draw.randint(1, 5)),
+    }
+    name = draw.choice(tuple(attributes))
+    return _profile("described", purchase, {name: attributes[name]})
+
+
+def _profile(what: str, purchase: SourceRecord, attributes: dict[str, Any]) -> SourceRecord:
+    bought = json.loads(purchase.value)
+    body = {name: bought[name] for name in ("customer_id", "occurred_at")}
+    body |= {"event_id": f"{what} after {bought['event_id']}", "attributes": attributes}
+    return _event("profile", purchase, body)
+
+
+def _engaged(purchase: SourceRecord, draw: random.Random) -> SourceRecord:
+    """Somebody came by without buying, or said how they like it."""
+    bought = json.loads(purchase.value)
+    body = {name: bought[name] for name in ("customer_id", "occurred_at")}
+    kind = draw.choice(("visit", "visit", "app_open", "survey", "support"))
+    body |= {"event_id": f"{kind} after {bought['event_id']}", "type": kind}
+    if kind == "survey":
+        body["score"] = draw.randint(1, 5)
+    return _event("engagement", purchase, body)
+
+
 def _event(kind: str, after: SourceRecord, body: dict[str, Any]) -> SourceRecord:
     return SourceRecord(kind, after.customer_id, after.occurred_at_ms, json.dumps(body).encode())
 
@@ -107,6 +146,9 @@ EXTRAS = (
     Extra(0.001, 10, _poison),
     Extra(0.0005, 10, _erasure),
     Extra(0.0005, 10, _merge),
+    Extra(0.003, 3_000, _joined),
+    Extra(0.005, 3_000, _described),
+    Extra(0.03, 3_000, _engaged),
 )
 LATE = Extra(0.01, 2_000, _again)  # some days
 TOO_LATE = Extra(0.0002, 60_000, _again)  # months: a dead letter, if it comes in time for one
@@ -115,7 +157,7 @@ TOO_LATE = Extra(0.0002, 60_000, _again)  # months: a dead letter, if it comes i
 def with_extras(
     records: Iterator[SourceRecord], seed: int, erases: Callable[[], bool] = lambda: True
 ) -> Iterator[SourceRecord]:
-    """The records, some of them late, with refunds, duplicates, poison and erasures between.
+    """The records, some of them late, with all that real sources send besides in between.
 
     Args:
         records: purchases.
@@ -147,19 +189,27 @@ class Load:
     Args:
         publisher: to the log.
         records: what to write.
+        total: how many they are.
         rate: records a second; what a stalled broker held up is caught up with.
 
     Attributes:
         written: how many, so far.
     """
 
-    def __init__(self, publisher: Publisher, records: Iterator[SourceRecord], rate: float) -> None:
-        self._publisher, self._rate = publisher, rate
+    def __init__(
+        self, publisher: Publisher, records: Iterator[SourceRecord], total: int, rate: float
+    ) -> None:
+        self._publisher, self._total, self._rate = publisher, total, rate
         self._records = chain([next(records)], records)  # the data set is read now, not later
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.written = 0
+
+    @property
+    def progress(self) -> float:
+        """The part that is written, 0 to 1."""
+        return self.written / self._total
 
     def start(self) -> None:
         """Begin."""

@@ -13,8 +13,10 @@ from multiprocessing.pool import AsyncResult
 from pathlib import Path
 from typing import Self
 
+from models.policy import Policy
+from models.policy_record import policy_as_json
 from tests.support.installation import Expected, Installation
-from tests.support.oracle import Folded, folded
+from tests.support.oracle import Folded, Log, folded
 
 _NICENESS = 10  # a tenth of what the others get where time is short
 
@@ -36,8 +38,9 @@ class Oracles:
     def __enter__(self) -> Self:
         """Begin."""
         rests = partial(os.path.exists, str(self._over))
+        log = _for_another_process(self._here.log)
         self._folds = [
-            self._pool.apply_async(folded, (self._here.log, each, rests))
+            self._pool.apply_async(folded, (log, each, rests))
             for each in range(self._here.partitions)
         ]
         return self
@@ -55,3 +58,8 @@ class Oracles:
     def _results(self) -> Iterator[Folded]:
         while self._folds:
             yield self._folds.pop(0).get()
+
+
+def _for_another_process(log: Log) -> Log:
+    """Rules are compiled when they are first asked for; compiled ones can't be sent."""
+    return log._replace(policy=Policy.model_validate(policy_as_json(log.policy)))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import redis
 
-from streams.local import HOST, LocalStore, _free_port
+from streams.local import HOST, LocalStore, free_port
 from tests.real_parts import _redis_binary
 from tests.support.apache_kafka import ApacheKafka
 
@@ -63,7 +63,7 @@ class TwoDoorKafka(ApacheKafka):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
-        self.back_port = _free_port()
+        self.back_port = free_port()
         self.advertised_port = self.back_port
 
     def _format(self) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 from rich.table import Table
 
 from chaos.fleet import Ended
+from chaos.policies import EDITIONS
 from chaos.run import Outcome, Plan, by_kind
 from streams.outbox import RELAY_BATCH
 
 FULL_MINUTES = 4.0  # a run at least as long must bring
 MIN_EVENTS, MIN_FAULTS = 50_000, 10
+POLICIES = len(EDITIONS)
 LONG_MINUTES = 30.0  # a leak shows only then
 
 
@@ -25,6 +27,8 @@ def failings(outcome: Outcome, plan: Plan) -> list[str]:
             f"{verdict.duplicated} duplicates, of {may_be_duplicated(outcome)} that may be"
         )
     found += [_told(each) for each in outcome.ended if each.asked]
+    if verdict.policies < POLICIES:
+        found.append(f"only {verdict.policies} policies came into force; {POLICIES} are wanted")
     if plan.minutes >= FULL_MINUTES:
         if verdict.events < MIN_EVENTS:
             found.append(f"only {verdict.events} events; {MIN_EVENTS} are wanted")
@@ -67,8 +71,15 @@ def _lines(outcome: Outcome) -> list[tuple[str, str]]:
         ("events", f"{verdict.events:,}"),
         ("faults", str(len(outcome.recoveries))),
         ("longest recovery", f"{longest_s:.1f} s"),
-        ("states wrong", f"{verdict.states_wrong} of {verdict.customers:,}"),
-        ("sketches wrong", str(verdict.sketches_wrong)),
+        (
+            "states wrong",
+            f"{verdict.states_wrong} of {verdict.customers:,}, {verdict.accounts} of them accounts",
+        ),
+        ("lists of segments wrong", str(verdict.segments_wrong)),
+        ("rule memberships compared", f"{verdict.rule_memberships:,}"),
+        ("policies published", str(verdict.policies)),
+        ("partitions with another policy in force", str(verdict.policies_wrong)),
+        ("sketches and movements wrong", str(verdict.sketches_wrong)),
         ("populations wrong", f"{verdict.populations_wrong} of {verdict.populations}"),
         ("effects lost", f"{verdict.lost} of {verdict.effects:,}"),
         ("effects invented", str(verdict.invented)),

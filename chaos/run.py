@@ -21,10 +21,11 @@ from chaos.fleet import RELAY, Ended, Fleet, Size
 from chaos.load import LAPS, Load, purchases, with_extras
 from chaos.oracles import Oracles
 from chaos.parts import DurableRedis, TwoDoorKafka
+from chaos.policies import GIVEN, Publishing
 from chaos.proxy import Proxy
 from chaos.verdict import Verdict, verdict_on
 from chaos.watch import Progress, Sampler
-from models.policy import policy_from_preset
+from models.policy import policy_from_toml
 from streams.datasets import complete_journey, count_complete_journey
 from streams.local import HOST
 from streams.replay import Publisher
@@ -32,7 +33,6 @@ from streams.settings import Settings
 from tests.support.installation import Installation, wait_until
 
 PARTITIONS = 4
-PRESET, EPOCH = "grocery", "week"
 RATE = 220.0  # records a second: 52,800 in four minutes
 BETWEEN_S = (1.0, 4.0)  # from recovery to the next fault
 PATIENCE_S = 120.0  # for recovery, and so much more for each event that a wipe makes it fold anew:
@@ -131,6 +131,7 @@ class Story:
         oracles: that fold its log.
         fleet: its processes.
         load: what streams in.
+        publishing: of policies, over the workers' file.
         scene: what faults befall.
         no_more_wipes: set here after the first one: what is folded anew grows with the log. From
             then on people are erased: a store that begins anew knows them from its birth, and
@@ -147,12 +148,13 @@ class Story:
         oracles: Oracles,
         fleet: Fleet,
         load: Load,
+        publishing: Publishing,
         scene: Scene,
         no_more_wipes: threading.Event,
     ) -> None:
         self.no_more_wipes = no_more_wipes
         self.here, self.oracles, self.fleet = here, oracles, fleet
-        self._load, self._scene = load, scene
+        self._load, self._publishing, self._scene = load, publishing, scene
         self._progress = Progress(here)
         self.sampler = Sampler(fleet.pids)
         self.recoveries: list[Recovery] = []
@@ -161,6 +163,7 @@ class Story:
         """Load for so many minutes; faults until it is over and every kind has come once."""
         wait_until(lambda: all(map(self.fleet.reads, self.fleet.workers)), WARM_UP_S)
         self._load.start()
+        self._publishing.start()
         self.sampler.start()
         began_s = time.monotonic()
         kinds = in_order(plan.kinds, self._scene.draw)
@@ -176,6 +179,7 @@ class Story:
             self.recoveries.append(self._befall(kind, at_s))
             say(_told(self.recoveries[-1], self._load.written))
         self._load.stop()
+        self._publishing.stop()
         self.sampler.stop()
 
     def _befall(self, kind: str, at_s: float) -> Recovery:
@@ -210,10 +214,8 @@ class Story:
 @contextmanager
 def _installed(plan: Plan, directory: Path) -> Iterator[Story]:
     complete_journey()  # says at once if it is missing
-    directory.joinpath("segmenter.toml").write_text(
-        f'preset = "{PRESET}"\n[population]\nepoch = "{EPOCH}"\n', "utf-8"
-    )
-    policy = policy_from_preset(PRESET, population={"epoch": EPOCH})
+    directory.joinpath("segmenter.toml").write_text(GIVEN, "utf-8")
+    policy = policy_from_toml(GIVEN)
     with ExitStack() as stack:
         store = stack.enter_context(DurableRedis(directory / "redis"))
         broker = TwoDoorKafka(directory / "kafka")
@@ -235,6 +237,7 @@ def _installed(plan: Plan, directory: Path) -> Iterator[Story]:
         fleet = Fleet(here, directory / "segmenter.toml", settings, directory)
         no_more_wipes = threading.Event()
         load = _load(plan, here, no_more_wipes.is_set)
+        publishing = Publishing(here.settings.bootstrap_servers, lambda: load.progress)
         scene = Scene(
             fleet,
             store,
@@ -246,7 +249,7 @@ def _installed(plan: Plan, directory: Path) -> Iterator[Story]:
         )
         fleet.start()
         oracles = stack.enter_context(Oracles(here, directory))
-        yield Story(here, oracles, fleet, load, scene, no_more_wipes)
+        yield Story(here, oracles, fleet, load, publishing, scene, no_more_wipes)
 
 
 def _load(plan: Plan, here: Installation, erases: Callable[[], bool]) -> Load:
@@ -255,7 +258,7 @@ def _load(plan: Plan, here: Installation, erases: Callable[[], bool]) -> Load:
     there_are = LAPS * count_complete_journey()
     total = min(there_are, int(RATE * 60 * plan.minutes))
     records = islice(with_extras(purchases(), plan.seed, erases), total)
-    return Load(publisher, records, total / (60 * plan.minutes))
+    return Load(publisher, records, total, total / (60 * plan.minutes))
 
 
 def _passing(fleet: Fleet) -> Callable[[float], None]:

@@ -8,15 +8,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from chaos.oracles import Oracles
-from streams.topics import CHANGES, DEAD_LETTERS
+from models.accounts import is_account
+from models.codec import decode_held
+from models.segments import ACCOUNTS, RULE, segments_by_kind
+from streams.topics import ALERTS, CHANGES, DEAD_LETTERS
 from tests.support.installation import Installation
 
-OUTPUTS = (CHANGES, DEAD_LETTERS)
+OUTPUTS = (CHANGES, ALERTS, DEAD_LETTERS)
 #: of one effect: customer and `ce_id`, or of a dead letter the record that it was
 Effect = tuple[bytes, bytes]
+K = TypeVar("K", bytes, str)
+V = TypeVar("V")
 
 
 class Verdict(NamedTuple):
@@ -25,8 +30,13 @@ class Verdict(NamedTuple):
     Attributes:
         events: records of the log.
         customers: with a state.
+        accounts: of them.
         states_wrong: customers whose state differs, is missing, or should not be there.
-        sketches_wrong: partitions whose sketch differs.
+        segments_wrong: that list others than those whose state says so.
+        rule_memberships: of people and accounts, among what was compared.
+        policies: published, that came into force in every partition.
+        policies_wrong: partitions that go by another policy than the fold.
+        sketches_wrong: partitions whose sketch, or movement, differs.
         populations: learned.
         populations_wrong: missing, or never learned by the fold.
         effects: that must have left.
@@ -38,7 +48,12 @@ class Verdict(NamedTuple):
 
     events: int
     customers: int
+    accounts: int
     states_wrong: int
+    segments_wrong: int
+    rule_memberships: int
+    policies: int
+    policies_wrong: int
     sketches_wrong: int
     populations: int
     populations_wrong: int
@@ -51,7 +66,8 @@ class Verdict(NamedTuple):
     @property
     def is_exact(self) -> bool:
         """Nothing is wrong, lost or invented."""
-        wrong = self.states_wrong + self.sketches_wrong + self.populations_wrong
+        wrong = self.states_wrong + self.segments_wrong + self.sketches_wrong
+        wrong += self.populations_wrong + self.policies_wrong
         return not wrong + self.lost + self.invented + self.out_of_order
 
 
@@ -85,13 +101,22 @@ def verdict_on(here: Installation, oracles: Oracles, notes: Path) -> Verdict:
     rows = [row for row in expected.rows if row.topic in OUTPUTS]
     wrong = differing(states, expected.states)
     differ = compared(sent, [_effect(row.topic, dict(row.headers)) for row in rows])
+    members, listed = here.members(), members_of(expected.states)
+    in_force = zip(here.policies_in_force(), expected.policies, strict=True)
+    misplaced = differing(members, listed)
     notes.write_text(
         _listed(differ, {each: (states.get(each), expected.states.get(each)) for each in wrong})
+        + "".join(f"\nlist of {each}: differs" for each in misplaced)
     )
     return Verdict(
         sum(here.ends()),
         len(expected.states),
+        sum(is_account(each.decode()) for each in expected.states),
         len(wrong),
+        len(misplaced),
+        rule_memberships(listed),
+        min(each["policies"] - each["policies_passed_over"] for each in expected.tallies),
+        sum(mine != theirs for mine, theirs in in_force),
         sum(mine != theirs for mine, theirs in zip(sketches, expected.sketches, strict=True)),
         len(expected.populations),
         len(set(bodies) ^ set(expected.populations)),
@@ -100,7 +125,26 @@ def verdict_on(here: Installation, oracles: Oracles, notes: Path) -> Verdict:
     )
 
 
-def differing(found: Mapping[bytes, bytes], expected: Mapping[bytes, bytes]) -> list[bytes]:
+def members_of(states: Mapping[bytes, bytes]) -> dict[str, set[bytes]]:
+    """Who must be listed in each segment, by their states."""
+    listed: defaultdict[str, set[bytes]] = defaultdict(set)
+    for customer_id, packed in states.items():
+        for name in segments_by_kind(customer_id.decode(), decode_held(packed)).values():
+            listed[name].add(customer_id)
+    return dict(listed)
+
+
+def rule_memberships(listed: Mapping[str, Set[bytes]]) -> int:
+    """How many memberships in rule segments are among these, of people and of accounts.
+
+    >>> rule_memberships({"rule/vip": {b"a", b"b"}, "account.rule/vip": {b"account:x"}, "risk/low": {b"a"}})
+    3
+    """
+    rules = tuple(f"{before}{RULE}/" for before in ("", ACCOUNTS))
+    return sum(len(ids) for name, ids in listed.items() if name.startswith(rules))
+
+
+def differing(found: Mapping[K, V], expected: Mapping[K, V]) -> list[K]:
     """The keys that have another value, or stand on one side only.
 
     >>> differing({b"a": b"1", b"b": b"2", b"c": b"3"}, {b"a": b"1", b"b": b"0", b"d": b"4"})
@@ -140,6 +184,8 @@ def _by_customer(effects: Iterable[Effect], among: Set[Effect]) -> dict[bytes, l
 def _effect(topic: str, headers: Mapping[str, bytes]) -> Effect:
     if topic == CHANGES:
         return headers["ce_subject"], headers["ce_id"]
+    if topic == ALERTS:
+        return b"alerts of " + headers["ce_subject"], headers["ce_id"]
     return b"dead letter of " + headers["source.partition"], headers["source.offset"]
 
 

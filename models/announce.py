@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models.customer import CustomerState
-from models.effects import Cause, EffectType, PublishChange, types_of
+from models.effects import Cause, EffectType, PublishChange, Why, types_of
 from models.ledger import Transition
 from models.membership import CLUSTER, RISK, TIER, Regrouped
+from models.ruling import Resorted
+from models.segments import rule_segment
+from models.value_tiers import VALUE
 
 _TYPES = {
     CLUSTER: EffectType.CLUSTER_CHANGED,
@@ -53,9 +56,9 @@ def sorted_into(
         return state, ()
     effects = tuple(
         PublishChange(
-            _TYPES.get(each.kind, EffectType.RFM_CHANGED),
+            _type_of(each.kind),
             customer_id,
-            cause,
+            _cause_of(each.kind, cause),
             each.before,
             each.after,
             at_ms,
@@ -63,5 +66,43 @@ def sorted_into(
             scheme="" if each.kind in _TYPES else each.kind,
         )
         for count, each in enumerate(moved, 1)
+    )
+    return state._replace(sequence=state.sequence + len(effects)), effects
+
+
+def _type_of(kind: str) -> EffectType:
+    if kind.startswith(VALUE):
+        return EffectType.VALUE_TIER_CHANGED
+    return _TYPES.get(kind, EffectType.RFM_CHANGED)
+
+
+def _cause_of(kind: str, cause: Cause) -> Cause:
+    """A scheme of value tiers counts over a window that rolls on, silence or not."""
+    rolled = kind.startswith(VALUE) and cause.why is Why.SILENCE
+    return Cause.of_time(cause.at_ms) if rolled else cause
+
+
+def resorted(
+    customer_id: str,
+    state: CustomerState,
+    moved: tuple[Resorted, ...],
+    at_ms: int,
+    cause: Cause,
+) -> tuple[CustomerState, tuple[PublishChange, ...]]:
+    """Turn entries to and exits from rule segments, at a moment of event time, into effects."""
+    if not moved:
+        return state, ()
+    effects = tuple(
+        PublishChange(
+            EffectType.SEGMENT_ENTERED if entered else EffectType.SEGMENT_EXITED,
+            customer_id,
+            cause,
+            None if entered else segment,
+            segment if entered else None,
+            at_ms,
+            state.sequence + count,
+            scheme=rule_segment(segment),
+        )
+        for count, (segment, entered) in enumerate(moved, 1)
     )
     return state._replace(sequence=state.sequence + len(effects)), effects

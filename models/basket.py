@@ -10,15 +10,18 @@ Enters: a purchase event. Leaves: a `Basket`. Forbidden here: the customer, the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from math import log
 from typing import NamedTuple
 
+from models.daybook import DIMENSIONS, label_key, packed_labels, scaled_labels
 from models.events import MAX_AMOUNT_MINOR, Purchase
 
 UNITS_A_LINE = 100  # weights and volumes are often sent as a quantity; a line counts no more
 _BITS = 256
 _BYTES = _BITS // 8
+_OF_ITEMS = frozenset({"category", "brand"})
 
 
 class Basket(NamedTuple):
@@ -28,33 +31,86 @@ class Basket(NamedTuple):
         items: units; 0 where the event lists none.
         discount_minor: taken off, minor units of the event's currency.
         categories: the bits of their categories; empty if none is named.
+        margin_minor: paid less costs, if every item says what it cost; else 0.
+        labels: what was spent on each category, brand, … (`models/daybook.py`), packed.
     """
 
     items: int = 0
     discount_minor: int = 0
     categories: bytes = b""
+    margin_minor: int = 0
+    labels: bytes = b""
+
+    @property
+    def counted(self) -> tuple[int, int, int, bytes]:
+        """Items, discount, margin and labels, as the daybook takes them."""
+        return self.items, self.discount_minor, self.margin_minor, self.labels
 
     def worth(self, amount_minor: int, paid_minor: int) -> Basket:
         """The same in another currency: what was paid in minor units there, and here."""
-        converted = self.discount_minor * amount_minor // paid_minor if paid_minor else 0
-        return self._replace(discount_minor=min(converted, MAX_AMOUNT_MINOR))
+        if not paid_minor:
+            return self._replace(discount_minor=0, margin_minor=0, labels=b"")
+        converted = self.discount_minor * amount_minor // paid_minor
+        return self._replace(
+            discount_minor=min(converted, MAX_AMOUNT_MINOR),
+            margin_minor=_bounded(self.margin_minor * amount_minor // paid_minor),
+            labels=scaled_labels(self.labels, amount_minor, paid_minor),
+        )
 
 
 NO_BASKET = Basket()
 
 
-def basket_of(purchase: Purchase) -> Basket:
-    """What counts of a purchase."""
+def basket_of(purchase: Purchase, kept: Sequence[str] = DIMENSIONS) -> Basket:
+    """What counts of a purchase.
+
+    Args:
+        purchase: as it was read.
+        kept: the dimensions whose labels are written down.
+    """
+    labels = _labels_of(purchase, kept)
     if not purchase.items:
-        return NO_BASKET
-    units = discount_minor = bits = 0
+        return Basket(labels=labels) if labels else NO_BASKET
+    units = discount_minor = bits = cost_minor = 0
+    costed = True
     for item in purchase.items:
         units += min(item.quantity, UNITS_A_LINE)
         discount_minor += item.discount_minor
         if item.category:
             bits |= _bit(item.category)
-    discount_minor = min(discount_minor, MAX_AMOUNT_MINOR)
-    return Basket(units, discount_minor, bits.to_bytes(_BYTES) if bits else b"")
+        if item.cost_minor is None:
+            costed = False
+        else:
+            cost_minor += item.cost_minor * item.quantity
+    return Basket(
+        units,
+        min(discount_minor, MAX_AMOUNT_MINOR),
+        bits.to_bytes(_BYTES) if bits else b"",
+        _bounded(purchase.amount_minor - cost_minor) if costed else 0,
+        labels,
+    )
+
+
+def _bounded(minor: int) -> int:
+    return max(-MAX_AMOUNT_MINOR, min(minor, MAX_AMOUNT_MINOR))
+
+
+def _labels_of(purchase: Purchase, kept: Sequence[str]) -> bytes:
+    """What was spent on each label: of an item its line, of the purchase all of it."""
+    spent: dict[bytes, int] = {}
+    for dimension in kept:
+        found: dict[str, int] = {}
+        if dimension in _OF_ITEMS:
+            for item in purchase.items:
+                label = item.category if dimension == "category" else item.brand
+                if label:
+                    minor = min(item.quantity * item.unit_price_minor, MAX_AMOUNT_MINOR)
+                    found[label] = found.get(label, 0) + minor
+        whole = None if found else getattr(purchase, dimension, None)
+        if whole:
+            found[whole] = purchase.amount_minor
+        spent.update((label_key(dimension, label), minor) for label, minor in found.items())
+    return packed_labels(spent)
 
 
 @lru_cache(maxsize=65_536)

@@ -27,6 +27,15 @@ def day_of(at_ms: int, zone: ZoneInfo) -> int:
     return datetime.fromtimestamp(at_ms // 1000, zone).toordinal()
 
 
+def iso_date(day: int | None) -> str | None:
+    """A customer-day as people write it; None of none.
+
+    >>> iso_date(1), iso_date(None)
+    ('0001-01-01', None)
+    """
+    return None if day is None else date.fromordinal(day).isoformat()
+
+
 @lru_cache(maxsize=16_384)
 def start_of_day_ms(day: int, zone: ZoneInfo) -> int:
     """The first moment of a customer-day, epoch milliseconds."""

@@ -1,8 +1,8 @@
 """What is kept of a customer ⇄ bytes: a MessagePack array that begins with its schema version.
 
 Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
-always gives the same bytes. The schema before this one is read as well, so an upgrade needs no
-rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
+always gives the same bytes. The four schemas before this one are read as well, so an upgrade needs
+no rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
 """
 
 from __future__ import annotations
@@ -12,14 +12,22 @@ from typing import Any
 
 import msgpack
 
+from models.alert_memory import alerts_from, packed_alerts
+from models.book_codec import books_from, fields_of
 from models.customer import Alias, Attribute, CustomerState, Remembered
+from models.daybook import before_it_was_kept
 from models.ledger import Ledger, Standing
 from models.lifecycle import Limits, State, Trigger
+from models.rulebook import Seen
 from models.sketch import Contribution
 from models.state_check import check_state
 
-SCHEMA_VERSION = 4  # 3: baskets, decayed sums, place in a micro-cluster; 4: names
+SCHEMA_VERSION = (
+    7  # 5: the store lists members by segment; 6: daybook, engagement, rules; 7: alerts
+)
+LISTED_SINCE = 5  # below it no store lists the members of segments: `PartitionFold` makes up for it
 OLDEST_READ = 3
+_WITH_DAYBOOK = 6
 _REMEDY = "restore the store from a backup, or fold the log anew: segmenter rebuild"
 _ALIAS = "alias"
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
@@ -51,6 +59,13 @@ def encode_state(state: CustomerState) -> bytes:
             state.contribution,
             state.renew_ms,
             dict(state.names),
+            fields_of(state.current.book, state.settled.book),
+            dict(state.engagement),
+            state.satisfaction,
+            state.rules,
+            state.rules_ms,
+            state.rules_seen,
+            packed_alerts(state.alerts),
         )
     )
     return packed
@@ -110,20 +125,32 @@ def decode_state(packed: bytes) -> CustomerState:
 
 
 def _upgraded(fields: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Fields of schema 3 as those of schema 4: nobody had another name."""
-    return (*fields, {})
+    """Fields of an older schema as those of this one.
+
+    Schema 3 had no names. Before schema 6 days were not written down: what was bought until then counts over all time, but
+    in no window. Before schema 7 nobody was told of.
+    """
+    if fields[0] >= _WITH_DAYBOOK:
+        return (*fields, ())
+    if fields[0] == OLDEST_READ:
+        fields = (*fields, {})
+    current, settled = (Ledger() if each is None else _ledger(each) for each in fields[3:5])
+    books = fields_of(before_it_was_kept(current.sums), before_it_was_kept(settled.sums))
+    return (*fields, books, {}, None, (), None, Seen(), ())
 
 
 def _state(fields: tuple[Any, ...]) -> CustomerState:
     _, known_since_ms, sequence, current, settled, through_ms, remembered = fields[:7]
-    attributes, groups, regroup_ms, contribution, renew_ms, names = fields[7:]
-    if not type(attributes) is type(groups) is type(names) is dict:
-        raise TypeError("attributes, groups or names are no map")
+    attributes, groups, regroup_ms, contribution, renew_ms, names, books = fields[7:14]
+    engagement, satisfaction, rules, rules_ms, seen, alerts = fields[14:]
+    if not type(attributes) is type(groups) is type(names) is type(engagement) is dict:
+        raise TypeError("attributes, groups, names or engagement are no map")
+    book, settled_book = books_from(books)
     return CustomerState(
         known_since_ms=known_since_ms,
         sequence=sequence,
-        current=_ledger(current),
-        settled=Ledger() if settled is None else _ledger(settled),
+        current=_ledger(current)._replace(book=book),
+        settled=(Ledger() if settled is None else _ledger(settled))._replace(book=settled_book),
         settled_through_ms=index(through_ms),
         remembered=tuple(map(_remembered, remembered)),
         attributes={name: Attribute(*each) for name, each in attributes.items()},
@@ -132,12 +159,18 @@ def _state(fields: tuple[Any, ...]) -> CustomerState:
         contribution=None if contribution is None else Contribution(*contribution),
         renew_ms=renew_ms,
         names=names,
+        engagement=engagement,
+        satisfaction=None if satisfaction is None else Attribute(*satisfaction),
+        rules=rules,
+        rules_ms=rules_ms,
+        rules_seen=Seen(*seen),
+        alerts=alerts_from(alerts),
     )
 
 
 def _remembered(event: tuple[Any, ...]) -> Remembered:
     if len(event) != len(Remembered._fields):
-        raise ValueError("an event has other fields")
+        return Remembered(*event)  # of an older schema
     return tuple.__new__(Remembered, event)
 
 

@@ -18,13 +18,17 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from models.alert_memory import NO_ALERTS, AlertMemory, without_the_silence
 from models.basket import Basket
+from models.calendar import day_of
 from models.ledger import Ledger, Standing, Transition
-from models.policy import Policy
+from models.policy import Memory, Policy
+from models.rulebook import Seen
 from models.sketch import Contribution
 
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_CHARACTERS = 4_096  # names and values of one customer; 500 states fit one script
+MAX_ENGAGEMENTS = 32  # types, of one customer
 MAX_SUM_MINOR = 2**62  # of one customer; two merged still fit into 64 bits
 
 
@@ -42,7 +46,7 @@ class Remembered(NamedTuple):
         is_purchase: False for a refund.
         prior_centidays: the typical gap that was known when the event was folded, in hundredths
             of a day: a population learned later moves no limit that was frozen here.
-        items, discount_minor, categories: of a purchase, its `Basket`.
+        items, discount_minor, categories, margin_minor, labels: of a purchase, its `Basket`.
     """
 
     at_ms: int
@@ -55,11 +59,20 @@ class Remembered(NamedTuple):
     items: int = 0
     discount_minor: int = 0
     categories: bytes = b""
+    margin_minor: int = 0
+    labels: bytes = b""
 
     @property
     def undone(self) -> bool:
         """A purchase that was given back in full: it, its day and its gap never were."""
         return self.refunded_minor > 0 and self.refunded_minor >= self.spent_minor
+
+    @property
+    def basket(self) -> Basket:
+        """What was in a purchase."""
+        return Basket(
+            self.items, self.discount_minor, self.categories, self.margin_minor, self.labels
+        )
 
     def is_refunded_by(self, refund: Remembered, window_ms: int) -> bool:
         """Whether `refund` names this purchase, by its order or its event, and is near enough.
@@ -107,6 +120,12 @@ class CustomerState(NamedTuple):
         contribution: what the customer counts for in the partition's sketch; None: nothing.
         renew_ms: when the contribution is to be made anew; None while it is up to date.
         names: other ids of the same person → when they were merged into this one, event time.
+        engagement: type → when they last did that, event time.
+        satisfaction: the newest score of any engagement.
+        rules: the rule segments that they are in, sorted.
+        rules_ms: when time alone next may change that; None if it does not.
+        rules_seen: what the last look at the rules has found.
+        alerts: that were raised, and when the next one may be.
     """
 
     known_since_ms: int
@@ -121,6 +140,12 @@ class CustomerState(NamedTuple):
     contribution: Contribution | None = None
     renew_ms: int | None = None
     names: Mapping[str, int] = MappingProxyType({})
+    engagement: Mapping[str, int] = MappingProxyType({})
+    satisfaction: Attribute | None = None
+    rules: tuple[str, ...] = ()
+    rules_ms: int | None = None
+    rules_seen: Seen = Seen()
+    alerts: AlertMemory = NO_ALERTS
 
     @property
     def standing(self) -> Standing:
@@ -138,16 +163,30 @@ class CustomerState(NamedTuple):
         moments = [self.known_since_ms, self.settled_through_ms, *self.names.values()]
         moments += [each.at_ms for each in self.remembered]
         moments += [each.at_ms for each in self.attributes.values()]
-        return max(moments)
+        return max([*moments, *self.engagement.values()])
 
     @property
     def next_deadline_ms(self) -> int | None:
         """The one next moment at which time alone changes this customer."""
         due_ms = self.current.due_ms
-        for each in (self.regroup_ms, self.renew_ms):
+        for each in (self.regroup_ms, self.renew_ms, self.rules_ms, self.alerts.due_ms):
             if each is not None and (due_ms is None or each < due_ms):
                 due_ms = each
         return due_ms
+
+    @property
+    def bare(self) -> CustomerState:
+        """What is known of the customer, without what population and rules make of it."""
+        return self._replace(
+            groups={},
+            regroup_ms=None,
+            contribution=None,
+            renew_ms=None,
+            rules=(),
+            rules_ms=None,
+            rules_seen=Seen(),
+            alerts=without_the_silence(self.alerts),
+        )
 
     def knows(self, event_hash: int) -> bool:
         """Whether this event was folded before, as far as ids are remembered."""
@@ -185,31 +224,38 @@ def tell_one(
     ledger: Ledger, event: Remembered, policy: Policy
 ) -> tuple[Ledger, tuple[Transition, ...]]:
     """Advance to the event, then add it; refunds have been matched."""
-    if not event.is_purchase:
-        return ledger.give_back(event.refunded_minor), ()
-    if event.undone:
-        return ledger.give_back(event.refunded_minor - event.spent_minor), ()
+    if not event.is_purchase or event.undone:
+        back_minor = event.refunded_minor - event.spent_minor
+        return ledger.give_back(back_minor, day_of(event.at_ms, policy.timezone)), ()
     ledger, due = ledger.advance(event.at_ms, policy)
     prior_gap_days = event.prior_centidays / 100
-    basket = Basket(event.items, event.discount_minor, event.categories)
     ledger, moved = ledger.buy(
-        event.at_ms, event.spent_minor, event.event_hash, prior_gap_days, policy, basket
+        event.at_ms, event.spent_minor, event.event_hash, prior_gap_days, policy, event.basket
     )
-    return ledger.give_back(event.refunded_minor), (*due, *moved)
+    return ledger.give_back(event.refunded_minor, ledger.recent_days[-1]), (*due, *moved)
 
 
-def settle(state: CustomerState, policy: Policy) -> CustomerState:
-    """Move events that are too old, or too many, from the remembered ones into `settled`."""
+def settle(state: CustomerState, policy: Policy, memory: Memory) -> CustomerState:
+    """Move events that are too old, or too many, from the remembered ones into `settled`.
+
+    Args:
+        state: with at least one event remembered.
+        policy: the rules in force.
+        memory: how much is remembered.
+    """
     events = state.remembered
-    horizon_ms = events[-1].at_ms - policy.time.remembered_ms
-    done = max(
-        sum(event.at_ms < horizon_ms for event in events),
-        len(events) - policy.time.remembered_events,
-    )
+    horizon_ms = events[-1].at_ms - memory.days * 86_400_000
+    done = max(sum(event.at_ms < horizon_ms for event in events), len(events) - memory.events)
     if done <= 0:
         return state
     ledger, left = settled_first(state, done, policy)
+    current, book = state.current, ledger.book.without_the_old(state.current.book)
+    if book is not ledger.book:
+        ledger = ledger._replace(book=book)
+        again, _ = told(ledger, left, current.moved_ms, policy)
+        current = current._replace(book=again.book)
     return state._replace(
+        current=current,
         settled=ledger,
         settled_through_ms=max(state.settled_through_ms, events[done - 1].at_ms),
         remembered=left,
@@ -257,6 +303,24 @@ def _pairs(events: tuple[Remembered, ...], policy: Policy) -> Iterator[tuple[int
             if event.is_refunded_by(refund, policy.time.remembered_ms):
                 yield place, bought
                 break
+
+
+def merged_engagement(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """Type by type the newer moment."""
+    types = sorted(one.keys() | other.keys())
+    return {name: max(one.get(name, -1), other.get(name, -1)) for name in types}
+
+
+def newest_engagement(engagement: Mapping[str, int]) -> dict[str, int]:
+    """As many types as a customer may have, the newest moments first."""
+    kept = sorted(engagement, key=lambda each: (-engagement[each], each))[:MAX_ENGAGEMENTS]
+    return {name: engagement[name] for name in sorted(kept)}
+
+
+def newer_write(one: Attribute | None, other: Attribute | None) -> Attribute | None:
+    """The newer of two; on the same millisecond the larger event hash."""
+    known = [each for each in (one, other) if each is not None]
+    return max(known, key=lambda each: (each.at_ms, each.event_hash), default=None)
 
 
 def merged_attributes(

@@ -26,8 +26,13 @@ class EffectType(StrEnum):
     CLUSTER_CHANGED = "cluster.changed"
     VALUE_TIER_CHANGED = "value_tier.changed"
     RISK_CHANGED = "risk.changed"
+    SEGMENT_ENTERED = "segment.entered"
+    SEGMENT_EXITED = "segment.exited"
     CUSTOMER_ERASED = "customer.erased"
     CUSTOMER_MERGED = "customer.merged"
+
+
+OF_RULES = frozenset({EffectType.SEGMENT_ENTERED, EffectType.SEGMENT_EXITED})
 
 
 class Why(StrEnum):
@@ -35,6 +40,7 @@ class Why(StrEnum):
 
     PURCHASE = "purchase"
     PROFILE = "profile"
+    ENGAGEMENT = "engagement"
     REFUND = "refund"
     SILENCE = "silence"
     TENURE = "tenure"
@@ -42,6 +48,8 @@ class Why(StrEnum):
     ERASURE = "erasure"
     MERGED = "merged"
     POPULATION = "population_updated"
+    POLICY = "policy_updated"
+    TIME = "time"  # a window rolled on, a silence or a tenure grew
 
 
 _WHY_DUE = {
@@ -81,6 +89,16 @@ class Cause(NamedTuple):
         return cls(f"population:{as_of_day}", at_ms, Why.POPULATION)
 
     @classmethod
+    def of_time(cls, at_ms: int) -> Self:
+        """A condition of a rule turned true or false by itself."""
+        return cls(f"time:{at_ms}", at_ms, Why.TIME)
+
+    @classmethod
+    def of_policy(cls, number: int, at_ms: int) -> Self:
+        """A new policy came into force; in a partition their numbers only grow."""
+        return cls(f"policy:{number}", at_ms, Why.POLICY)
+
+    @classmethod
     def of_transition(cls, transition: Transition) -> Self:
         """A step on the timeline: the purchase, or the deadline, that made it."""
         if transition.event_hash is not None:
@@ -106,7 +124,7 @@ class PublishChange(NamedTuple):
         since_ms: when `after` began, event time.
         sequence: counts the customer's effects from 1; a reader drops any that is not newer.
         retracts: ids of earlier effects that a late event has proved false.
-        scheme: of the RFM group; "" for other effects.
+        scheme: of the RFM group, or the rule segment entered or left; "" for other effects.
         into: of a customer who was merged: the id that stays; "" for other effects.
     """
 

@@ -40,6 +40,10 @@ class Pseudonyms:
         """64 bits that decide whether a customer is in the sample, and name them there."""
         return int.from_bytes(self._hash(customer_id.encode(), b"sample", 8))
 
+    def drawn(self, text: str) -> int:
+        """64 bits that decide whether a customer is held out of alerts."""
+        return int.from_bytes(self._hash(text.encode(), b"holdout", 8))
+
     def _hash(self, text: bytes, person: bytes, size: int) -> bytes:
         return hashlib.blake2b(text, digest_size=size, key=self._key, person=person).digest()
 

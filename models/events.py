@@ -37,8 +37,8 @@ MAX_FUTURE_MS = 5 * 60_000  # an event may run ahead of its own record by a skew
 MAX_AMOUNT_MINOR = 10**15  # ten trillion in a two-digit currency; sums stay exact in 64 bits
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST = datetime(9900, 1, 1, tzinfo=UTC)  # deadlines up to ten years on are still dates
-_LAST_MS = (_LAST - _EPOCH) // timedelta(milliseconds=1)
 _MILLISECOND = timedelta(milliseconds=1)
+_LAST_MS = (_LAST - _EPOCH) // _MILLISECOND
 
 
 class Reason(StrEnum):
@@ -46,7 +46,6 @@ class Reason(StrEnum):
 
     MISSING_KIND = "missing_kind"
     UNKNOWN_KIND = "unknown_kind"
-    UNSUPPORTED_KIND = "unsupported_kind"
     TOO_LARGE = "too_large"
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
@@ -178,6 +177,15 @@ class Profile(_CustomerEvent):
     attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=64)]
 
 
+class Engagement(_CustomerEvent):
+    """Something that a customer did without buying: a visit, an app opened, a survey, support."""
+
+    type: AttributeName = Field(description="visit, app_open, survey, support, or any other word")
+    score: AttributeInt | AttributeFloat | None = Field(
+        default=None, description="of a survey: how satisfied, in its own unit"
+    )
+
+
 class Erasure(_CustomerEvent):
     """The person asked to be forgotten."""
 
@@ -221,8 +229,15 @@ class PopulationLearned(_Record):
     digest: Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
+class PolicyPublished(_Record):
+    """A new policy; its body stands in `policies.v1`. Written by `segmenter policy publish`."""
+
+    number: Annotated[StrictInt, Field(ge=1, le=2**53)]
+    digest: Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
 class Kind(StrEnum):
-    """The value of the header `kind`. The log's format is final; some kinds are not yet acted on."""
+    """The value of the header `kind`. The log's format is final."""
 
     PURCHASE = "purchase"
     REFUND = "refund"
@@ -236,22 +251,25 @@ class Kind(StrEnum):
     POLICY = "policy"
 
 
-CustomerEvent = Purchase | Refund | Profile | Erasure | Merge | Transfer
-Control = Tick | PopulationLearned
+CustomerEvent = Purchase | Refund | Profile | Engagement | Erasure | Merge | Transfer
+Control = Tick | PopulationLearned | PolicyPublished
 Event = CustomerEvent | Control
 _MODELS: dict[str, type[Event]] = {
     Kind.PURCHASE: Purchase,
     Kind.REFUND: Refund,
     Kind.PROFILE: Profile,
+    Kind.ENGAGEMENT: Engagement,
     Kind.ERASURE: Erasure,
     Kind.MERGE: Merge,
     Kind.TRANSFER: Transfer,
     Kind.TICK: Tick,
     Kind.POPULATION: PopulationLearned,
+    Kind.POLICY: PolicyPublished,
 }
-_OFFERED = sorted({*_MODELS} - {Kind.POPULATION, Kind.TRANSFER})  # nobody else writes those
+_OFFERED = sorted({*_MODELS} - {Kind.POPULATION, Kind.POLICY, Kind.TRANSFER})  # nobody else's
 EVENT_ID = "event-id"  # headers of records that the system itself sends on: the id it was read by,
 ADDRESSEE = "customer-id"  # and the customer it is for, if that is another than its own
+REPLAY = "replay"  # of what a replay has written: nobody is told of what it brings about
 
 
 class LogRecord(NamedTuple):
@@ -263,7 +281,7 @@ class LogRecord(NamedTuple):
         timestamp_ms: the broker's append time, epoch milliseconds.
         key: the customer id in UTF-8; None on control records.
         value: the body; None is a tombstone.
-        headers: `kind`, and for records sent on `event-id` and `customer-id`.
+        headers: `kind`, of records sent on `event-id` and `customer-id`; `replay`.
     """
 
     partition: int
@@ -306,7 +324,7 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
         return Rejected(Reason.INVALID, str(error)[:200])
     except OverflowError as error:
         return Rejected(Reason.INVALID, f"a number is out of range: {error}")
-    if isinstance(event, PopulationLearned):
+    if isinstance(event, PopulationLearned | PolicyPublished):
         return event
     at_ms = event.at_ms
     if at_ms > record.timestamp_ms + MAX_FUTURE_MS:
@@ -336,8 +354,6 @@ def _model_for(kind: bytes | None) -> type[Event] | Rejected:
     name = kind.decode("utf-8", "replace")[:64]
     if name in _MODELS:
         return _MODELS[name]
-    if name in set(Kind):
-        return Rejected(Reason.UNSUPPORTED_KIND, f"records of kind {name!r} are not acted on yet")
     return Rejected(Reason.UNKNOWN_KIND, f"kind {name!r} is not one of {', '.join(_OFFERED)}")
 
 
@@ -364,6 +380,11 @@ def _rejected(value: bytes, error: Mapping[str, Any]) -> Rejected:
 def encode_population_learned(version: int, digest: str) -> bytes:
     """The body of the record that brings a population into force; header `kind: population`."""
     return json.dumps({"version": version, "digest": digest}).encode()
+
+
+def encode_policy_published(number: int, digest: str) -> bytes:
+    """The body of the record that brings a policy into force; header `kind: policy`."""
+    return json.dumps({"number": number, "digest": digest}).encode()
 
 
 def encode_tick(at_ms: int) -> bytes:

@@ -22,6 +22,9 @@ from base64 import b64encode
 from datetime import timedelta
 from typing import NamedTuple
 
+from models.accounts import account_told, memory_of
+from models.alerting import Passed, alerted
+from models.alerts import Effect
 from models.codec import CorruptState, decode_state, encode_state
 from models.customer import (
     MAX_SUM_MINOR,
@@ -33,7 +36,16 @@ from models.customer import (
 )
 from models.effects import Cause, EffectType, PublishChange, Why
 from models.erasure import Mark, Removed
-from models.events import Erasure, Kind, Merge, Read, Reason, Rejected, Transfer, encode_event
+from models.events import (
+    Erasure,
+    Kind,
+    Merge,
+    Read,
+    Reason,
+    Rejected,
+    Transfer,
+    encode_event,
+)
 from models.merge import merged_states
 from models.policy import Policy
 from models.population import Population, prior_gap_days
@@ -72,7 +84,7 @@ class Met(NamedTuple):
     """
 
     held: CustomerState | Alias | None
-    effects: tuple[PublishChange, ...] = ()
+    effects: tuple[Effect, ...] = ()
     rejected: Rejected | None = None
     duplicate: bool = False
     forgotten: bool = False
@@ -117,7 +129,11 @@ def meet(
     if isinstance(event, Merge):
         return _merged_away(customer_id, held, read, event, clock_ms, policy, population)
     outcome = step(customer_id, held, read, clock_ms, policy, population)
-    return Met(outcome.state, outcome.effects, outcome.rejected, outcome.duplicate)
+    if outcome.rejected is not None or outcome.duplicate:
+        return Met(*outcome)
+    account_id = account_told(customer_id, outcome.state, event, policy)
+    sent = () if account_id is None else (SentOn(account_id, read.event_id),)
+    return Met(outcome.state, outcome.effects, outcome.rejected, outcome.duplicate, sent=sent)
 
 
 def _erased(
@@ -255,7 +271,7 @@ def _merged_away(
     if held is not None and event.into in held.names:
         detail = "into: is another name of this customer already; merge the other way round"
         return Met(held, rejected=Rejected(Reason.INVALID, detail))
-    effects: tuple[PublishChange, ...] = ()
+    effects: tuple[Effect, ...] = ()
     packed = None
     if held is not None:
         until_ms = min(read.at_ms, clock_ms)
@@ -271,10 +287,7 @@ def _merged_away(
             into=event.into,
         )
         effects = (*effects, left)
-        bare = held._replace(
-            groups={}, regroup_ms=None, contribution=None, renew_ms=None, sequence=left.sequence
-        )
-        packed = b64encode(encode_state(bare))
+        packed = b64encode(encode_state(held.bare._replace(sequence=left.sequence)))
     sent = _transfer(customer_id, read, event, packed)
     return Met(Alias(event.into, read.at_ms), effects, sent=(sent,))
 
@@ -307,7 +320,7 @@ def _taken_in(
         other = CustomerState(read.at_ms) if event.state is None else decode_state(event.state)
     except CorruptState as error:
         return Met(held, rejected=Rejected(Reason.INVALID, f"state: {error}"))
-    due: tuple[PublishChange, ...] = ()
+    due: tuple[Effect, ...] = ()
     before = held
     if held is not None:
         held, due = advance(customer_id, held, min(read.at_ms, clock_ms), policy, population)
@@ -319,11 +332,13 @@ def _taken_in(
     state = _united(one, other, clock_ms, policy, population)._replace(
         names={**one.names, **other.names, event.merged_id: read.at_ms}
     )
+    if state.remembered:
+        state = settle(state, policy, memory_of(customer_id, policy))
     cause = Cause.of_event(read.event_id, read.at_ms, Why.MERGED)
-    effects = due
+    effects: tuple[PublishChange, ...] = ()
     if held is None or state.standing != held.standing:
         state = state._replace(sequence=state.sequence + 1)
-        effects += (
+        effects = (
             PublishChange(
                 EffectType.LIFECYCLE_CHANGED,
                 customer_id,
@@ -335,7 +350,9 @@ def _taken_in(
             ),
         )
     state, more = measured(customer_id, state, cause, clock_ms, policy, population)
-    return Met(state, (*effects, *more))
+    passed = Passed(min(read.at_ms, clock_ms), clock_ms, cause, anew=True)
+    state, told = alerted(customer_id, state, effects + more, passed, policy, population)
+    return Met(state, due + told)
 
 
 def _united(
@@ -345,17 +362,19 @@ def _united(
     policy: Policy,
     population: Population | None,
 ) -> CustomerState:
-    """The state of both; groups and place in the sketch are still those of `one`."""
+    """The state of both; groups, rules and place in the sketch are still those of `one`."""
     prior_days = prior_gap_days(policy.lifecycle, population)
     state = merged_states(one, other, clock_ms, prior_days, policy)
-    state = state._replace(
+    return state._replace(
         attributes=newest_attributes(state.attributes),
         groups=one.groups,
         regroup_ms=one.regroup_ms,
         contribution=one.contribution,
         renew_ms=one.renew_ms,
+        rules=one.rules,
+        rules_ms=one.rules_ms,
+        rules_seen=one.rules_seen,
     )
-    return settle(state, policy) if state.remembered else state
 
 
 def _too_large(one: CustomerState, other: CustomerState) -> str | None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from models.basket import NO_BASKET, Basket, united
 from models.cadence import cadence_days
 from models.calendar import day_of, start_of_day_ms
+from models.daybook import Bought, Daybook, Totals
 from models.lifecycle import DEADLINES, SILENT, Limits, State, Trigger, after, limits_for
 from models.policy import Policy
 
@@ -87,6 +88,7 @@ class Ledger(NamedTuple):
         moved_ms: the newest event or deadline told; an event before it is late.
         due_ms: the next moment at which time alone changes the standing; None if none does.
         due: what happens then.
+        book: day by day, for a year.
     """
 
     purchases: int = 0
@@ -110,6 +112,7 @@ class Ledger(NamedTuple):
     moved_ms: int = 0
     due_ms: int | None = None
     due: Trigger | None = None
+    book: Daybook = Daybook()
 
     @property
     def net_spend_minor(self) -> int:
@@ -120,6 +123,18 @@ class Ledger(NamedTuple):
     def purchase_days(self) -> int:
         """Distinct customer-days with a purchase."""
         return self.older_days + len(self.recent_days)
+
+    @property
+    def sums(self) -> Totals:
+        """What the ledger itself says of the columns of a daybook; of no day."""
+        return Totals(
+            purchase_days=self.purchase_days,
+            purchases=self.purchases,
+            spent_minor=self.spent_minor,
+            refunded_minor=self.refunded_minor,
+            items=self.items,
+            discount_minor=self.discount_minor,
+        )
 
     def advance(self, to_ms: int, policy: Policy) -> tuple[Ledger, tuple[Transition, ...]]:
         """Fire every deadline up to and including `to_ms` (event time), in order."""
@@ -203,14 +218,20 @@ class Ledger(NamedTuple):
             moved_ms=at_ms,
             due_ms=due_ms,
             due=due,
+            book=self.book.buy(Bought(day, amount_minor, *basket.counted)),
         )
         if standing == before:
             return ledger, ()
         moved = Transition(at_ms, Trigger.PURCHASE, event_hash, before, standing, ledger.since_ms)
         return ledger, (moved,)
 
-    def give_back(self, amount_minor: int) -> Ledger:
-        """Lower the net spend; not a purchase, not a visit, no transition."""
+    def give_back(self, amount_minor: int, day: int) -> Ledger:
+        """Lower the net spend; not a purchase, not a visit, no transition.
+
+        Args:
+            amount_minor: minor units of the reporting currency.
+            day: the customer-day on which it counts, ordinal.
+        """
         if not amount_minor:
             return self
         net = self.net_spend_minor
@@ -218,6 +239,7 @@ class Ledger(NamedTuple):
         return self._replace(
             refunded_minor=self.refunded_minor + amount_minor,
             decayed_spend_minor=self.decayed_spend_minor * left,
+            book=self.book.give_back(day, amount_minor),
         )
 
     def with_next_deadline(self, policy: Policy) -> Ledger:

@@ -1,11 +1,12 @@
 """A customer within the population: their groups, and what they contribute to its sketch.
 
 Both follow from the ledger as it stands. Groups are those of the published RFM schemes, the
-behaviour cluster, the value tier and the churn risk band. They also follow from the silence and the
-population, so they are looked at again at midnights of their own, `regroup_ms`: when a silence
-passes an edge of recency, and at multiples of the customer's own rhythm. A contribution is made
-anew at most once a customer-day: the first change of a day at once, further ones at the next
-midnight, `renew_ms`.
+behaviour cluster, the value tier, the churn risk band, and a tier of each value scheme. They also
+follow from the day and the population, so they are looked at again at midnights of their own,
+`regroup_ms`: when a silence passes an edge of recency, at multiples of the customer's own rhythm,
+and when what leaves a window moves a value across a cut. A contribution is made anew at most once a
+customer-day: the first change of a day at once, further ones at the next midnight, `renew_ms`; and
+where value schemes measure windows, with each population.
 
 Enters: a state whose ledger has been told, a moment. Leaves: the state with groups and contribution
 in keeping, and which groups changed.
@@ -21,13 +22,25 @@ from models.behaviour import behaviour_of
 from models.calendar import day_of, start_of_day_ms
 from models.churn import band_of
 from models.clusters import cluster_of
+from models.currencies import minor_digits
 from models.customer import CustomerState
 from models.ledger import Ledger
-from models.outlook import customer_of, stake_of, tier_of
+from models.outlook import Stake, customer_of, stake_of, tier_of
 from models.policy import Policy
 from models.population import Population, prior_gap_days
 from models.rfm import Rfm, changes_after, scored
+from models.sight import Sight
 from models.sketch import Contribution
+from models.value_tiers import (
+    LIFETIME_VALUE,
+    MEASURES,
+    VALUE,
+    by_share,
+    cuts_of,
+    placed,
+    slots_of,
+    worth_minor,
+)
 
 CLUSTER, TIER, RISK = "cluster", "tier", "risk"
 REVIEW_CYCLES = (1, 2, 3, 4, 6, 8, 12)  # × the rhythm; later, silence tells nothing new
@@ -37,7 +50,7 @@ class Regrouped(NamedTuple):
     """A customer left one group of a kind for another; None: none.
 
     Attributes:
-        kind: an RFM scheme, `cluster`, `tier` or `risk`.
+        kind: an RFM scheme, `cluster`, `tier`, `risk`, or `value.` and the name of a value scheme.
         before: the group until then.
         after: the group from then on.
     """
@@ -58,20 +71,26 @@ def rfm_of(ledger: Ledger, at_ms: int, policy: Policy) -> Rfm | None:
 def regrouped(
     state: CustomerState, at_ms: int, policy: Policy, population: Population | None
 ) -> tuple[CustomerState, tuple[Regrouped, ...]]:
-    """Put a customer into the groups they belong to at a moment."""
+    """Put a customer into the groups they belong to at a moment.
+
+    Without a population, or a purchase, there are none, but for tiers at fixed amounts.
+    """
     rfm = rfm_of(state.current, at_ms, policy)
-    if population is None or rfm is None:
-        if not state.groups and state.regroup_ms is None:
-            return state, ()
-        moved = tuple(Regrouped(kind, group, None) for kind, group in state.groups.items())
-        return state._replace(groups={}, regroup_ms=None), moved
-    day = day_of(at_ms, policy.timezone)
-    groups: dict[str, str] = {
-        each: scored(each, rfm, population).group for each in policy.rfm.published
-    }
-    groups.update(expected_groups(state, day, policy, population))
-    look_again = REVIEW_CYCLES if TIER in groups else ()
-    regroup_ms = _stays_until_ms(state.current, day, rfm, policy, population, look_again)
+    groups: dict[str, str] = {}
+    looks: list[int] = []
+    if rfm is not None and (population is not None or policy.value):
+        day, stake = day_of(at_ms, policy.timezone), None
+        if population is not None:
+            stake = _stake_on(state.current, day, policy, population)
+            for scheme in policy.rfm.published:
+                groups[scheme] = scored(scheme, rfm, population).group
+            groups.update(_expected(state, population, stake))
+            cycles = REVIEW_CYCLES if TIER in groups else ()
+            looks += _silences(state.current, day, rfm, policy, population, cycles)
+        for kind, tier, until_day in _value_tiers(state, day, policy, population, stake):
+            groups[kind] = tier
+            looks += () if until_day is None else (until_day,)
+    regroup_ms = start_of_day_ms(min(looks), policy.timezone) if looks else None
     if groups == state.groups:
         if regroup_ms == state.regroup_ms:
             return state, ()
@@ -93,22 +112,53 @@ def expected_groups(
         policy: for the horizons.
         population: in force.
     """
-    ledger, now = state.current, state.groups
+    stake = _stake_on(state.current, day, policy, population)
+    return _expected(state, population, stake)
+
+
+def _expected(
+    state: CustomerState, population: Population, stake: Stake | None
+) -> Iterator[tuple[str, str]]:
+    now = state.groups
     if population.clusters is not None:
         current = int(now[CLUSTER]) if CLUSTER in now else None
         yield CLUSTER, str(cluster_of(population.clusters, _behaviour(state), current))
-    customer = customer_of(ledger, policy)
-    if customer is None:
-        return
-    prior_days = prior_gap_days(policy.lifecycle, population)
-    risks, value, at_day = population.risk, population.value, max(day, customer.last_day)
-    stake = stake_of(customer, at_day, policy, prior_days, risks, value)
     if stake is None:
         return
-    yield TIER, tier_of(stake, value, now.get(TIER))
-    usual = risks.band(ledger.standing.lifecycle.value)
+    yield TIER, tier_of(stake, population.value, now.get(TIER))
+    usual = population.risk.band(state.standing.lifecycle.value)
     if usual is not None:
         yield RISK, band_of(stake.own_risk, stake.at_stake_minor, usual, now.get(RISK))
+
+
+def _stake_on(ledger: Ledger, day: int, policy: Policy, population: Population) -> Stake | None:
+    """What is at stake at the beginning of a customer-day; None of a prospect, or if none can tell."""
+    customer = customer_of(ledger, policy)
+    if customer is None:
+        return None
+    prior_days, at_day = prior_gap_days(policy.lifecycle, population), max(day, customer.last_day)
+    return stake_of(customer, at_day, policy, prior_days, population.risk, population.value)
+
+
+def _value_tiers(
+    state: CustomerState,
+    day: int,
+    policy: Policy,
+    population: Population | None,
+    stake: Stake | None,
+) -> Iterator[tuple[str, str, int | None]]:
+    """Kind and tier of each value scheme that can be told, and when time next may change it."""
+    if not policy.value:
+        return
+    sight = Sight(state, day, policy)
+    spreads = () if population is None else population.values
+    scale = 10 ** minor_digits(policy.business.currency)
+    for name, scheme in policy.value.items():
+        worth = worth_minor(scheme, sight, stake and stake.lifetime_value_minor)
+        cuts = cuts_of(scheme, spreads, scale)
+        if worth is not None and cuts is not None:
+            kind = f"{VALUE}{name}"
+            yield kind, *placed(scheme, worth, cuts, state.groups.get(kind), sight)
 
 
 def _behaviour(state: CustomerState) -> tuple[int, ...]:
@@ -119,15 +169,15 @@ def _behaviour(state: CustomerState) -> tuple[int, ...]:
     return behaviour_of(state.current)
 
 
-def _stays_until_ms(
+def _silences(
     ledger: Ledger,
     day: int,
     rfm: Rfm,
     policy: Policy,
     population: Population,
     cycles: Sequence[float],
-) -> int | None:
-    """When silence alone next may change a group; None if it never does.
+) -> list[int]:
+    """The days on which silence alone next may change a group.
 
     `cycles` are the multiples of the customer's rhythm at which risk and tier are reviewed.
     """
@@ -135,22 +185,41 @@ def _stays_until_ms(
     stays = (changes_after(scheme, rfm, population) for scheme in policy.rfm.published)
     looks = [last_day + each + 1 for each in stays if each is not None]
     reviews = (last_day + ceil(each * ledger.cadence_days) for each in cycles)
-    looks += [each for each in reviews if each > day][:1]
-    return start_of_day_ms(min(looks), policy.timezone) if looks else None
+    return looks + [each for each in reviews if each > day][:1]
 
 
-def renewed(state: CustomerState, at_ms: int, policy: Policy) -> CustomerState:
+def renewed(
+    state: CustomerState, at_ms: int, policy: Policy, population: Population | None
+) -> CustomerState:
     """Bring the contribution up to date, or note when that is to be done."""
     old, day = state.contribution, day_of(at_ms, policy.timezone)
-    new = _contribution(state.current, day, policy)
+    new = _contribution(state, day, policy, population)
     if (old and old.substance) == (new and new.substance):
         return state if state.renew_ms is None else state._replace(renew_ms=None)
     if old is not None and old.made_day >= day:
-        return state._replace(renew_ms=start_of_day_ms(old.made_day + 1, policy.timezone))
+        renew_ms = start_of_day_ms(old.made_day + 1, policy.timezone)
+        return state if state.renew_ms == renew_ms else state._replace(renew_ms=renew_ms)
     return state._replace(contribution=new, renew_ms=None)
 
 
-def _contribution(ledger: Ledger, day: int, policy: Policy) -> Contribution | None:
+def remeasured(
+    state: CustomerState, at_ms: int, policy: Policy, population: Population | None
+) -> CustomerState:
+    """Bring up to date what a customer counts for in value schemes: windows roll on by themselves.
+
+    Whoever is due for renewal anyway waits for that: walks come to customers in any order, and in
+    which micro-cluster one is counted must not follow from it.
+    """
+    old = state.contribution
+    if old is None or state.renew_ms is not None or not (policy.value or old.values):
+        return state
+    return renewed(state, at_ms, policy, population)
+
+
+def _contribution(
+    state: CustomerState, day: int, policy: Policy, population: Population | None
+) -> Contribution | None:
+    ledger = state.current
     if ledger.first_purchase_ms is None:
         return None
     first_day = day_of(ledger.first_purchase_ms, policy.timezone)
@@ -162,4 +231,17 @@ def _contribution(ledger: Ledger, day: int, policy: Policy) -> Contribution | No
         ledger.purchase_days,
         spend_minor,
         behaviour_of(ledger),
+        values=_slots(state, day, policy, population) if policy.value else (),
     )
+
+
+def _slots(
+    state: CustomerState, day: int, policy: Policy, population: Population | None
+) -> tuple[str, ...]:
+    """The slots of the sketch for what value schemes measure."""
+    schemes = by_share(policy.value.values())
+    stake = None
+    if population is not None and MEASURES[LIFETIME_VALUE, 0] in schemes:
+        stake = _stake_on(state.current, day, policy, population)
+    sight = Sight(state, day, policy)
+    return slots_of(schemes, sight, stake and stake.lifetime_value_minor)

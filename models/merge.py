@@ -8,10 +8,20 @@ bought last.
 
 from __future__ import annotations
 
+from models.alert_memory import merged_alerts
 from models.basket import united
 from models.cadence import cadence_days
 from models.calendar import day_of
-from models.customer import CustomerState, merged_attributes, settled_first, told
+from models.customer import (
+    CustomerState,
+    merged_attributes,
+    merged_engagement,
+    newer_write,
+    newest_engagement,
+    settled_first,
+    told,
+)
+from models.daybook import united_books
 from models.ledger import DAYS_KEPT, MAX_DISCOUNT_MINOR, Ledger, decay_over
 from models.lifecycle import limits_for
 from models.policy import Policy
@@ -41,6 +51,7 @@ def merged_states(
         for each in (one, other)
     )
     settled = merged_ledgers(one_settled, other_settled, prior_gap_days, policy)
+    settled = settled._replace(book=settled.book.without_the_old())
     known = {event.event_hash: event for event in sorted((*one_left, *other_left))}
     events = tuple(sorted(known.values()))
     current, _ = told(settled, events, clock_ms, policy)
@@ -52,6 +63,9 @@ def merged_states(
         remembered=events,
         attributes=merged_attributes(one.attributes, other.attributes),
         sequence=max(one.sequence, other.sequence),
+        engagement=newest_engagement(merged_engagement(one.engagement, other.engagement)),
+        satisfaction=newer_write(one.satisfaction, other.satisfaction),
+        alerts=merged_alerts(one.alerts, other.alerts),
     )
 
 
@@ -59,8 +73,11 @@ def merged_ledgers(one: Ledger, other: Ledger, prior_gap_days: float, policy: Po
     """Sums added, days united, standing of the one who bought last; commutative."""
     if one.last_purchase_ms is None or other.last_purchase_ms is None:
         bought = one if other.last_purchase_ms is None else other
-        return bought._replace(refunded_minor=one.refunded_minor + other.refunded_minor)
-    newer = max(one, other, key=lambda each: (each.last_purchase_ms, each))
+        return bought._replace(
+            refunded_minor=one.refunded_minor + other.refunded_minor,
+            book=united_books(one.book, other.book),
+        )
+    newer = max(one, other, key=lambda each: (each.last_purchase_ms, each[:-1]))
     days = sorted({*one.recent_days, *other.recent_days})
     older_days = one.older_days + other.older_days + max(0, len(days) - DAYS_KEPT)
     days = days[-DAYS_KEPT:]
@@ -90,4 +107,5 @@ def merged_ledgers(one: Ledger, other: Ledger, prior_gap_days: float, policy: Po
         limits=limits_for(cadence, policy.lifecycle),
         new_until_day=min(one.new_until_day, other.new_until_day),
         moved_ms=max(one.moved_ms, other.moved_ms),
+        book=united_books(one.book, other.book),
     ).with_next_deadline(policy)

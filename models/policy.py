@@ -11,19 +11,38 @@ import tomllib
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from models.currencies import minor_digits
+from models.policy_alerts import (
+    MAX_PERIODS,
+    MAX_PLAYS,
+    Alerts,
+    Period,
+    Play,
+    PlayName,
+    unknown_names,
+)
+from models.policy_segments import (
+    MAX_SCHEMES,
+    MAX_SEGMENTS,
+    Behaviour,
+    Frozen,
+    Profiles,
+    RuleSegment,
+    SegmentName,
+    TierName,
+    ValueScheme,
+    tiers_by_scheme,
+)
 from models.presets import PRESETS
+from models.rule_links import checked
+from models.rule_syntax import parsed
+from models.rule_tree import RuleError
+from models.rulebook import Rulebook
 
 Days = Annotated[float, Field(gt=0, le=3650, allow_inf_nan=False)]
 Multiple = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
@@ -31,6 +50,21 @@ CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 SchemeName = Literal["quintile", "klaviyo", "braze", "china8"]
 AlgorithmName = Literal["micro", "kmeans", "streamkmeans", "clustream", "denstream", "dbstream"]
+
+
+class Memory(NamedTuple):
+    """How much of a customer is remembered: so much can still be moved.
+
+    Attributes:
+        days: before their newest event.
+        events: at most.
+    """
+
+    days: int
+    events: int
+
+
+MOST_REMEMBERED = Memory(366, 256)
 
 
 class PolicyError(ValueError):
@@ -47,11 +81,7 @@ def _known_timezone(name: str) -> str:
     return name
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ExchangeRate(_Frozen):
+class ExchangeRate(Frozen):
     """From `valid_from` on, one minor unit of `currency` is worth `rate` of the reporting one."""
 
     currency: CurrencyCode
@@ -61,7 +91,7 @@ class ExchangeRate(_Frozen):
     )
 
 
-class Business(_Frozen):
+class Business(Frozen):
     """Whose shop this is: its day and its reporting currency."""
 
     timezone: Annotated[str, AfterValidator(_known_timezone)] = Field(
@@ -73,21 +103,26 @@ class Business(_Frozen):
     )
 
 
-class EventTime(_Frozen):
+class EventTime(Frozen):
     """How late an event may be, and when a quiet stream is a broken one."""
 
-    remembered_days: Annotated[int, Field(ge=1, le=366)] = Field(
+    remembered_days: Annotated[int, Field(ge=1, le=MOST_REMEMBERED.days)] = Field(
         default=45,
         description="a customer's events this many days before their newest are remembered: "
         "duplicates are recognised, late ones and returns are folded in their place",
     )
-    remembered_events: Annotated[int, Field(ge=4, le=256)] = Field(
+    remembered_events: Annotated[int, Field(ge=4, le=MOST_REMEMBERED.events)] = Field(
         default=64, description="at most this many remembered events a customer"
     )
     max_source_silence_hours: Annotated[float, Field(gt=0, le=24 * 366)] = Field(
         default=24.0,
         description="when no partition has seen an event for this long, time stands still",
     )
+
+    @property
+    def memory(self) -> Memory:
+        """How much of a customer is remembered."""
+        return Memory(self.remembered_days, self.remembered_events)
 
     @property
     def remembered_ms(self) -> int:
@@ -100,7 +135,7 @@ class EventTime(_Frozen):
         return timedelta(hours=self.max_source_silence_hours)
 
 
-class Limit(_Frozen):
+class Limit(Frozen):
     """How long a silence may last.
 
     In adaptive mode `cycles` × the customer's cadence, kept within `min_days` and `max_days`;
@@ -119,7 +154,7 @@ class Limit(_Frozen):
         return self
 
 
-class Lifecycle(_Frozen):
+class Lifecycle(Frozen):
     """When silence turns into overdue, dormant and churned."""
 
     mode: Literal["adaptive", "fixed"] = "adaptive"
@@ -143,7 +178,7 @@ class Lifecycle(_Frozen):
         return self
 
 
-class Learning(_Frozen):
+class Learning(Frozen):
     """How often the population is learned anew."""
 
     epoch: Literal["day", "week"] = Field(
@@ -155,7 +190,7 @@ class Learning(_Frozen):
     )
 
 
-class Rfm(_Frozen):
+class Rfm(Frozen):
     """Which RFM groups are kept and published; lookups show those of every scheme."""
 
     published: tuple[SchemeName, ...] = Field(
@@ -163,7 +198,7 @@ class Rfm(_Frozen):
     )
 
 
-class Clusters(_Frozen):
+class Clusters(Frozen):
     """Groups of customers who buy alike, found in the data."""
 
     k: Annotated[int, Field(ge=2, le=20)] | Literal["auto"] = Field(
@@ -174,7 +209,7 @@ class Clusters(_Frozen):
     )
 
 
-class OwnHorizon(_Frozen):
+class OwnHorizon(Frozen):
     """A customer's own horizon: `cycles` × their cadence, within bounds."""
 
     cycles: Multiple = 4.0
@@ -188,7 +223,7 @@ class OwnHorizon(_Frozen):
         return self
 
 
-class Outlook(_Frozen):
+class Outlook(Frozen):
     """How far ahead one looks, and what counts as much."""
 
     horizon_days: Annotated[int, Field(ge=1, le=730)] = Field(
@@ -210,7 +245,7 @@ class Outlook(_Frozen):
         return self
 
 
-class Policy(_Frozen):
+class Policy(Frozen):
     """Everything that decides how a log becomes states."""
 
     preset: str = "general"
@@ -221,6 +256,28 @@ class Policy(_Frozen):
     rfm: Rfm = Rfm()
     clusters: Clusters = Clusters()
     outlook: Outlook
+    behaviour: Behaviour = Behaviour()
+    profiles: Profiles = Profiles()
+    value: Annotated[dict[TierName, ValueScheme], Field(max_length=MAX_SCHEMES)] = Field(
+        default={}, description="schemes of value tiers, by name: docs/value.md"
+    )
+    segments: Annotated[dict[SegmentName, RuleSegment], Field(max_length=MAX_SEGMENTS)] = Field(
+        default={}, description="rule segments, by name: docs/rules.md"
+    )
+    alerts: Alerts = Alerts()
+    calendar: Annotated[tuple[Period, ...], Field(max_length=MAX_PERIODS)] = Field(
+        default=(), description="times in which people buy otherwise than usual: docs/alerts.md"
+    )
+    playbook: Annotated[dict[PlayName, Play], Field(max_length=MAX_PLAYS)] = Field(
+        default={}, description="what is to be done, by name: docs/alerts.md"
+    )
+
+    @model_validator(mode="after")
+    def _names_what_is_there(self) -> Self:
+        sections = (self.alerts, self.calendar, self.playbook, self.segments)
+        if faults := list(unknown_names(*sections)):
+            raise ValueError("\n".join(faults))
+        return self
 
     @cached_property
     def version(self) -> str:
@@ -232,6 +289,22 @@ class Policy(_Frozen):
     def timezone(self) -> ZoneInfo:
         """The zone of `business.timezone`."""
         return ZoneInfo(self.business.timezone)
+
+    @cached_property
+    def rulebook(self) -> Rulebook:
+        """The rules of `segments`, compiled.
+
+        Raises:
+            RuleError: the first that can't be used.
+        """
+        rules = {name: parsed(name, each.when) for name, each in self.segments.items()}
+        scale = 10 ** minor_digits(self.business.currency)
+        book = Rulebook(rules, scale, self.profiles.age_bands)
+        for name, rule in book.rules.items():
+            checked(
+                name, rule, self.rfm.published, self.behaviour.kept, tiers_by_scheme(self.value)
+            )
+        return book
 
 
 def policy_from_preset(name: str, **overrides: Any) -> Policy:
@@ -272,10 +345,30 @@ def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:
     below = {"lifecycle": preset.lifecycle, "outlook": preset.outlook}
     merged = _overlay(below, tables)
     try:
-        return Policy.model_validate(merged)
+        policy = Policy.model_validate(merged)
     except ValidationError as error:
         lines = (_explain(source, dict(e)) for e in error.errors())
         raise PolicyError("\n".join(lines)) from None
+    faults = faults_of_rules(policy)
+    if faults:
+        raise PolicyError("\n".join(f"{source}: {each}" for each in faults))
+    return policy
+
+
+def faults_of_rules(policy: Policy) -> list[RuleError]:
+    """What is wrong with the rule segments: every rule that can't be read, else the first link."""
+    faults = []
+    for name, each in policy.segments.items():
+        try:
+            parsed(name, each.when)
+        except RuleError as error:
+            faults.append(error)
+    if not faults:
+        try:
+            assert policy.rulebook is not None
+        except RuleError as error:
+            faults.append(error)
+    return faults
 
 
 def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -288,10 +381,12 @@ def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain(source: str, error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+    key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"{source}: {key}: unknown key; remove it or check its spelling"
     message = str(error["msg"]).removeprefix("Value error, ")
+    if not key:  # what two sections say does not fit together: it names them itself
+        return "\n".join(f"{source}: {each}" for each in message.splitlines())
     found = "" if isinstance(error["input"], dict) else f" (found {_shown(error['input'])})"
     return f"{source}: {key}: {message}{found}"
 

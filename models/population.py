@@ -20,10 +20,17 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from models.churn import RiskModels
 from models.clusters import Clustering
 from models.policy import Lifecycle, Policy
-from models.population_check import check_clusters, check_risks, check_value, within
+from models.population_check import (
+    check_clusters,
+    check_risks,
+    check_spreads,
+    check_value,
+    within,
+)
 from models.scores import ForecastScore, RiskScore
 from models.sketch import Sketch, last_of_bin
 from models.value import ValueModel
+from models.value_tiers import Spread, spreads_of
 
 SCHEMA_VERSION = 2  # 2: clusters, churn risk, value, and how good they were
 PRESET_GAPS = 300  # the policy's gap counts as this many seen ones
@@ -90,6 +97,7 @@ class Population(NamedTuple):
         risk: who is about to leave.
         value: what they are worth.
         measured: how good risk and value have been lately.
+        values: how the measures of value schemes are spread; none while no scheme asks for any.
     """
 
     version: int
@@ -106,6 +114,7 @@ class Population(NamedTuple):
     risk: RiskModels = RiskModels()
     value: ValueModel = ValueModel()
     measured: Measured = Measured()
+    values: tuple[Spread, ...] = ()
 
 
 def epoch_end(day: int, policy: Policy) -> int:
@@ -159,6 +168,7 @@ def learned(
         frequency=_distribution(_by_bin(sketch, "f"), customers, counts["days"]),
         monetary=_distribution(_by_bin(sketch, "m"), customers, counts.get("spend", 0)),
         stale_partitions=stale_partitions,
+        values=spreads_of(counts),
     )
 
 
@@ -180,8 +190,14 @@ def prior_gap_days(rules: Lifecycle, population: Population | None) -> float:
 
 
 def encode_population(population: Population) -> bytes:
-    """JSON, the same bytes for the same population."""
-    return json.dumps({"schema": SCHEMA_VERSION, **_plain(population)}).encode()
+    """JSON, the same bytes for the same population.
+
+    Without `values` where there are none, so that versions that do not know of them can read it.
+    """
+    fields = _plain(population)
+    if not population.values:
+        del fields["values"]
+    return json.dumps({"schema": SCHEMA_VERSION, **fields}).encode()
 
 
 def _plain(value: Any) -> Any:
@@ -231,6 +247,7 @@ def _checked(population: Population) -> Population:
         check_clusters(population.clusters)
     check_risks(population.risk)
     check_value(population.value)
+    check_spreads(population.values)
     return population
 
 

@@ -6,7 +6,8 @@ Enters: what was decoded. Forbidden here: learning, the policy, the clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from models.behaviour import BEHAVIOUR
 from models.bgnbd import BgNbd
@@ -17,6 +18,7 @@ from models.gamma_gamma import GammaGamma
 from models.judging import Errors
 from models.risk_model import RiskModel
 from models.value import ValueModel
+from models.value_tiers import GRID, MOST_SLOTS, Spread
 
 _MANY = 2**53  # whole numbers that floats hold
 _LARGE = 1e12  # of floats that are multiplied with one another
@@ -70,6 +72,17 @@ def check_value(value: ValueModel) -> None:
     within([value.bias], 0, _LARGE, "a bias")
     within([value.remaining_years], 1 / _LARGE, _LARGE, "the years that customers stay")
     within(value.tiers, 0, _MONEY, "a tier")
+
+
+def check_spreads(spreads: Sequence[Spread]) -> None:
+    """Raise ValueError unless schemes of value tiers can be cut by them."""
+    if len(spreads) > MOST_SLOTS or len({each.measure for each in spreads}) < len(spreads):
+        raise ValueError(f"{len(spreads)} measures of value, or two of one name")
+    for each in spreads:
+        within([each.customers], 0, _MONEY, "a count")
+        within(each.edges, 0, _MONEY, "an edge")
+        if len(each.edges) != len(GRID) or any(b < a for a, b in pairwise(each.edges)):
+            raise ValueError(f"{len(each.edges)} edges of a measure do not ascend")
 
 
 def check_errors(errors: Errors) -> None:

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from math import floor
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from models.population import Population
+if TYPE_CHECKING:  # what a policy may say of schemes is known before there is a population
+    from models.population import Population
 
 Scores = tuple[int, int, int]  # recency, frequency, monetary
 Edges = tuple[float, ...]  # ascending inclusive upper limits; may repeat

@@ -15,6 +15,7 @@ is exact, sketches of several partitions merge by addition, and the order does n
     level         each level halves the share of customers that the sample keeps
     k, a, q…      the micro-clusters: see `models/microclusters.py`
     b<day>        customers who first bought on that day
+    v<measure>:…  customers by bin of what they are worth: see `models/value_tiers.py`
 
 The sample is of the customers with the smallest hashes of their ids, at most `SAMPLE_SIZE`. A
 bottom-k sample can't tell who comes in when a member goes; so a threshold on the hash decides,
@@ -78,6 +79,7 @@ class Contribution(NamedTuple):
         spend_minor: net spend, reporting currency; never below 0.
         behaviour: see `models/behaviour.py`.
         slot: of the micro-cluster that they were put into; 0 before that.
+        values: the slots of value schemes that they count in.
     """
 
     made_day: int
@@ -87,11 +89,17 @@ class Contribution(NamedTuple):
     spend_minor: int
     behaviour: tuple[int, ...] = ()
     slot: int = 0
+    values: tuple[str, ...] = ()
+
+    @property
+    def history(self) -> tuple[object, ...]:
+        """What follows from the ledger alone, whatever day it is."""
+        return self[1:6]
 
     @property
     def substance(self) -> tuple[object, ...]:
         """What makes a difference; the day it was made and the slot do not."""
-        return self[1:6]
+        return self.history + self.values
 
 
 class Sketch:
@@ -141,13 +149,23 @@ class Sketch:
         """
         if old is not None:
             self._count(old, -1)
-            if old.slot:
-                self.micro.unlearn(old.behaviour, old.slot)
         if new is not None:
             self._count(new, 1)
-            if new.behaviour:
-                new = new._replace(slot=self.micro.learn(new.behaviour))
+        new = self._grouped(old, new)
         self._sample(self._pseudonyms.sampled(customer_id), row if new is not None else None)
+        return new
+
+    def _grouped(self, old: Contribution | None, new: Contribution | None) -> Contribution | None:
+        """Put a customer into a micro-cluster; who has bought nothing since stays in theirs.
+
+        So that it does not matter in which order a walk comes to those whose windows rolled on.
+        """
+        if old is not None and old.slot:
+            if new is not None and new.history == old.history:
+                return new._replace(slot=old.slot)
+            self.micro.unlearn(old.behaviour, old.slot)
+        if new is not None and new.behaviour:
+            return new._replace(slot=self.micro.learn(new.behaviour))
         return new
 
     def _count(self, contribution: Contribution, sign: int) -> None:
@@ -160,6 +178,8 @@ class Sketch:
         self._add(f"r{last}", sign)
         self._add(f"f{bin_of(days)}", sign)
         self._add(f"m{bin_of(spend)}", sign)
+        for slot in contribution.values:
+            self._add(slot, sign)
 
     def _add(self, slot: str, amount: int) -> None:
         if not amount:

@@ -14,10 +14,14 @@ from itertools import pairwise
 
 from pydantic import ConfigDict, TypeAdapter
 
+from models.alert_memory import MAX_OPEN, AlertMemory
 from models.customer import MAX_SUM_MINOR, CustomerState, Remembered
+from models.daybook import COLUMNS, DIMENSIONS, LABEL_COLUMNS, LABEL_KEY_BYTES, check_labels
 from models.events import normalised_id
 from models.ledger import DAYS_KEPT, Ledger
 from models.lifecycle import DEADLINES, State
+from models.table import check_table
+from models.value_tiers import check_slots
 
 _TYPES = TypeAdapter(CustomerState, config=ConfigDict(allow_inf_nan=False))
 _FIRST_DAY = date(1970, 1, 1).toordinal()
@@ -27,7 +31,13 @@ _MANY = 2**53  # a thousand of them add up within 64 bits
 _LARGEST_HASH = 2**64 - 1
 _LONGEST_DAYS = 100_000.0
 _MOST_REMEMBERED = 1_000  # a policy keeps 256 at most; two merged, twice as many
+_WAIT_DAYS = 5  # alerts wait up to three days past a midnight
+_LONGEST_HORIZON_DAYS = 3650
+_RULE_CHARACTERS, _ID_CHARACTERS = 64, 32
+_MOST_RULES = 64  # of alerts; a policy has 32 at most, and old ones may be remembered
+_SEEN_BYTES = 200_000  # more conditions than a policy may have
 _CATEGORY_BYTES = (0, 32)
+_MOST_LABELS = 100_000  # what is remembered may name more than `MAX_LABELS`, until it is settled
 
 
 def check_state(state: CustomerState) -> None:
@@ -40,19 +50,46 @@ def check_state(state: CustomerState) -> None:
     _within(_moments(state), 0, _LAST_MS, "a moment")
     _within([state.settled_through_ms], -1, _LAST_MS, "a moment")
     _within([state.sequence], 0, _MANY, "a sequence")
+    _check_alerts(state.alerts)
+    if len(state.rules_seen.bits) > _SEEN_BYTES:
+        raise ValueError(f"{len(state.rules_seen.bits)} bytes of rules")
     for name in state.names:
         if normalised_id(name) != name:
             raise ValueError("a name is not in normal form")
     for ledger in (state.current, state.settled):
         _check_ledger(ledger)
     _check_remembered(state)
+    if state.contribution is not None:
+        check_slots(state.contribution.values)
+
+
+def _check_alerts(alerts: AlertMemory) -> None:
+    days = [*alerts.reached.values(), *(each.first_day for each in alerts.open)]
+    days += [each.end_day for each in alerts.open]
+    _within(days, _FIRST_DAY - 1, _LAST_DAY - _WAIT_DAYS, "a day of an alert")
+    _within((each.horizon_days for each in alerts.open), 1, _LONGEST_HORIZON_DAYS, "a horizon")
+    names = [*alerts.last, *alerts.reached, *(each.rule for each in alerts.open)]
+    if any(len(name) > _RULE_CHARACTERS for name in names):
+        raise ValueError("a rule of alerts has no name of ours")
+    if any(len(each.alert_id) != _ID_CHARACTERS for each in alerts.open):
+        raise ValueError("an alert has no id of ours")
+    silences = [each.silent_since_ms for each in alerts.last.values()]
+    silences += [each.silent_since_ms for each in alerts.open]
+    _within(silences, -1, _LAST_MS, "a moment")
+    if len(alerts.open) > MAX_OPEN or max(len(alerts.last), len(alerts.reached)) > _MOST_RULES:
+        raise ValueError(f"{len(alerts.open)} alerts of {len(alerts.last)} rules")
 
 
 def _moments(state: CustomerState) -> list[int]:
     moments = [state.known_since_ms, *state.names.values()]
     moments += [each.at_ms for each in state.attributes.values()]
     moments += [each.at_ms for each in state.remembered]
-    maybe = [state.regroup_ms, state.renew_ms]
+    moments += state.engagement.values()
+    maybe = [state.regroup_ms, state.renew_ms, state.rules_ms, state.alerts.due_ms]
+    moments += [each.at_ms for each in state.alerts.last.values()]
+    moments += [each.at_ms for each in state.alerts.open]
+    if state.satisfaction is not None:
+        moments.append(state.satisfaction.at_ms)
     for ledger in (state.current, state.settled):
         moments += [ledger.since_ms, ledger.moved_ms]
         maybe += [ledger.first_purchase_ms, ledger.last_purchase_ms, ledger.due_ms]
@@ -84,6 +121,13 @@ def _check_ledger(ledger: Ledger) -> None:
         raise ValueError(f"{ledger.purchases} purchases, and {bought}")
     if ledger.purchases:
         _check_bought(ledger)
+    check_table(ledger.book.rows, COLUMNS, _LAST_DAY)
+    if len(ledger.book.labels) > _MOST_LABELS:
+        raise ValueError(f"{len(ledger.book.labels)} labels")
+    for key, table in ledger.book.labels.items():
+        if len(key) != LABEL_KEY_BYTES or key[0] >= len(DIMENSIONS) or not table:
+            raise ValueError("a label has no key of ours")
+        check_table(table, LABEL_COLUMNS, _LAST_DAY)
     if (ledger.due is None) != (ledger.due_ms is None):
         raise ValueError(f"due is {ledger.due} at {ledger.due_ms}")
     if ledger.due is not None and ledger.due not in DEADLINES[ledger.standing.lifecycle]:
@@ -128,3 +172,5 @@ def _check_event(event: Remembered) -> None:
     _within([event.prior_centidays], int(event.is_purchase), 100 * _LONGEST_DAYS, "a typical gap")
     if len(event.categories) not in _CATEGORY_BYTES:
         raise ValueError(f"{len(event.categories)} bytes of categories")
+    _within([event.margin_minor], -_MANY, _MANY, "a margin")
+    check_labels(event.labels)

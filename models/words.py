@@ -45,9 +45,18 @@ def silence_in_words(customer: SampledCustomer, at_day: int, _money: Money) -> t
     """How long the customer is silent, and what is usual for them; English and Chinese."""
     rhythm, silence = customer.cadence_centidays / 100, max(0, at_day - customer.last_day)
     return (
-        f"usually buys every {rhythm:.0f} days, silent for {silence}",
+        f"usually buys every {days_in_words(rhythm)}, silent for {silence}",
         f"通常每 {rhythm:.0f} 天购买一次，已 {silence} 天未购买",
     )
+
+
+def days_in_words(count: float) -> str:
+    """In English; Chinese has no plural.
+
+    >>> days_in_words(0.8), days_in_words(2)
+    ('1 day', '2 days')
+    """
+    return f"{count:.0f} day" if round(count) == 1 else f"{count:.0f} days"
 
 
 def _lately(customer: SampledCustomer, at_day: int, _money: Money) -> tuple[str, str]:
@@ -57,8 +66,10 @@ def _lately(customer: SampledCustomer, at_day: int, _money: Money) -> tuple[str,
             f"bought on {count} days or more in the last four weeks",
             f"最近四周至少有 {count} 个购买日",
         )
-    days = "1 day" if count == 1 else f"{count} days"
-    return f"bought on {days} in the last four weeks", f"最近四周有 {count} 个购买日"
+    return (
+        f"bought on {days_in_words(count)} in the last four weeks",
+        f"最近四周有 {count} 个购买日",
+    )
 
 
 def _rhythm(customer: SampledCustomer, _at_day: int, _money: Money) -> tuple[str, str]:
@@ -66,10 +77,13 @@ def _rhythm(customer: SampledCustomer, _at_day: int, _money: Money) -> tuple[str
     gaps = min(3, len(days) - 1)
     rhythm = customer.cadence_centidays / 100
     if not gaps:
-        return f"one purchase day so far; {rhythm:.0f} days are typical", "目前只有一个购买日"
+        return (
+            f"one purchase day so far; every {days_in_words(rhythm)} is typical",
+            "目前只有一个购买日",
+        )
     newest = (days[-1] - days[-1 - gaps]) / gaps
     return (
-        f"the newest gaps were of {newest:.0f} days, {rhythm:.0f} are usual",
+        f"the newest gaps were of {days_in_words(newest)}, {rhythm:.0f} is usual",
         f"最近几次购买间隔约 {newest:.0f} 天，通常为 {rhythm:.0f} 天",
     )
 
@@ -85,7 +99,7 @@ def _spend(customer: SampledCustomer, _at_day: int, money: Money) -> tuple[str, 
 
 def _tenure(customer: SampledCustomer, at_day: int, _money: Money) -> tuple[str, str]:
     days = max(0, at_day - customer.first_day)
-    return f"first bought {days} days ago", f"首次购买于 {days} 天前"
+    return f"first bought {days_in_words(days)} ago", f"首次购买于 {days} 天前"
 
 
 def _evenness(customer: SampledCustomer, _at_day: int, _money: Money) -> tuple[str, str]:
@@ -94,7 +108,7 @@ def _evenness(customer: SampledCustomer, _at_day: int, _money: Money) -> tuple[s
     days = customer.recent_days
     gaps = [later - earlier for earlier, later in pairwise(days)]
     return (
-        f"the last gaps lie between {min(gaps)} and {max(gaps)} days",
+        f"the last gaps lie between {min(gaps)} and {days_in_words(max(gaps))}",
         f"最近的购买间隔在 {min(gaps)} 到 {max(gaps)} 天之间",
     )
 

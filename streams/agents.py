@@ -1,8 +1,9 @@
 """What flows where.
 
-producers ─ purchases, refunds, profiles, erasures ─┐
+producers ─ purchases, refunds, profiles, … ────────┐
 owner of a partition ─ ticks (streams/timekeeper.py)┤
 learner ─ "population n is in force" ───────────────┤
+policy publish ─ "policy n is in force" ────────────┤     bodies: policies.v1
                                                     ▼
                                         customer-events.v1      one ordered log a partition
                                                     │
@@ -10,15 +11,18 @@ learner ─ "population n is in force" ─────────────�
                                                     │           load ► step ► apply
                                                     ▼
                                              Redis, a partition:
-                       states · deadlines · cells · history · sketch · outbox · offset
+           states · deadlines · segments · movement · history · sketch · outbox · offset
                                       │                             │
                                   lookups                     relay (streams/outbox.py)
                                (streams/cli.py)                     │
                                                                     ├──► segment-changes.v1
+                                                                    ├──► churn-alerts.v1 ──┐
                                                                     ├──► dead-letters.v1
                                                                     ├──► customer-events.v1
                                                                     │    (records that came to
-                                                                    │     the wrong partition)
+                                                                    │     the wrong partition, or
+                                                                    │     are for another id, or
+                                                                    │     for a member's account)
                                                                     └──► population-inputs.v1
                                                                                 │
                                                        learn_population         lane ►
@@ -29,6 +33,9 @@ learner ─ "population n is in force" ─────────────�
                                                                                 │ relay
                        populations.v1 (bodies) ◄────────────────────────────────┤
                        customer-events.v1, every partition ◄────────────────────┘
+
+churn-alerts.v1 ──► deliver_alerts    lane ► DeskFold.handle ► alerts wait, the ledger follows
+                          └── Decisions: the gate, ranks, budgets, holdout ► queues ► webhooks
 """
 
 from __future__ import annotations
@@ -40,7 +47,7 @@ import faust
 from faust.types import EventT, StreamT
 
 from streams.lane import Lane
-from streams.topics import INPUTS, LOG
+from streams.topics import ALERTS, INPUTS, LOG
 from streams.transport import Fetched, FetchSchema
 
 TICK_EVERY_S = 1.0
@@ -78,6 +85,18 @@ def declare(
     _agent(app, "segment_customers", LOG, lane)
     _agent(app, "learn_population", INPUTS, learning)
     app.timer(TICK_EVERY_S, on_leader=False, name="keep_time")(keep_time)
+
+
+def declare_delivery(app: faust.App, look: Callable[[], Awaitable[None]], lane: Lane[Any]) -> None:
+    """Put the one agent and the timer of a delivery process on its app.
+
+    Args:
+        app: the process's.
+        look: called every `TICK_EVERY_S`: decides what waits.
+        lane: of the topic of alerts.
+    """
+    _agent(app, "deliver_alerts", ALERTS, lane)
+    app.timer(TICK_EVERY_S, on_leader=False, name="decide")(look)
 
 
 def _agent(app: faust.App, name: str, topic: str, lane: Lane[Any]) -> None:

@@ -10,41 +10,48 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import secrets
-import signal
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
-import faust
 from faust.types import TP
-from yarl import URL
 
 from models.erasure import Mark
 from models.policy import Policy
 from streams.agents import declare
 from streams.belonging import why_refused
-from streams.bodies import Bodies
+from streams.bodies import policy_bodies, population_bodies
 from streams.chunk import LogIdentity
 from streams.erasures import born_marks
+from streams.faust_parts import (
+    execute,
+    faust_app,
+    kafka_urls,
+    opened_at_last,
+    read_again,
+    stop_in_time,
+)
 from streams.lane import Lane
 from streams.learning import LearnerFold
-from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts
-from streams.logs import logging_config
+from streams.log import Extent, LogInspector, TopicFacts
+from streams.metrics import process_registry
+from streams.metrics_store import timed
+from streams.metrics_worker import WorkerMeter
 from streams.partition import PartitionFold
-from streams.patience import STOP_WITHIN_S, attempts
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused
 from streams.serving import LOOK_EVERY_S, Follower
 from streams.serving import serving as serving_store
 from streams.settings import Settings
-from streams.store import LEARNER, Store, StoreUnavailable
+from streams.store import LEARNER, Store, new_nonce
 from streams.timekeeper import Timekeeper, always
-from streams.topics import ERASURES, INPUTS, LOG, POPULATIONS
-from streams.transport import Consumer, transport_for
+from streams.topics import ALERTS, ERASURES, INPUTS, LOG, POLICIES, POPULATIONS
+from streams.transport import transport_for
 
 logger = logging.getLogger(__name__)
+_OTHER_FILE = (
+    "partition %d was folded under policy %s, this worker's file is %s: it holds for each customer "
+    "from their next event on; to measure everybody by it, run: segmenter policy publish"
+)
 
 
 class Worker:
@@ -65,17 +72,20 @@ class Worker:
         self._settings, self._policy = settings, policy
         self._redis = connect(settings.redis_url.get_secret_value())
         self._store = store or RedisStore(self._redis, kept_in)
+        self.meter = WorkerMeter(process_registry())
+        self._timed = timed(self._store, self.meter.store_s)
         self._inspector = LogInspector(settings.bootstrap_servers)
         self.failure: BaseException | None = None
-        self.app = _faust_app(settings, kept_in)
-        self.lane: Lane[PartitionFold] = Lane(self._read_again, self._fail)
-        self.learning: Lane[LearnerFold] = Lane(self._read_again, self._fail)
+        self.app = faust_app(settings, f"{settings.group}-{kept_in}")
+        again = partial(read_again, self.app)
+        self.lane: Lane[PartitionFold] = Lane(again, self._fail, self.meter.log)
+        self.learning: Lane[LearnerFold] = Lane(again, self._fail, self.meter.learning)
         self._lanes: dict[str, Lane[Any]] = {LOG: self.lane, INPUTS: self.learning}
-        self._bodies = Bodies(self._inspector)
-        url = [URL(f"kafka://{server}") for server in settings.bootstrap_servers.split(",")]
+        self._bodies = population_bodies(self._inspector)
+        self._policies = policy_bodies(self._inspector)
         topics = frozenset(self._lanes)
         self.app.transport = transport_for(
-            self.app, url, topics, self.resume_at, self._fail, self._let_go
+            self.app, kafka_urls(settings), topics, self.resume_at, self._fail, self._let_go
         )
         keeper = Timekeeper(
             self.app,
@@ -84,16 +94,17 @@ class Worker:
             settings.namespace,
             self.lane,
             self.learning,
-            self._read_again,
+            again,
             self._fail,
             partial(self._serves, kept_in) if settings.store else always,
+            meter=self.meter,
         )
         declare(self.app, keeper.keep_time, self.lane, self.learning)
         if not settings.store:
             follower = Follower(self._redis, settings.namespace, kept_in, self._fail)
             self.app.timer(LOOK_EVERY_S, on_leader=False, name="follow")(follower.look)
         self.app.on_partitions_revoked.connect(cast(Any, self._revoked))
-        self.app.on_before_shutdown.connect(_stop_in_time)
+        self.app.on_before_shutdown.connect(stop_in_time)
 
     async def resume_at(self, assigned: list[TP]) -> dict[TP, int]:
         """Open the partitions assigned; answers where reading begins. Waits for Kafka and Redis.
@@ -101,12 +112,7 @@ class Worker:
         Raises:
             Refused, TopicMissing: say why and what to do.
         """
-        async for _ in attempts():
-            try:
-                return await self._open_all(assigned)
-            except (StoreUnavailable, KafkaUnavailable) as error:
-                logger.warning("waiting: %s", error)
-        raise AssertionError("attempts never end")
+        return await opened_at_last(self._open_all, assigned)
 
     async def _open_all(self, assigned: list[TP]) -> dict[TP, int]:
         mine = {
@@ -138,9 +144,9 @@ class Worker:
     def _require_topics(self) -> None:
         """Without the learner's topics nobody would be assigned them, and nobody would notice.
 
-        Without that of the erasures nothing would leave an outbox that holds one.
+        Without those of alerts and erasures nothing would leave an outbox that holds one.
         """
-        for topic in (INPUTS, POPULATIONS, ERASURES):
+        for topic in (ALERTS, INPUTS, POPULATIONS, POLICIES, ERASURES):
             partitions = self._inspector.facts(topic).partitions
             if partitions != 1:
                 raise Refused(
@@ -160,10 +166,15 @@ class Worker:
         refusal = why_refused(meta, facts, extent, partition, key_id=log.pseudonyms.key_id)
         if refusal is not None:
             raise Refused(refusal)
+        if meta.policy not in {"", self._policy.version} and not await self._store.policy(
+            partition
+        ):
+            logger.warning(_OTHER_FILE, partition, meta.policy, self._policy.version)
         probe = partial(self._records_exist, LOG)
         born_with = partial(self._erased_before, log)
         fold = PartitionFold(
-            log, self._policy, self._store, probe, self._bodies, _new_nonce, born_with
+            *(log, self._policy, self._timed, probe, self._bodies, new_nonce),
+            *(born_with, self._policies),
         )
         fold.store_offset = meta.offset
         self.lane.open(partition, fold)
@@ -187,7 +198,10 @@ class Worker:
         refusal = why_refused(meta, facts, extent, partitions[0], INPUTS)
         if refusal is not None:
             raise Refused(refusal)
-        fold = LearnerFold(log, self._policy, self._store, probe, _new_nonce, asyncio.to_thread)
+        fold = LearnerFold(
+            *(log, self._policy, self._store, probe, new_nonce, asyncio.to_thread),
+            self._policies,
+        )
         meta = await fold.look()
         self.learning.open(partitions[0], fold)
         logger.info("the learner: reading from %d of %d", meta.offset, extent.end)
@@ -195,21 +209,6 @@ class Worker:
 
     async def _records_exist(self, topic: str, partition: int, start: int, end: int) -> bool:
         return await asyncio.to_thread(self._inspector.records_exist, topic, partition, start, end)
-
-    async def _read_again(self) -> None:
-        """Make Faust read on from the store's offsets, in mid-stream.
-
-        Seeking alone has no effect: records already fetched must be dropped first.
-        """
-        consumer = cast(Consumer, self.app.consumer)
-        flow = self.app.flow_control
-        consumer.stop_flow()
-        flow.suspend()
-        flow.clear()
-        await consumer.wait_for_stopped_flow()
-        await consumer.perform_seek()
-        flow.resume()
-        consumer.resume_flow()
 
     async def _serves(self, kept_in: str) -> bool:
         return await serving_store(self._redis, self._settings.namespace) == kept_in
@@ -235,47 +234,4 @@ class Worker:
             SystemExit: 0 after SIGTERM or SIGINT.
             Refused, or whatever ended the worker.
         """
-        worker = faust.Worker(
-            self.app,
-            loglevel=log_level,  # of the handler: a higher one would hide our own
-            redirect_stdouts=False,
-            logging_config=logging_config(log_level),
-            quiet=True,
-            workdir=Path.cwd(),
-        )
-        try:
-            worker.execute_from_commandline()
-        except SystemExit:
-            if self.failure is None:
-                raise
-        if self.failure is not None:
-            raise self.failure
-
-
-def _new_nonce() -> bytes:
-    return secrets.token_bytes(8)
-
-
-async def _stop_in_time(*_: object, **__: object) -> None:
-    """The batch in hand may be finished; after that the process ends, come what may."""
-    signal.alarm(STOP_WITHIN_S)
-
-
-def _faust_app(settings: Settings, kept_in: str) -> faust.App:
-    return faust.App(
-        f"{settings.group}-{kept_in}",
-        broker=f"kafka://{settings.bootstrap_servers.replace(',', ';')}",
-        store="memory://",
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        processing_guarantee="at_least_once",
-        stream_wait_empty=True,
-        broker_session_timeout=settings.session_timeout_s,
-        broker_heartbeat_interval=settings.session_timeout_s / 5,
-        broker_commit_interval=2.0,
-        consumer_auto_offset_reset="earliest",
-        producer_acks=-1,
-        stream_buffer_maxsize=8,  # fetches, of all partitions together
-        datadir=tempfile.gettempdir(),  # Faust wants one; nothing is kept in it
-    )
+        execute(self.app, log_level, lambda: self.failure)

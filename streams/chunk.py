@@ -8,18 +8,20 @@ Forbidden here: the store, Kafka, the clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple, TypeGuard
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
+from models.alerts import AlertEffect, Effect, RaiseAlert, alerts_in, changes_in
 from models.barrier import Barrier
 from models.calendar import day_of
-from models.codec import SCHEMA_VERSION, decode_held, encode_held
+from models.codec import LISTED_SINCE, SCHEMA_VERSION
 from models.customer import Alias, CustomerState
-from models.effects import PublishChange
 from models.erasure import Mark, Marks, Pseudonyms
 from models.events import (
+    REPLAY,
     Erasure,
     LogRecord,
+    PolicyPublished,
     PopulationLearned,
     Read,
     Rejected,
@@ -28,31 +30,32 @@ from models.events import (
     Transfer,
 )
 from models.identity import meet
-from models.policy import Policy
+from models.movement import Movement
+from models.policy_record import PublishedPolicy
 from models.population import Population, encode_population, epoch_end
 from models.sample import sampled
+from models.segments import list_of
 from models.sketch import UNKEYED, Contribution, Sketch
-from models.step import advance, populate
+from models.step import advance, instruct, populate
 from streams.messages import (
     Source,
     barrier_row,
     change_row,
     dead_letter_row,
     erasure_row,
-    pack_history,
     reroute_row,
     sent_on_row,
 )
+from streams.messages_alerts import alert_row, forgotten_row
 from streams.partitioner import partition_of
 from streams.store import (
-    HISTORY_SLOTS,
     Change,
-    CustomerWrite,
     Loaded,
     Meta,
     Newest,
     OutboxRow,
 )
+from streams.touched import Touched
 
 
 class LogIdentity(NamedTuple):
@@ -77,48 +80,7 @@ class Understood(NamedTuple):
     """A record of the log and what was read from it."""
 
     record: LogRecord
-    read: Read | Tick | PopulationLearned | Tombstone | Rejected
-
-
-class _Touched:
-    """A customer while the chunk is folded."""
-
-    def __init__(self, packed: bytes | None) -> None:
-        self.first = self.held = None if packed is None else decode_held(packed)
-        self.history: dict[int, bytes] = {}
-
-    @property
-    def state(self) -> CustomerState | None:
-        """What is known of them, unless the id is only another name of somebody."""
-        return None if isinstance(self.held, Alias) else self.held
-
-    def add(self, held: CustomerState | Alias | None, effects: Iterable[PublishChange]) -> None:
-        self.held = held
-        for effect in effects:
-            self.history[effect.sequence % HISTORY_SLOTS] = pack_history(effect)
-
-    @property
-    def changed(self) -> bool:
-        return self.held is not self.first
-
-    def write(self) -> CustomerWrite:
-        held = self.held
-        before = self.first.standing.lifecycle.value if _is_state(self.first) else None
-        if held is None:
-            return CustomerWrite(None, None, before, None)
-        if isinstance(held, Alias):
-            return CustomerWrite(encode_held(held), None, before, None, None)
-        return CustomerWrite(
-            encode_held(held),
-            held.next_deadline_ms,
-            before,
-            held.standing.lifecycle.value,
-            tuple(self.history.items()),
-        )
-
-
-def _is_state(held: CustomerState | Alias | None) -> TypeGuard[CustomerState]:
-    return isinstance(held, CustomerState)
+    read: Read | Tick | PopulationLearned | PolicyPublished | Tombstone | Rejected
 
 
 class Folding:
@@ -126,9 +88,10 @@ class Folding:
 
     Args:
         log: which log and partition.
-        policy: the rules in force.
+        in_force: the policy.
         loaded: meta and states.
         sketch: of the partition; changed here.
+        movement: of the partition; changed here.
         population: the one in force; None before the first.
         marks: of those who were erased; changed here.
     """
@@ -136,22 +99,26 @@ class Folding:
     def __init__(
         self,
         log: LogIdentity,
-        policy: Policy,
+        in_force: PublishedPolicy,
         loaded: Loaded,
         sketch: Sketch,
+        movement: Movement,
         population: Population | None,
         marks: Marks,
     ) -> None:
         self._log = log
-        self._policy = policy
+        self._policy, self._published = in_force.policy, in_force.digest
         self._marks = marks
         self._loaded = loaded
         self._sketch = sketch
+        self._movement = movement
+        self._listed = not 0 < loaded.meta.schema < LISTED_SINCE
         self.population = population
         self._adopted: Population | None = None
+        self.instructed: PublishedPolicy | None = None
         self._closed_day = loaded.meta.closed_day
         self._clock_ms = loaded.meta.clock_ms
-        self._customers: dict[str, _Touched] = {}
+        self._customers: dict[str, Touched] = {}
         self._rows: list[OutboxRow] = []
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
@@ -159,7 +126,7 @@ class Folding:
     def records(self, chunk: Iterable[Understood]) -> None:
         """Fold records in the order of the log."""
         for record, read in chunk:
-            source = self._source(record.offset)
+            source = self._source(record)
             match read:
                 case Read():
                     self._event(record, read, source)
@@ -171,43 +138,80 @@ class Folding:
                     self.tally["ticks"] += 1
                 case PopulationLearned():
                     self.tally["populations"] += 1
+                case PolicyPublished():
+                    self.tally["policies"] += 1
                 case Tombstone():
                     self.tally["tombstones"] += 1
 
-    def deadlines(self, until_ms: int, offset: int) -> None:
-        """Advance every loaded customer to `until_ms`; `offset` is the tick's."""
-        source = self._source(offset)
+    def deadlines(self, until_ms: int, tick: LogRecord) -> None:
+        """Advance every loaded customer to `until_ms`, the time of a tick or earlier."""
+        source = self._source(tick)
         for customer_id, packed in self._loaded.states.items():
-            touched = self._customers[customer_id] = _Touched(packed)
+            touched = self._customers[customer_id] = Touched(customer_id, packed)
             assert touched.state is not None
             state, effects = advance(
                 customer_id, touched.state, until_ms, self._policy, self.population
             )
             self._write(customer_id, touched, state, effects, source)
 
-    def walked(self, population: Population, offset: int) -> None:
-        """Measure every loaded customer against a new population; `offset` is its record's."""
-        source = self._source(offset)._replace(population=population.version)
+    def walked(self, new: Population | PublishedPolicy, record: LogRecord) -> None:
+        """Measure every loaded customer by what has come into force with a record.
+
+        What had come due until then happens first, as it would have without it.
+        """
+        source = self._source(record)
         for customer_id, packed in self._loaded.states.items():
-            touched = _Touched(packed)
+            touched = Touched(customer_id, packed)
             if touched.state is None:  # another name of somebody
                 continue
             self._customers[customer_id] = touched
-            state, effects = populate(
-                customer_id, touched.state, self._clock_ms, self._policy, population
+            state, due = advance(
+                customer_id, touched.state, self._clock_ms, self._policy, self.population
             )
-            self._write(customer_id, touched, state, effects, source)
+            self._write(customer_id, touched, state, due, source)
+            self._measure(customer_id, touched, new, source)
 
-    def adopt(self, population: Population) -> None:
-        """From here on this is the population in force."""
-        self.population = self._adopted = population
+    def _measure(
+        self,
+        customer_id: str,
+        touched: Touched,
+        new: Population | PublishedPolicy,
+        source: Source,
+    ) -> None:
+        """Whoever has been advanced, by what has come into force."""
+        state, now = touched.state, self._clock_ms
+        assert state is not None
+        if isinstance(new, Population):
+            state, effects = populate(customer_id, state, now, self._policy, new)
+            source = source._replace(population=new.version)
+        else:
+            state, effects = instruct(
+                customer_id, state, new.number, now, new.policy, self.population
+            )
+            source = source._replace(policy=new.policy.version)
+        silent = isinstance(new, PublishedPolicy) and new.silent
+        self._write(customer_id, touched, state, effects, source, silent=silent)
+
+    def adopt(self, new: Population | PublishedPolicy) -> None:
+        """From here on this is in force."""
+        if isinstance(new, Population):
+            self.population = self._adopted = new
+        else:
+            self._policy, self._published, self.instructed = new.policy, new.digest, new
 
     @property
     def touches_nobody(self) -> bool:
         """Whether no customer has changed."""
         return not any(each.changed for each in self._customers.values())
 
-    def change(self, next_offset: int, nonce: bytes) -> Change:
+    def listed(self) -> None:
+        """Have every loaded customer listed by the segments they are in."""
+        for customer_id, packed in self._loaded.states.items():
+            touched = Touched(customer_id, packed)
+            if touched.state is not None:
+                self._customers[customer_id] = touched
+
+    def change(self, next_offset: int, nonce: bytes, schema: int = SCHEMA_VERSION) -> Change:
         """All that must be written, absolute."""
         meta = Meta(
             next_offset,
@@ -215,13 +219,17 @@ class Folding:
             self._clock_ms,
             self._log.topic_id,
             self._log.partitions,
-            SCHEMA_VERSION,
+            schema,
             self._policy.version,
             self.population.version if self.population else 0,
             self._closed_day,
             self._log.pseudonyms.key_id,
         )
-        written = {id_: t.write() for id_, t in self._customers.items() if t.changed}
+        written = {
+            id_: touched.write(listed=self._listed)
+            for id_, touched in self._customers.items()
+            if touched.changed or not self._listed
+        }
         adopted = encode_population(self._adopted) if self._adopted else None
         return Change(
             meta,
@@ -230,6 +238,8 @@ class Folding:
             self._sketch.take_changes(),
             adopted,
             self._marks.take_changes(),
+            self._movement.take_changes(),
+            self.instructed.body if self.instructed else None,
         )
 
     def _event(self, record: LogRecord, read: Read, source: Source) -> None:
@@ -241,9 +251,10 @@ class Folding:
         self._clock_ms = max(self._clock_ms, min(read.at_ms, record.timestamp_ms))
         touched = self._customers.get(customer_id)
         if touched is None:
-            touched = _Touched(self._loaded.states.get(customer_id))
+            touched = Touched(customer_id, self._loaded.states.get(customer_id))
             self._customers[customer_id] = touched
         self._begin_epochs()
+        known = touched.held is not None
         met = meet(
             customer_id,
             touched.held,
@@ -259,6 +270,8 @@ class Folding:
             self.tally["sent_on"] += len(met.sent)
         if met.mark is not None:
             self._erased(customer_id, met.mark, source)
+            if known:
+                self._rows.append(forgotten_row(customer_id, read, source))
         if met.rejected is not None:
             self._dead_letter(record, met.rejected, source)
         elif met.duplicate or met.forgotten:
@@ -266,7 +279,8 @@ class Folding:
         else:
             self.tally["events"] += 1
             if not isinstance(read.event, Transfer | Erasure):  # they say nothing of the source
-                self.newest = Newest(record.timestamp_ms, read.at_ms)
+                replayed = REPLAY in record.headers
+                self.newest = Newest(record.timestamp_ms, read.at_ms, replayed)
 
     def _erased(self, customer_id: str, mark: Mark, source: Source) -> None:
         name = self._marks.add(customer_id, mark)
@@ -278,19 +292,40 @@ class Folding:
     def _write(
         self,
         customer_id: str,
-        touched: _Touched,
+        touched: Touched,
         held: CustomerState | Alias | None,
-        effects: Iterable[PublishChange],
+        effects: tuple[Effect, ...],
         source: Source,
+        *,
+        silent: bool = False,
     ) -> None:
-        """Take over what became of a customer: state, place in the sketch, effects."""
+        """Take over what became of a customer: state, place in the sketch, effects.
+
+        `silent`: the effects are kept in the history, but not sent out.
+        """
+        changes, alerts = changes_in(effects), alerts_in(effects)
+        if held is not touched.held:
+            before, after = touched.places(touched.held), touched.places(held)
+            prefix = list_of(customer_id)
+            self._movement.follow(before, changes, after, self._today(), self._day_of, prefix)
         old = touched.state and touched.state.contribution
         state = None if isinstance(held, Alias) else held
         new = state and state.contribution
         if old is not new:
             state = self._placed(customer_id, old, state)
-        touched.add(held if isinstance(held, Alias) else state, effects)
-        self._rows += [change_row(effect, source) for effect in effects]
+        touched.add(held if isinstance(held, Alias) else state, changes)
+        if silent:
+            self.tally["untold"] += len(changes) + len(alerts)
+            return
+        self._rows += [change_row(effect, source) for effect in changes]
+        self.tally.update(f"effects:{effect.type}" for effect in changes)
+        self._told_of(alerts, source)
+
+    def _told_of(self, alerts: Sequence[AlertEffect], source: Source) -> None:
+        policy, pseudonyms = self._policy.alerts, self._log.pseudonyms
+        self._rows += [alert_row(each, source, policy, pseudonyms) for each in alerts]
+        for each in alerts:
+            self.tally[f"alerts:{each.rule}"] += isinstance(each, RaiseAlert)
 
     def _placed(
         self, customer_id: str, old: Contribution | None, state: CustomerState | None
@@ -320,18 +355,24 @@ class Folding:
             self.tally["barriers"] += 1
 
     def _today(self) -> int:
-        return day_of(self._clock_ms, self._policy.timezone)
+        return self._day_of(self._clock_ms)
+
+    def _day_of(self, at_ms: int) -> int:
+        return day_of(at_ms, self._policy.timezone)
 
     def _dead_letter(self, record: LogRecord, rejected: Rejected, source: Source) -> None:
         self._rows.append(dead_letter_row(record, rejected, source))
         self.tally["dead_letters"] += 1
+        self.tally[f"dead_letters:{rejected.reason}"] += 1
 
-    def _source(self, offset: int) -> Source:
+    def _source(self, record: LogRecord) -> Source:
         log, population = self._log, self.population
         return Source(
             log.namespace,
             log.partition,
-            offset,
+            record.offset,
             self._policy.version,
             population.version if population else 0,
+            self._published,
+            REPLAY in record.headers,
         )

@@ -6,11 +6,12 @@ Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a dependen
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
+from streams.cli_alerts import alerts_app
 from streams.cli_customers import customer_app
 from streams.cli_exits import Exit, err, errors, fail
 from streams.cli_given import (
@@ -23,23 +24,35 @@ from streams.cli_given import (
     settings_given,
     with_lookup,
 )
+from streams.cli_keys import keys_app
+from streams.cli_lists import list_app
+from streams.cli_policy import policy_app
+from streams.cli_segments import segments_app
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from models.policy import Policy
+    from models.population import Population
+    from streams.lookup import Lookup
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 run_app = typer.Typer(no_args_is_help=True, help="Run the long-lived processes.")
 topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics.")
 population_app = typer.Typer(no_args_is_help=True, help="What is typical of all customers.")
-segments_app = typer.Typer(no_args_is_help=True, help="Segments and their sizes.")
 replay_app = typer.Typer(no_args_is_help=True, help="Recorded events into the log.")
-config_app = typer.Typer(no_args_is_help=True, help="The policy and the settings.")
+config_app = typer.Typer(no_args_is_help=True, help="The file: policy and settings.")
 for _name, _sub in (
     ("run", run_app),
     ("topics", topics_app),
     ("customer", customer_app),
     ("segments", segments_app),
+    ("alerts", alerts_app),
+    ("list", list_app),
+    ("policy", policy_app),
     ("population", population_app),
     ("replay", replay_app),
     ("config", config_app),
+    ("keys", keys_app),
 ):
     app.add_typer(_sub, name=_name)
 
@@ -50,7 +63,7 @@ _LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
 def options(
     config: Annotated[
         Path | None,
-        typer.Option(envvar="SEGMENTER_CONFIG", help="The policy file [default: segmenter.toml]."),
+        typer.Option(envvar="SEGMENTER_CONFIG", help="The policy file (default: segmenter.toml)."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings in the log.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="More in the log.")] = False,
@@ -74,13 +87,16 @@ def demo(
     days: Annotated[
         int | None, typer.Option(min=1, help="Only the first so many days of the year.")
     ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Of the dashboard; 0: any that is free.")
+    ] = 8080,
     as_json: AsJson = False,
 ) -> None:
-    """A year of real purchases through an embedded broker and store."""
+    """A year of real purchases through an embedded broker and store, with the dashboard."""
     from streams.demo import as_json as summary_json
     from streams.demo import run_demo
 
-    summary = run(lambda: run_demo(out, headless=headless or as_json, days=days))
+    summary = run(lambda: run_demo(out, headless=headless or as_json, days=days, port=port))
     if as_json:
         print_json(summary_json(summary))
     elif headless:
@@ -112,9 +128,36 @@ def run_relay() -> None:
         relay(settings)
 
 
+@run_app.command("delivery")
+def run_delivery() -> None:
+    """Decide which alerts are sent, and send them, until SIGTERM."""
+    from streams.endpoints import load_endpoints
+    from streams.processes import run_delivery as delivery
+
+    settings, policy = settings_given(), policy_given()
+    with errors():
+        load_endpoints(settings.endpoints_file)
+        _reach_the_log(settings)
+        delivery(settings, policy, Given.log_level)
+
+
+@run_app.command("api")
+def run_api(
+    host: Annotated[str | None, typer.Option(help="Where to listen (default: 127.0.0.1).")] = None,
+    port: Annotated[int | None, typer.Option(help="Likewise (default: 8080).")] = None,
+) -> None:
+    """Answer lookups and show the dashboard, until SIGTERM."""
+    from streams.api.server import run_api as serve
+
+    Given.settings = {**Given.settings, "api_host": host, "api_port": port}
+    settings, policy = settings_given(), policy_given()
+    with errors():
+        serve(settings, policy, Given.log_level)
+
+
 @run_app.command("all")
 def run_all() -> None:
-    """A worker and a relay together, until SIGTERM."""
+    """A worker, a relay, the API and the delivery of alerts together, until SIGTERM."""
     from streams.processes import run_all as both
 
     settings = settings_given()
@@ -166,7 +209,7 @@ def doctor(as_json: AsJson = False) -> None:
     """Check broker, topics, Redis, partitions, lag and clock; name the remedy."""
     from streams.doctor import examine
 
-    checks = run(lambda: examine(settings_given()))
+    checks = run(lambda: examine(settings_given(), policy_given()))
     if as_json:
         print_json([check._asdict() for check in checks])
     else:
@@ -179,16 +222,14 @@ def doctor(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.FAILURE)
 
 
-@segments_app.command("list")
-def segments_list(as_json: AsJson = False) -> None:
-    """How many customers stand in each state."""
-    from streams.show import sizes_table
+@app.command()
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="One look, then end.")] = False,
+) -> None:
+    """Segments, movement and changes in the terminal, live."""
+    from streams.watching import watch as watching
 
-    sizes = run(lambda: with_lookup(lambda look: look.sizes()))
-    if as_json:
-        print_json([{"segment": f"lifecycle/{s}", "size": n} for s, n in sizes.items()])
-    else:
-        out.print(sizes_table(sizes))
+    run(lambda: watching(out, settings_given(), policy_given(), once=once))
 
 
 @population_app.command("show")
@@ -196,7 +237,10 @@ def population_show(as_json: AsJson = False) -> None:
     """The population in force: clusters, churn risk, value, and how good they have been."""
     from streams.show_population import population_as_json, population_tables
 
-    found = run(lambda: with_lookup(lambda look: look.populations()))
+    async def asked(look: Lookup, policy: Policy) -> tuple[list[Population | None], Policy]:
+        return await look.populations(), policy
+
+    found, policy = run(lambda: with_lookup(asked))
     newest = max(
         (each for each in found if each is not None), default=None, key=lambda p: p.version
     )
@@ -206,7 +250,7 @@ def population_show(as_json: AsJson = False) -> None:
     elif as_json:
         print_json(population_as_json(newest))
     else:
-        out.print(population_tables(newest, policy_given()))
+        out.print(population_tables(newest, policy))
 
 
 @replay_app.command("file")
@@ -243,7 +287,7 @@ def replay_file(
 
 @config_app.command("show")
 def config_show(as_json: AsJson = False) -> None:
-    """The policy and settings in force, secrets hidden."""
+    """The policy of the file and the settings in force, secrets hidden."""
     import tomli_w
 
     settings, policy = settings_given(), policy_given()

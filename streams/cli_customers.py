@@ -11,7 +11,6 @@ from streams.cli_exits import Exit, fail
 from streams.cli_given import (
     AsJson,
     out,
-    policy_given,
     print_json,
     run,
     settings_given,
@@ -20,7 +19,8 @@ from streams.cli_given import (
 )
 
 if TYPE_CHECKING:
-    from streams.lookup import Found
+    from models.policy import Policy
+    from streams.lookup import Found, Lookup
     from streams.persons import Persons
 
 T = TypeVar("T")
@@ -36,12 +36,15 @@ def customer_get(customer_id: CustomerId, as_json: AsJson = False) -> None:
     from streams import lookup
     from streams.show import customer_card
     from streams.show_outlook import expected_as_json
+    from streams.show_rules import rules_line
 
-    policy, found = policy_given(), _find(customer_id)
+    found, policy = _find(customer_id)
     if as_json:
         print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
-    else:
-        out.print(customer_card(found, policy), highlight=False)
+        return
+    out.print(customer_card(found, policy), highlight=False)
+    if found.state.rules:
+        out.print(f"  {rules_line(found, policy)}", highlight=False, markup=False)
 
 
 @customer_app.command("history")
@@ -49,8 +52,8 @@ def customer_history(customer_id: CustomerId, as_json: AsJson = False) -> None:
     """A customer's newest changes, oldest first."""
     from streams.show import history_table
 
-    found = _find(customer_id)
-    changes = run(lambda: with_lookup(lambda look: look.history(found.customer_id)))
+    found, _ = _find(customer_id)
+    changes = run(lambda: with_lookup(lambda look, _: look.history(found.customer_id)))
     if as_json:
         print_json(changes)
     else:
@@ -61,8 +64,10 @@ def customer_history(customer_id: CustomerId, as_json: AsJson = False) -> None:
 def customer_explain(customer_id: CustomerId, as_json: AsJson = False) -> None:
     """Why a customer stands where they stand."""
     from streams.show import explanation
+    from streams.show_rules import rules_explained
 
-    sentences = explanation(_find(customer_id), policy_given())
+    found, policy = _find(customer_id)
+    sentences = [*explanation(found, policy), *rules_explained(found, policy)]
     if as_json:
         print_json(sentences)
     else:
@@ -127,11 +132,16 @@ def _normalised(raw_id: str) -> str:
         fail(str(error), Exit.USAGE)
 
 
-def _find(raw_id: str) -> Found:
+def _find(raw_id: str) -> tuple[Found, Policy]:
+    """A customer, and the policy in force that they are seen under."""
     from streams.wall import wall_ms
 
     customer_id = _normalised(raw_id)
-    found = run(lambda: with_lookup(lambda look: look.customer(customer_id, wall_ms())))
+
+    async def asked(look: Lookup, policy: Policy) -> tuple[Found | None, Policy]:
+        return await look.customer(customer_id, wall_ms()), policy
+
+    found, policy = run(lambda: with_lookup(asked))
     if found is None:
         fail("nobody is known by that id", Exit.NOT_FOUND)
-    return found
+    return found, policy

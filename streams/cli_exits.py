@@ -12,6 +12,9 @@ import typer
 from rich.console import Console
 
 err = Console(stderr=True, soft_wrap=True, emoji=False)
+_NOBODY_ACTS = (("streams.persons", "NotYet"), ("streams.policies", "NotInForceYet"))
+_MISCONFIGURED = (("streams.settings", "SettingsError"),)
+_NOT_THERE = (("streams.policies", "NoSuchPolicy"), ("streams.checking", "NoSuchRule"))
 
 
 class Exit(IntEnum):
@@ -37,8 +40,12 @@ def errors() -> Iterator[None]:
     except TopicMissing as error:
         fail(str(error), Exit.NOT_FOUND)
     except Exception as error:
-        if isinstance(error, _of(("streams.persons", "NotYet"))):
+        if isinstance(error, _of(*_NOBODY_ACTS)):
             fail(str(error), Exit.DEPENDENCY_DOWN)
+        if isinstance(error, _of(*_NOT_THERE)):
+            fail(str(error), Exit.NOT_FOUND)
+        if isinstance(error, _of(*_MISCONFIGURED)):
+            fail(str(error), Exit.USAGE)
         if isinstance(error, (Refused, *_expected())):
             fail(str(error), Exit.FAILURE)
         raise
@@ -52,12 +59,16 @@ def _expected() -> tuple[type[Exception], ...]:
         ("streams.sources", "SourceError"),
         ("streams.lookup", "NothingYet"),
         ("streams.persons", "OnePerson"),
+        ("streams.policies", "PassedOver"),
+        ("streams.lists", "BadList"),
+        ("streams.api.keys", "KeysError"),
         ("streams.watchdog", "Stuck"),
         ("models.codec", "CorruptState"),
         ("models.codec", "NewerSchema"),
         ("models.population", "CorruptPopulation"),
         ("models.experience_codec", "CorruptExperience"),
         ("models.barrier", "CorruptBarrier"),
+        ("models.policy", "PolicyError"),
     )
     return _of(*names)
 

@@ -9,8 +9,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from models.policy import Policy, PolicyError
-from streams.cli_exits import Exit, errors, fail
+from streams.cli_exits import Exit, err, errors, fail
 from streams.settings import Settings, SettingsError, load_policy, load_settings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Given:
 
     config: Path | None = None
     log_level: str = "INFO"
-    settings: Mapping[str, str | None] = MappingProxyType({})
+    settings: Mapping[str, str | int | None] = MappingProxyType({})
 
 
 def settings_given() -> Settings:
@@ -48,9 +48,14 @@ def settings_given() -> Settings:
 
 
 def policy_given() -> Policy:
-    """The rules in force; a fault ends the command."""
+    """The rules of the file, in force until some are published; a fault ends the command."""
+    return policy_of_file(Given.config)
+
+
+def policy_of_file(path: Path | None) -> Policy:
+    """Those of another file; a fault ends the command."""
     try:
-        return load_policy(Given.config)
+        return load_policy(path)
     except (SettingsError, PolicyError) as error:
         fail(str(error), Exit.USAGE)
 
@@ -69,12 +74,20 @@ async def store_given() -> AsyncIterator[Store]:
         await client.aclose()
 
 
-async def with_lookup(ask: Callable[[Lookup], Awaitable[T]]) -> T:
-    """Ask that store."""
+async def with_store(ask: Callable[[Store, Policy], Awaitable[T]]) -> T:
+    """Ask that store, told the newest policy in force."""
+    from streams.policies import newest_in_force
+
+    given = policy_given()
+    async with store_given() as store:
+        return await ask(store, (await newest_in_force(store, given)).policy)
+
+
+async def with_lookup(ask: Callable[[Lookup, Policy], Awaitable[T]]) -> T:
+    """The same, with a lookup on it."""
     from streams.lookup import Lookup
 
-    async with store_given() as store:
-        return await ask(Lookup(store, policy_given()))
+    return await with_store(lambda store, policy: ask(Lookup(store, policy), policy))
 
 
 def run(work: Callable[[], Awaitable[T]]) -> T:
@@ -90,3 +103,14 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
 def print_json(value: Any) -> None:
     """Data, on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def bar(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr, if that is a terminal; yields whom to tell how far it is."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
+        task = shown.add_task(title, total=total)
+        yield lambda done: shown.update(task, completed=done)

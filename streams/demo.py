@@ -1,7 +1,8 @@
 """`segmenter demo`: a year of real purchases through the real path, on this machine alone.
 
-An embedded broker and store, a worker and a relay as processes of their own, and the Complete
-Journey replayed into the log with its ticks: 2,469 households, one year. Nothing is simulated.
+An embedded broker and store, a worker, a relay, the API and the delivery of alerts as processes of
+their own, and the Complete Journey replayed into the log with its ticks: 2,469 households, one year. Nothing is simulated. The
+dashboard opens while the year goes by, and stays after it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
+import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import date
+from importlib.resources import files
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,10 +28,10 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.lifecycle import State
-from models.policy import Policy, policy_from_preset
+from models.policy import Policy, policy_from_toml
 from models.population import epoch_end
 from streams.datasets import DATASETS, Dataset
-from streams.local import LocalBroker, LocalStore
+from streams.local import LocalBroker, LocalStore, free_port
 from streams.log import LogInspector
 from streams.lookup import Found, Lookup, NothingYet
 from streams.messages import rfc3339
@@ -42,7 +46,7 @@ from streams.wall import wall_ms
 
 DAY_MS = 86_400_000
 PARTITIONS = 4
-POLICY = 'preset = "grocery"\n'
+POLICY = files("streams").joinpath("demo.toml").read_text("utf-8")
 LOOK_EVERY_S = 0.5
 GIVE_UP_WITHIN_S = 10.0
 LEARN_EVERY_S = 0.02
@@ -117,16 +121,28 @@ class _Replay(threading.Thread):
             yield record
 
 
-async def run_demo(console: Console, *, headless: bool, days: int | None = None) -> Summary:
+async def run_demo(
+    console: Console, *, headless: bool, days: int | None = None, port: int = 0
+) -> Summary:
     """Run it all, or the first days of the year; answers the summary.
+
+    Args:
+        console: to show it on.
+        headless: show nothing.
+        days: of the year; None: all.
+        port: of the dashboard; 0, or one that is taken: any that is free.
 
     Raises:
         DemoFailed, LocalServerError, SourceError: say what is missing and how to get it.
     """
     began_s = time.monotonic()
-    policy = policy_from_preset("grocery")
+    policy = policy_from_toml(POLICY, "demo.toml")
     _end_in_order()
-    with _installation() as (settings, children):
+    with _installation(free_port(port)) as (settings, children):
+        page = f"http://{settings.api_host}:{settings.api_port}/"
+        if not headless:
+            console.print(f"dashboard: {page}", highlight=False)
+            webbrowser.open(page)
         async with _looking(settings, policy) as look:
             dataset = _first(days, DATASETS["complete-journey"])
             publisher = Publisher(settings.bootstrap_servers, PARTITIONS, policy.timezone)
@@ -140,10 +156,27 @@ async def run_demo(console: Console, *, headless: bool, days: int | None = None)
             summary = await _summary(look, settings, replay, began_s)
             if not headless:
                 await _show_end(console, look, policy, replay, summary)
+                if sys.stdin.isatty():
+                    console.print(f"The dashboard stays at {page} until Ctrl-C.", highlight=False)
+                    await _until_interrupted(children)
         codes = children.stop()
         if any(codes.values()):
             raise DemoFailed(f"a process did not end well: exit codes {codes}")
     return summary
+
+
+async def _until_interrupted(children: Children) -> None:
+    """Until Ctrl-C, or until a process ends.
+
+    Raises:
+        DemoFailed: a process has ended.
+    """
+    with suppress(asyncio.CancelledError):  # that is how Ctrl-C comes
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            ended = children.ended()
+            if ended is not None:
+                raise DemoFailed(ended)
 
 
 def _first(days: int | None, dataset: Dataset) -> Dataset:
@@ -166,8 +199,8 @@ def _end_in_order() -> None:
 
 
 @contextmanager
-def _installation() -> Iterator[tuple[Settings, Children]]:
-    """Broker, store, topics, worker and relay, in a folder that goes when they go."""
+def _installation(port: int) -> Iterator[tuple[Settings, Children]]:
+    """Broker, store, topics and processes, in a folder that goes when they go."""
     with tempfile.TemporaryDirectory(prefix="segmenter-demo-") as folder:
         config = Path(folder, "segmenter.toml")
         config.write_text(POLICY, "utf-8")
@@ -179,12 +212,13 @@ def _installation() -> Iterator[tuple[Settings, Children]]:
                     "namespace": "demo",
                     "partitions": PARTITIONS,
                     "session_timeout_s": 6.0,
+                    "api_port": port,
                 }
             )
             LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
             environment = {**os.environ, **as_environment(settings), "TMPDIR": folder}
             children = Children(environment, ["--config", str(config), "--quiet"])
-            children.start("worker", "relay")
+            children.start("worker", "relay", "api", "delivery")
             try:
                 yield settings, children
             finally:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple, Self
 
 from redis.exceptions import RedisError
 
+from models.policy import Policy, PolicyError
 from streams.belonging import why_refused
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
 from streams.partitioner import partition_of
+from streams.policies import in_force
 from streams.redis_store import RedisStore, connect
 from streams.serving import serving
 from streams.settings import Settings
@@ -49,11 +51,16 @@ class Check(NamedTuple):
         return cls(name, ok=True, found=found)
 
 
-async def examine(settings: Settings) -> list[Check]:
-    """Look at broker, topics, Redis, partitions, lag and clock; never raises for what is down."""
+async def examine(settings: Settings, given: Policy) -> list[Check]:
+    """Look at broker, topics, Redis, partitions, lag, policy and clock; never raises for what is down.
+
+    Args:
+        settings: where the parts are.
+        given: the file's policy.
+    """
     inspector = LogInspector(settings.bootstrap_servers)
     kafka, facts, extents = await asyncio.to_thread(_examine_kafka, inspector, settings)
-    return kafka + await _examine_redis(settings, facts, extents)
+    return kafka + await _examine_redis(settings, given, facts, extents)
 
 
 def _examine_kafka(
@@ -136,7 +143,7 @@ def _partitioner(inspector: LogInspector, partitions: int) -> Check:
 
 
 async def _examine_redis(
-    settings: Settings, facts: TopicFacts | None, extents: dict[int, Extent]
+    settings: Settings, given: Policy, facts: TopicFacts | None, extents: dict[int, Extent]
 ) -> list[Check]:
     client = connect(settings.redis_url.get_secret_value())
     try:
@@ -151,7 +158,9 @@ async def _examine_redis(
         if facts is not None:
             name = settings.store or await serving(client, settings.namespace)
             key_id = settings.pseudonyms.key_id
-            checks += await _examine_partitions(RedisStore(client, name), facts, extents, key_id)
+            store = RedisStore(client, name)
+            checks += await _examine_partitions(store, facts, extents, key_id)
+            checks.append(await _policy(store, given))
         return checks
     finally:
         await client.aclose()
@@ -198,6 +207,25 @@ def _clock(redis_s: float) -> Check:
         f"{skew_s:.1f} s from Redis's",
         "" if skew_s <= MAX_SKEW_S else "synchronise the machines' clocks (NTP)",
     )
+
+
+async def _policy(store: RedisStore, given: Policy) -> Check:
+    """Whether one policy is in force everywhere, and whether it is the file's."""
+    try:
+        found = await in_force(store, given)
+    except (StoreUnavailable, PolicyError) as error:
+        return Check.bad("policy", str(error), "segmenter policy history")
+    numbers = sorted({each.number for each in found})
+    if len(numbers) > 1:
+        told = ", ".join(map(str, numbers))
+        remedy = "wait until all partitions are read, or publish it again: segmenter policy publish"
+        return Check.bad("policy", f"partitions have numbers {told} in force", remedy)
+    if not numbers or not numbers[0]:
+        return Check.good("policy", f"of the workers' own files; this one is {given.version}")
+    if found[0].policy.version == given.version:
+        return Check.good("policy", f"number {numbers[0]}, as in the file")
+    differs = f"number {numbers[0]}; the file has another, {given.version}"
+    return Check.good("policy", f"{differs}: see segmenter policy diff")
 
 
 async def _examine_partitions(

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+import time
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
 from streams.log import KafkaUnavailable
+from streams.metrics_worker import LaneMeter, WorkerMeter
 from streams.partition import Batch, OutboxFull, Seek
 from streams.patience import attempts
 from streams.store import StoreUnavailable
@@ -42,7 +44,13 @@ class Fetch(Protocol):
 
 
 class Fold(Protocol):
-    """What becomes of the batches of one partition."""
+    """What becomes of the batches of one partition.
+
+    Attributes:
+        tally: what was folded, by kind.
+    """
+
+    tally: Counter[str]
 
     async def handle(self, batch: Batch) -> Seek | None:
         """Fold a batch; idempotent. Answers None, or where reading must resume.
@@ -58,8 +66,8 @@ FoldT = TypeVar("FoldT", bound=Fold)
 class _Inbox(Generic[FoldT]):
     """Fetches of one partition that wait."""
 
-    def __init__(self, fold: FoldT) -> None:
-        self.fold = fold
+    def __init__(self, partition: int, fold: FoldT) -> None:
+        self.partition, self.fold = partition, fold
         self.fetches: deque[Fetch] = deque()
         self.busy = False
         self.waiting_for: str | None = None
@@ -75,21 +83,25 @@ class Lane(Generic[FoldT]):
     Args:
         read_again: async: make Faust read from the store's offsets again, in mid-stream.
         crash: called with an error that retrying can't mend; ends the worker.
+        meter: told of partitions, batches and waiting; one of its own if left out.
     """
 
     def __init__(
         self,
         read_again: Callable[[], Awaitable[None]],
         crash: Callable[[BaseException], Awaitable[None]],
+        meter: LaneMeter | None = None,
     ) -> None:
         self._read_again = read_again
         self._crash = crash
+        self._meter = meter or WorkerMeter().log
         self._inboxes: dict[int, _Inbox[FoldT]] = {}
 
     def open(self, partition: int, fold: FoldT) -> None:
         """Begin, or begin again; what waited is dropped."""
         self.close(partition)
-        inbox = self._inboxes[partition] = _Inbox(fold)
+        inbox = self._inboxes[partition] = _Inbox(partition, fold)
+        self._meter.opened(partition, fold)
         inbox.task = asyncio.create_task(self._pump(partition, inbox))
 
     def close(self, partition: int) -> None:
@@ -98,6 +110,7 @@ class Lane(Generic[FoldT]):
         if inbox is None:
             return
         inbox.closed = True
+        self._meter.closed(partition)
         if inbox.task is not None and inbox.task is not asyncio.current_task():
             inbox.task.cancel()
         for fetch in inbox.fetches:
@@ -166,6 +179,7 @@ class Lane(Generic[FoldT]):
 
     async def _handle_patiently(self, inbox: _Inbox[FoldT], batch: Batch) -> Seek | None:
         async for _ in attempts():
+            began_s = time.monotonic()
             try:
                 seek = await inbox.fold.handle(batch)
             except (StoreUnavailable, OutboxFull, KafkaUnavailable) as error:
@@ -174,10 +188,13 @@ class Lane(Generic[FoldT]):
                 if self.waiting_for is None:
                     logger.warning("waiting: %s", error)
                 inbox.waiting_for = str(error)
+                self._meter.waits(inbox.partition)
                 continue
             if inbox.waiting_for is not None:
                 inbox.waiting_for = None
                 if self.waiting_for is None:
                     logger.info("going on")
+            if seek is None and not inbox.closed:
+                self._meter.handled(inbox.partition, batch, time.monotonic() - began_s)
             return seek
         raise AssertionError("attempts never end")

@@ -13,23 +13,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from operator import index
 from typing import NamedTuple
 
 import msgpack
 
-from models.barrier import CorruptBarrier, decode_barrier, encode_barrier
+from models.barrier import Barrier, CorruptBarrier, decode_barrier, encode_barrier
 from models.codec import SCHEMA_VERSION
-from models.events import LogRecord
+from models.events import REPLAY, LogRecord
 from models.experience import Experience
 from models.experience_codec import decode_experience, encode_experience
 from models.learner import Learner, Step, arrived, gave_up
 from models.policy import Policy
+from models.policy_record import PublishedPolicy
 from streams.chunk import LogIdentity
 from streams.messages import Source, population_rows
-from streams.partition import NO_NONCE, Batch, GapProbe, Seek
+from streams.partition import NO_NONCE, Batch, GapProbe, Policies, Seek, no_policies
 from streams.store import LEARNER, Change, CustomerWrite, Meta, OutboxRow, Store
 
 GIVE_UP = "give_up"
@@ -51,8 +52,22 @@ class Waiting(NamedTuple):
     since_ms: int
 
 
-async def _here(learning: Callable[[], Step]) -> Step:
+class _Learned(NamedTuple):
+    """What a record came to: the step, by place the policy each barrier names, the one used."""
+
+    step: Step
+    digests: dict[tuple[int, int], str]
+    policy: Policy
+
+
+async def _here(learning: Callable[[], _Learned]) -> _Learned:
     return learning()
+
+
+def _up_to(day: int, digests: Mapping[tuple[int, int], str]) -> list[str]:
+    """The policies of each partition's newest barrier up to a day."""
+    newest = {partition: digest for (partition, at), digest in sorted(digests.items()) if at <= day}
+    return list(newest.values())
 
 
 class LearnerFold:
@@ -60,11 +75,12 @@ class LearnerFold:
 
     Args:
         log: which topic; its `partitions` are those of the customers' log.
-        policy: the rules in force.
+        policy: the rules in force until barriers name others.
         store: where the learner's state is kept.
         records_exist: async (partition, from, to) → whether the topic has records in between.
         new_nonce: a value never used before, for each write.
         elsewhere: runs the learning, which takes seconds on a large sample; here if left out.
+        policies: async (digest) → the published policy of that digest, which barriers name.
 
     Attributes:
         tally: what was folded, by kind.
@@ -79,10 +95,13 @@ class LearnerFold:
         store: Store,
         records_exist: GapProbe,
         new_nonce: Callable[[], bytes],
-        elsewhere: Callable[[Callable[[], Step]], Awaitable[Step]] = _here,
+        elsewhere: Callable[[Callable[[], _Learned]], Awaitable[_Learned]] = _here,
+        policies: Policies = no_policies,
     ) -> None:
+        self._policies, self._given = policies, PublishedPolicy(0, policy)
+        self._digests: dict[tuple[int, int], str] = {}
         self._elsewhere = elsewhere
-        self._log, self._policy = log, policy
+        self._log = log
         self._store, self._records_exist, self._new_nonce = store, records_exist, new_nonce
         self._learner, self._nonce = Learner(), NO_NONCE
         self.tally: Counter[str] = Counter()
@@ -122,7 +141,9 @@ class LearnerFold:
             if loaded.meta.nonce == self._nonce:
                 return loaded.meta
             index = loaded.states.get(_ITSELF, _NOBODY)
-            version, as_of_day, places = msgpack.unpackb(index, use_list=False)
+            version, as_of_day, known = msgpack.unpackb(index, use_list=False)
+            digests = {(partition, day): "".join(named) for partition, day, *named in known}
+            places = list(digests)
             names = [_EXPERIENCE, *(_name(place) for place in places)]
             found = await self._store.load(LEARNER, names)
             if found.meta.nonce == loaded.meta.nonce:
@@ -130,12 +151,19 @@ class LearnerFold:
                 packed = found.states.get(_EXPERIENCE)
                 experience = Experience() if packed is None else decode_experience(packed)
                 self._learner = Learner(version, as_of_day, barriers, experience)
+                self._digests = digests
                 self._nonce = loaded.meta.nonce
 
     async def _fold(self, meta: Meta, record: LogRecord, end: int) -> bool:
         before = self._learner
-        step = await self._elsewhere(partial(self._step, before, record))
-        source = Source(self._log.namespace, LEARNER, record.offset, self._policy.version)
+        digest = record.headers.get("policy.digest", b"").decode("ascii", "replace")
+        named = {*self._digests.values(), digest} - {""}
+        published = {each: await self._policies(each) for each in sorted(named)}
+        step, digests, policy = await self._elsewhere(
+            partial(self._step, before, record, digest, published)
+        )
+        place = (self._log.namespace, LEARNER, record.offset, policy.version)
+        source = Source(*place, replayed=REPLAY in record.headers)
         rows: list[OutboxRow] = []
         for population in step.populations:
             rows += population_rows(population, self._log.partitions, source)
@@ -146,39 +174,67 @@ class LearnerFold:
             self._log.topic_id,
             1,
             SCHEMA_VERSION,
-            self._policy.version,
+            policy.version,
             step.learner.version,
             step.learner.as_of_day,
         )
-        change = Change(new, dict(_writes(before, step.learner)), rows)
+        change = Change(new, dict(_writes(before, step.learner, digests)), rows)
         applied = await self._store.apply(LEARNER, meta, change)
         if applied:
-            self._learner, self._nonce = step.learner, new.nonce
+            self._learner, self._digests, self._nonce = step.learner, digests, new.nonce
             self.tally["populations"] += len(step.populations)
             self._note(record.timestamp_ms)
         return applied
 
-    def _step(self, learner: Learner, record: LogRecord) -> Step:
-        """What a record of the topic does; those of other installations, and nonsense, nothing."""
+    def _step(
+        self,
+        learner: Learner,
+        record: LogRecord,
+        digest: str,
+        published: Mapping[str, PublishedPolicy],
+    ) -> _Learned:
+        """What a record of the topic does; those of other installations, and nonsense, nothing.
+
+        An epoch is learned of by the newest policy that was in force where one of its barriers
+        comes from: so it does not matter in which order they come, nor who died in between.
+        """
+        step, policy = Step(learner), self._newest(self._digests.values(), published)
+        read = self._read(record)
+        if isinstance(read, int):
+            policy = self._newest(_up_to(read, self._digests), published)
+            return _Learned(gave_up(learner, read, policy), self._digests, policy)
+        if read is None:
+            return _Learned(step, self._digests, policy)
+        place = read.partition, read.as_of_day
+        digests = {place: digest, **self._digests}
+        policy = self._newest(_up_to(read.as_of_day, digests), published)
+        step = arrived(learner, read, policy)
+        kept = {each: digests[each] for each in step.learner.barriers}
+        return _Learned(step, kept, policy)
+
+    def _read(self, record: LogRecord) -> Barrier | int | None:
+        """A barrier, the epoch that is given up, or nothing that concerns this installation."""
         if record.headers.get("source.namespace") != self._log.namespace.encode():
             self.tally["others"] += 1
-            return Step(learner)
+            return None
         try:
             if record.headers.get("kind") == GIVE_UP.encode():
-                step = gave_up(
-                    learner, index(json.loads(record.value or b"")["as_of_day"]), self._policy
-                )
+                day = index(json.loads(record.value or b"")["as_of_day"])
                 self.tally["given_up"] += 1
-                return step
+                return day
             barrier = decode_barrier(record.value or b"")
         except (CorruptBarrier, ValueError, TypeError, KeyError, RecursionError):
             self.tally["unreadable"] += 1
-            return Step(learner)
+            return None
         if not 0 <= barrier.partition < self._log.partitions == barrier.partitions:
             self.tally["unreadable"] += 1
-            return Step(learner)
+            return None
         self.tally["barriers"] += 1
-        return arrived(learner, barrier, self._policy)
+        return barrier
+
+    def _newest(self, digests: Iterable[str], published: Mapping[str, PublishedPolicy]) -> Policy:
+        known = (published[each] for each in digests if each)
+        return max(known, key=lambda each: each.number, default=self._given).policy
 
     def _note(self, appended_ms: int) -> None:
         day = self._learner.awaited_day
@@ -206,11 +262,14 @@ def _name(place: tuple[int, int]) -> str:
     return f"barrier of {partition} on {day}"
 
 
-def _writes(before: Learner, after: Learner) -> Iterator[tuple[str, CustomerWrite]]:
-    """The entries that have changed; the first one lists the others."""
+def _writes(
+    before: Learner, after: Learner, digests: Mapping[tuple[int, int], str]
+) -> Iterator[tuple[str, CustomerWrite]]:
+    """The entries that have changed; the first one lists the others, each with its policy."""
     if before == after:
         return
-    yield _ITSELF, _entry(msgpack.packb((after.version, after.as_of_day, list(after.barriers))))
+    places = [(*place, digests[place]) for place in after.barriers]
+    yield _ITSELF, _entry(msgpack.packb((after.version, after.as_of_day, places)))
     if before.experience is not after.experience:
         yield _EXPERIENCE, _entry(encode_experience(after.experience))
     for place, barrier in after.barriers.items():
@@ -222,4 +281,4 @@ def _writes(before: Learner, after: Learner) -> Iterator[tuple[str, CustomerWrit
 
 
 def _entry(packed: bytes | None) -> CustomerWrite:
-    return CustomerWrite(packed, None, None, None)
+    return CustomerWrite(packed, None, (), ())

@@ -60,7 +60,7 @@ class _Server:
     def __init__(self, directory: Path | str) -> None:
         self._directory = Path(directory).resolve()
         self._log = self._directory / f"{self.name}.log"
-        self._port = _free_port()
+        self._port = free_port()
 
     @property
     def pid(self) -> int:
@@ -188,9 +188,11 @@ def _leashed(command: list[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _LEASH, str(os.getpid()), *command]
 
 
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as listener:
+def free_port(wanted: int = 0) -> int:
+    """A port of the loopback interface that nobody listens on: the one wanted, if it is free."""
+    with suppress(OSError), socket.create_server((HOST, wanted)) as listener:
         return int(listener.getsockname()[1])
+    return free_port()
 
 
 def _accepts(port: int) -> bool:

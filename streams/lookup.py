@@ -12,16 +12,22 @@ from typing import Any, NamedTuple
 from models.calendar import day_of
 from models.codec import decode_held
 from models.customer import Alias, CustomerState
+from models.described import age_band
+from models.effects import OF_RULES
 from models.lifecycle import State
 from models.membership import rfm_of
 from models.policy import Policy
 from models.population import Population, decode_population
 from models.rfm import SCHEMES, Rfm, scored
+from models.rule_tree import Fact
+from models.segments import LIFECYCLE, segments_by_kind
+from models.sight import Sight
 from models.step import advance
 from streams.messages import rfc3339, unpack_history
 from streams.partitioner import partition_of
-from streams.store import Meta, Store
+from streams.store import Looked, Meta, Store
 
+_OF_AGE = {"birth_year", "age_band"}  # told as the age band
 MAX_NAMES_FOLLOWED = 16  # names of names; more would be a ring that is just being opened
 
 
@@ -39,8 +45,9 @@ class Found(NamedTuple):
         as_of_ms: event time.
         live: whether that is now, less the source delay.
         partition: the customer's.
-        meta: of the partition.
+        offset: the next record of the partition to be folded.
         population: in force there; None before the first.
+        packed: what the state was decoded from.
     """
 
     customer_id: str
@@ -49,8 +56,9 @@ class Found(NamedTuple):
     as_of_ms: int
     live: bool
     partition: int
-    meta: Meta
+    offset: int
     population: Population | None
+    packed: bytes
 
 
 class Lookup:
@@ -63,6 +71,7 @@ class Lookup:
 
     def __init__(self, store: Store, policy: Policy) -> None:
         self._store, self._policy = store, policy
+        self._decoded: dict[int, tuple[bytes, Population]] = {}
 
     async def customer(self, customer_id: str, now_ms: int) -> Found | None:
         """One customer; None if nobody is known by that id.
@@ -75,11 +84,11 @@ class Lookup:
             NothingYet, StoreUnavailable.
         """
         asked_for = customer_id
-        partitions = await self._partitions()
+        partitions = await self.partitions()
         for _ in range(MAX_NAMES_FOLLOWED):
             partition = partition_of(customer_id, partitions)
-            loaded = await self._store.load(partition, [customer_id])
-            packed = loaded.states.get(customer_id)
+            looked = await self._store.look(partition, [customer_id])
+            packed = looked.states[0]
             if packed is None:
                 return None
             held = decode_held(packed)
@@ -88,62 +97,86 @@ class Lookup:
             customer_id = held.into
         else:
             return None
-        live = await self._store.live(partition)
-        as_of_ms = loaded.meta.clock_ms
-        if live is not None:
-            as_of_ms = max(as_of_ms, now_ms - live.source_delay_ms)
-        population = await self._population(partition, loaded.meta.population)
+        as_of_ms = as_of(looked, now_ms)
+        population = await self.population(partition) if looked.population else None
         state, _ = advance(customer_id, held, as_of_ms, self._policy, population)
         return Found(
             customer_id,
             asked_for,
             state,
             as_of_ms,
-            live is not None,
+            looked.live is not None,
             partition,
-            loaded.meta,
+            looked.offset,
             population,
+            packed,
         )
 
-    async def _population(self, partition: int, version: int) -> Population | None:
-        """The one in force; a newer one may have come into force since."""
-        packed = await self._store.population(partition) if version else None
-        return None if packed is None else decode_population(packed)
+    async def population(self, partition: int) -> Population | None:
+        """The one in force in a partition; the same object as long as it is the same."""
+        packed = await self._store.population(partition)
+        if packed is None:
+            return None
+        known = self._decoded.get(partition)
+        if known is None or known[0] != packed:
+            known = self._decoded[partition] = packed, decode_population(packed)
+        return known[1]
 
     async def history(self, customer_id: str) -> list[dict[str, Any]]:
         """The newest published changes of a customer, oldest first."""
-        partition = partition_of(customer_id, await self._partitions())
+        partition = partition_of(customer_id, await self.partitions())
         packed = await self._store.history(partition, customer_id)
-        return sorted((unpack_history(each) for each in packed), key=lambda each: each["sequence"])
+        return sorted(map(_as_published, packed), key=lambda each: each["sequence"])
 
     async def sizes(self) -> dict[str, int]:
         """How many customers stand in each lifecycle state, as written."""
-        states = [state.value for state in State]
+        states = [f"{LIFECYCLE}/{state.value}" for state in State]
         totals = [0] * len(states)
-        for partition in range(await self._partitions()):
-            sizes = await self._store.cell_sizes(partition, states)
+        for partition in range(await self.partitions()):
+            sizes = await self._store.sizes(partition, states)
             totals = [total + size for total, size in zip(totals, sizes, strict=True)]
-        return dict(zip(states, totals, strict=True))
+        return {state.value: total for state, total in zip(State, totals, strict=True)}
 
     async def metas(self) -> list[Meta]:
         """The meta of every partition."""
-        count = await self._partitions()
+        count = await self.partitions()
         return [(await self._store.load(each, ())).meta for each in range(count)]
 
     async def populations(self) -> list[Population | None]:
         """The population in force in each partition."""
-        packed = [await self._store.population(each) for each in range(await self._partitions())]
-        return [None if each is None else decode_population(each) for each in packed]
+        return [await self.population(each) for each in range(await self.partitions())]
 
-    async def _partitions(self) -> int:
+    async def partitions(self) -> int:
+        """How many there are.
+
+        Raises:
+            NothingYet: none, so far.
+        """
         partitions = await self._store.partitions()
         if not partitions:
             raise NothingYet("no worker has begun on this namespace; run: segmenter run all")
         return partitions
 
 
+def as_of(looked: Looked, now_ms: int) -> int:
+    """The moment that a lookup shows, event time: now, less the source delay, if that is known."""
+    if looked.live is None:
+        return looked.clock_ms
+    return max(looked.clock_ms, now_ms - looked.live.source_delay_ms)
+
+
 def as_json(found: Found, policy: Policy) -> dict[str, Any]:
     """A customer as `customer get --json` prints them."""
+    return {**standing_as_json(found, policy), **moment_as_json(found)}
+
+
+def moment_as_json(found: Found) -> dict[str, Any]:
+    """What of a customer's description changes although nothing happens."""
+    return {"as_of": rfc3339(found.as_of_ms), "live": found.live, "offset": found.offset}
+
+
+def standing_as_json(found: Found, policy: Policy) -> dict[str, Any]:
+    """All else: the same until something happens, or a day or a deadline passes."""
     ledger = found.state.current
     silence = None
     if ledger.recent_days:
@@ -166,18 +199,26 @@ def as_json(found: Found, policy: Policy) -> dict[str, Any]:
         "currency": policy.business.currency,
         "first_purchase_at": _moment(ledger.first_purchase_ms),
         "last_purchase_at": _moment(ledger.last_purchase_ms),
-        "attributes": {
-            name: each.value
-            for name, each in found.state.attributes.items()
-            if each.value is not None
-        },
+        **_told_as_json(found, policy),
         "rfm": rfm_as_json(found, policy),
         "population": found.population.version if found.population else None,
-        "as_of": rfc3339(found.as_of_ms),
-        "live": found.live,
+        "segments": list(segments_by_kind(found.customer_id, found.state).values()),
         "partition": found.partition,
-        "offset": found.meta.offset,
         "sequence": found.state.sequence,
+    }
+
+
+def _told_as_json(found: Found, policy: Policy) -> dict[str, Any]:
+    """What profiles and engagement tell; and what rules ask for and nobody has told."""
+    state = found.state
+    known = {name: each.value for name, each in state.attributes.items() if each.value is not None}
+    day = day_of(found.as_of_ms, policy.timezone)
+    return {
+        "attributes": known,
+        "unknown_attributes": sorted(policy.rulebook.attributes - known.keys() - _OF_AGE),
+        "age_band": age_band(Sight(state, day, policy), Fact("age_band")),
+        "engagement": {name: rfc3339(at_ms) for name, at_ms in state.engagement.items()},
+        "satisfaction": None if state.satisfaction is None else state.satisfaction.value,
     }
 
 
@@ -194,6 +235,14 @@ def rfm_as_json(found: Found, policy: Policy) -> dict[str, dict[str, Any]] | Non
         for name, scheme in SCHEMES.items()
         if rfm.purchase_days or scheme.prospect
     }
+
+
+def _as_published(packed: bytes) -> dict[str, Any]:
+    """A change of the history; of a rule segment it says which, as its body does."""
+    change = unpack_history(packed)
+    if change["type"] in OF_RULES and "scheme" in change:
+        change["segment"] = change.pop("scheme")
+    return change
 
 
 def _moment(at_ms: int | None) -> str | None:

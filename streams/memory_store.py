@@ -6,9 +6,20 @@ Everything is lost with the process. Never blocks.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from streams.store import Change, CustomerWrite, Live, Loaded, Meta, Newest, OutboxRow, Whole
+from streams.store import (
+    Change,
+    CustomerWrite,
+    Live,
+    Loaded,
+    Looked,
+    Meta,
+    Newest,
+    OutboxRow,
+    Vitals,
+    Whole,
+)
 
 
 class _Partition:
@@ -16,14 +27,17 @@ class _Partition:
         self.meta = Meta()
         self.states: dict[str, bytes] = {}
         self.due: dict[str, int] = {}
-        self.cells: defaultdict[str, set[str]] = defaultdict(set)
+        self.segments: defaultdict[str, set[str]] = defaultdict(set)
         self.history: defaultdict[str, dict[int, bytes]] = defaultdict(dict)
         self.outbox: dict[bytes, OutboxRow] = {}
         self.rows_written = 0
         self.live: tuple[Live, int] | None = None
+        self.vitals: tuple[Vitals, int] | None = None
         self.sketch: dict[str, bytes] = {}
         self.population: bytes | None = None
+        self.policy: bytes | None = None
         self.erased: dict[str, bytes] = {}
+        self.movement: dict[str, bytes] = {}
         self.walking: list[str] = []
 
     def loaded(self, customer_ids: Sequence[str]) -> Loaded:
@@ -31,8 +45,8 @@ class _Partition:
         return Loaded(self.meta, known, len(self.outbox))
 
     def write(self, customer_id: str, write: CustomerWrite) -> None:
-        if write.cell_before is not None:
-            self.cells[write.cell_before].discard(customer_id)
+        for segment in write.left:
+            self.segments[segment].discard(customer_id)
         if write.state is None:
             self.states.pop(customer_id, None)
             self.due.pop(customer_id, None)
@@ -43,12 +57,21 @@ class _Partition:
             self.due.pop(customer_id, None)
         else:
             self.due[customer_id] = write.due_ms
-        if write.cell_after is not None:
-            self.cells[write.cell_after].add(customer_id)
+        for segment in write.entered:
+            self.segments[segment].add(customer_id)
         if write.history is None:
             self.history.pop(customer_id, None)
         elif write.history:
             self.history[customer_id].update(write.history)
+
+
+def _write_fields(held: dict[str, bytes], fields: Mapping[str, bytes | None]) -> None:
+    """As `HSET` and `HDEL` do; None empties a field."""
+    for name, packed in fields.items():
+        if packed is None:
+            held.pop(name, None)
+        else:
+            held[name] = packed
 
 
 class MemoryStore:
@@ -72,7 +95,11 @@ class MemoryStore:
         loaded = held.loaded(customer_ids)
         if known is None or known == held.meta.nonce:
             return loaded
-        return loaded._replace(whole=Whole(dict(held.sketch), held.population, dict(held.erased)))
+        whole = Whole(
+            *(dict(held.sketch), held.population, dict(held.erased), dict(held.movement)),
+            held.policy,
+        )
+        return loaded._replace(whole=whole)
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         """See `Store.due`."""
@@ -99,13 +126,12 @@ class MemoryStore:
         for row in change.outbox:
             held.rows_written += 1
             held.outbox[b"%d" % held.rows_written] = row
-        for slot, packed in change.sketch.items():
-            if packed is None:
-                held.sketch.pop(slot, None)
-            else:
-                held.sketch[slot] = packed
+        _write_fields(held.sketch, change.sketch)
+        _write_fields(held.movement, change.movement)
         if change.population is not None:
             held.population = change.population
+        if change.policy is not None:
+            held.policy = change.policy
         held.erased.update(change.erased)
         held.meta = change.meta
         return True
@@ -118,6 +144,10 @@ class MemoryStore:
         """See `Store.population`."""
         return self._partitions[partition].population
 
+    async def policy(self, partition: int) -> bytes | None:
+        """See `Store.policy`."""
+        return self._partitions[partition].policy
+
     async def erased(self, partition: int, pseudonym: str) -> bytes | None:
         """See `Store.erased`."""
         return self._partitions[partition].erased.get(pseudonym)
@@ -126,9 +156,32 @@ class MemoryStore:
         """See `Store.history`."""
         return list(self._partitions[partition].history.get(customer_id, {}).values())
 
-    async def cell_sizes(self, partition: int, cells: Sequence[str]) -> list[int]:
-        """See `Store.cell_sizes`."""
-        return [len(self._partitions[partition].cells.get(cell, ())) for cell in cells]
+    async def sizes(self, partition: int, segments: Sequence[str]) -> list[int]:
+        """See `Store.sizes`."""
+        return [len(self._partitions[partition].segments.get(each, ())) for each in segments]
+
+    async def members(
+        self, partition: int, segment: str, after: str | None, count: int
+    ) -> list[str]:
+        """See `Store.members`."""
+        begin = b"" if after is None else after.encode()
+        ids = sorted(each.encode() for each in self._partitions[partition].segments[segment])
+        return [each.decode() for each in ids if each > begin][:count]
+
+    async def is_member(self, partition: int, segment: str, customer_id: str) -> bool:
+        """See `Store.is_member`."""
+        return customer_id in self._partitions[partition].segments.get(segment, ())
+
+    async def movement(self, partition: int) -> Mapping[str, bytes]:
+        """See `Store.movement`."""
+        return dict(self._partitions[partition].movement)
+
+    async def look(self, partition: int, customer_ids: Sequence[str]) -> Looked:
+        """See `Store.look`."""
+        held = self._partitions[partition]
+        offset, clock_ms, population = held.meta.offset, held.meta.clock_ms, held.meta.population
+        states = [held.states.get(each) for each in customer_ids]
+        return Looked(offset, clock_ms, population, states, await self.live(partition))
 
     async def outbox(self, partition: int, count: int) -> list[tuple[bytes, OutboxRow]]:
         """See `Store.outbox`."""
@@ -148,9 +201,18 @@ class MemoryStore:
         note = self._partitions[partition].live
         return note[0] if note is not None and self._wall_ms() < note[1] else None
 
+    async def set_vitals(self, partition: int, vitals: Vitals, ttl_ms: int) -> None:
+        """See `Store.set_vitals`."""
+        self._partitions[partition].vitals = (vitals, self._wall_ms() + ttl_ms)
+
+    async def vitals(self, partition: int) -> Vitals | None:
+        """See `Store.vitals`."""
+        note = self._partitions[partition].vitals
+        return note[0] if note is not None and self._wall_ms() < note[1] else None
+
     async def offer_newest(self, newest: Newest) -> Newest:
         """See `Store.offer_newest`."""
-        if self._newest is None or self._newest.appended_ms < newest.appended_ms:
+        if self._newest is None or self._newest[:2] < newest[:2]:
             self._newest = newest
         return self._newest
 

@@ -15,11 +15,12 @@ import msgpack
 from pydantic_core import to_json
 
 from models.barrier import Barrier, encode_barrier
-from models.effects import PublishChange
+from models.effects import OF_RULES, PublishChange
 from models.erasure import Mark
 from models.events import (
     ADDRESSEE,
     EVENT_ID,
+    REPLAY,
     Kind,
     LogRecord,
     Read,
@@ -44,6 +45,8 @@ class Source(NamedTuple):
         offset: of the record.
         policy: version of the policy in force.
         population: version of the population in force; 0 before the first.
+        published: digest of the policy in force; "" of one that nobody has published.
+        replayed: the record was brought by a replay.
     """
 
     namespace: str
@@ -51,6 +54,8 @@ class Source(NamedTuple):
     offset: int
     policy: str
     population: int = 0
+    published: str = ""
+    replayed: bool = False
 
 
 @lru_cache(maxsize=4_096)  # most moments are midnights that many customers share
@@ -79,7 +84,7 @@ def change_row(effect: PublishChange, source: Source) -> OutboxRow:
         "population": source.population or None,
     }
     if effect.scheme:
-        body["scheme"] = effect.scheme
+        body["segment" if effect.type in OF_RULES else "scheme"] = effect.scheme
     if effect.into:
         body["into"] = effect.into
     headers = {
@@ -90,9 +95,9 @@ def change_row(effect: PublishChange, source: Source) -> OutboxRow:
         "ce_time": rfc3339(effect.cause.at_ms),
         "ce_subject": effect.customer_id,
         "content-type": "application/json",
-        **_place(source),
+        **place_of(source),
     }
-    return OutboxRow(CHANGES, effect.customer_id.encode(), to_json(body), _encoded(headers))
+    return OutboxRow(CHANGES, effect.customer_id.encode(), to_json(body), encoded(headers))
 
 
 def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> OutboxRow:
@@ -101,7 +106,7 @@ def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> Ou
         "error.reason": rejected.reason,
         "error.detail": rejected.detail,
         "source.topic": LOG,
-        **_place(source),
+        **place_of(source),
     }
     value = record.value
     if value is not None and len(value) > DEAD_LETTER_BYTES:
@@ -110,7 +115,7 @@ def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> Ou
         value = value[:DEAD_LETTER_BYTES]
     key = None if record.key is None else record.key[:DEAD_LETTER_BYTES]
     kept = [(name, each) for name, each in _own_headers(record).items() if name not in headers]
-    return OutboxRow(DEAD_LETTERS, key, value, [*kept, *_encoded(headers)])
+    return OutboxRow(DEAD_LETTERS, key, value, [*kept, *encoded(headers)])
 
 
 def reroute_row(record: LogRecord, read: Read) -> OutboxRow:
@@ -123,7 +128,8 @@ def sent_on_row(record: LogRecord, sent: SentOn) -> OutboxRow:
     """A record for another id of a person: what was read, or what follows from it."""
     own, value = _own_headers(record), record.value
     if sent.kind is not None:
-        own, value = {"kind": sent.kind.value.encode()}, sent.value
+        marks = {name: value for name, value in own.items() if name == REPLAY}
+        own, value = {"kind": sent.kind.value.encode(), **marks}, sent.value
     customer_id = sent.customer_id.encode()
     headers = {**own, EVENT_ID: sent.event_id.encode(), ADDRESSEE: customer_id}
     return OutboxRow(LOG, customer_id, value, list(headers.items()))
@@ -149,15 +155,18 @@ def erasure_row(
         "partition": source.partition,
         "partitions": partitions,
     }
-    headers = {"content-type": "application/json", **_place(source)}
+    headers = {"content-type": "application/json", **place_of(source)}
     key = f"{source.namespace}/{pseudonym}".encode()  # each installation has its own
-    return OutboxRow(ERASURES, key, to_json(body), _encoded(headers))
+    return OutboxRow(ERASURES, key, to_json(body), encoded(headers))
 
 
 def barrier_row(barrier: Barrier, source: Source) -> OutboxRow:
     """A partition's sketch at the end of an epoch, for `population-inputs.v1`."""
-    headers = {"kind": "barrier", "content-type": "application/msgpack", **_place(source)}
-    return OutboxRow(INPUTS, b"%d" % source.partition, encode_barrier(barrier), _encoded(headers))
+    headers = {"kind": "barrier", "content-type": "application/msgpack", **place_of(source)}
+    if source.published:
+        headers["policy.digest"] = source.published
+    told = [*encoded(headers), *_replayed(source)]
+    return OutboxRow(INPUTS, b"%d" % source.partition, encode_barrier(barrier), told)
 
 
 def population_rows(population: Population, partitions: int, source: Source) -> list[OutboxRow]:
@@ -167,10 +176,10 @@ def population_rows(population: Population, partitions: int, source: Source) -> 
     """
     packed = encode_population(population)
     digest = digest_of(packed)
-    headers = {"content-type": "application/json", **_place(source)}
-    body = OutboxRow(POPULATIONS, digest.encode(), packed, _encoded(headers))
+    headers = {"content-type": "application/json", **place_of(source)}
+    body = OutboxRow(POPULATIONS, digest.encode(), packed, encoded(headers))
     note = encode_population_learned(population.version, digest)
-    kind = [("kind", Kind.POPULATION.value.encode())]
+    kind = [("kind", Kind.POPULATION.value.encode()), *_replayed(source)]
     return [body, *(OutboxRow(LOG, None, note, kind, each) for each in range(partitions))]
 
 
@@ -220,11 +229,17 @@ def _own_headers(record: LogRecord) -> dict[str, bytes]:
     own = {name: value or b"" for name, value in record.headers.items()}
     if sum(len(name) + len(value) for name, value in own.items()) <= DEAD_LETTER_BYTES:
         return own
-    kept = {name: value[:64] for name, value in own.items() if name == "kind"}
+    kept = {name: value[:64] for name, value in own.items() if name in {"kind", REPLAY}}
     return {**kept, "headers.dropped": b"%d" % (len(own) - len(kept))}
 
 
-def _place(source: Source) -> dict[str, str]:
+def _replayed(source: Source) -> list[tuple[str, bytes]]:
+    """What follows from a replay says so, too."""
+    return [(REPLAY, b"true")] if source.replayed else []
+
+
+def place_of(source: Source) -> dict[str, str]:
+    """The headers that tell where a row comes from."""
     return {
         "source.namespace": source.namespace,
         "source.partition": str(source.partition),
@@ -232,5 +247,6 @@ def _place(source: Source) -> dict[str, str]:
     }
 
 
-def _encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
+def encoded(headers: dict[str, str]) -> list[tuple[str, bytes]]:
+    """Headers as Kafka takes them."""
     return [(name, value.encode()) for name, value in headers.items()]

@@ -11,16 +11,18 @@ Records that are routed to their own partition bear no mark: they are known by t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from streams.log import LogInspector
+from streams.metrics import RelayMeter
 from streams.origin import Origin, origin
 from streams.outbox import Sender
 from streams.store import OutboxRow
-from streams.topics import CHANGES, DEAD_LETTERS, INPUTS
+from streams.topics import ALERTS, CHANGES, DEAD_LETTERS, INPUTS
 
 #: how much of each partition's tail is read; a longer walk may be repeated, under the same ids
-TAILS = {CHANGES: 5_000, DEAD_LETTERS: 5_000, INPUTS: 200}
+TAILS = {CHANGES: 5_000, ALERTS: 20_000, DEAD_LETTERS: 5_000, INPUTS: 200}
 _Place = tuple[str, bytes, int]  # topic, namespace, partition of the log
 
 
@@ -66,10 +68,11 @@ class MutingSender:
     Args:
         sender: sends in order.
         marks: what has been published.
+        meter: told of what was sent, and what was not; one of its own if left out.
     """
 
-    def __init__(self, sender: Sender, marks: Marks) -> None:
-        self._sender, self._marks = sender, marks
+    def __init__(self, sender: Sender, marks: Marks, meter: RelayMeter | None = None) -> None:
+        self._sender, self._marks, self._meter = sender, marks, meter or RelayMeter()
         self.muted = 0
 
     def send(self, rows: Sequence[OutboxRow]) -> int:
@@ -80,6 +83,7 @@ class MutingSender:
             self._marks.note(rows[place])
         done = len(rows) if sent == len(fresh) else fresh[sent]
         self.muted += done - sent
+        self._meter.sent(Counter(rows[place].topic for place in fresh[:sent]), done - sent)
         return done
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.events import MAX_VALUE_BYTES
+from streams.metrics import RelayMeter
 from streams.origin import origin
 from streams.store import OutboxRow, Store, StoreUnavailable
 from streams.topics import LOG, POPULATIONS
@@ -136,7 +138,10 @@ async def relay(
 
 
 async def relay_all(
-    outboxes: Callable[[], Awaitable[Sequence[Outbox]]], sender: Sender, stop: asyncio.Event
+    outboxes: Callable[[], Awaitable[Sequence[Outbox]]],
+    sender: Sender,
+    stop: asyncio.Event,
+    meter: RelayMeter | None = None,
 ) -> Counter[str]:
     """Relay outboxes until `stop` is set; answers what was sent where.
 
@@ -144,15 +149,21 @@ async def relay_all(
         outboxes: async: which ones, asked before each round, in the order of their turns.
         sender: to Kafka.
         stop: looked at after each round.
+        meter: told of each round; one of its own if left out.
     """
+    meter = meter or RelayMeter()
     total: Counter[str] = Counter()
     while not stop.is_set():
+        began_s = time.monotonic()
         try:
             moved = [await relay_once(*each, sender) for each in await outboxes()]
             total += sum((each.sent for each in moved), Counter())
+            found, gone = sum(m.waiting for m in moved), sum(m.sent.total() for m in moved)
+            meter.round(found, gone, time.monotonic() - began_s)
             pause_s = _pause_s(moved)
         except StoreUnavailable as error:
             logger.warning("relay: waiting: %s", error)
+            meter.redis_is_away()
             pause_s = TROUBLE_PAUSE_S
         try:
             await asyncio.wait_for(stop.wait(), pause_s)

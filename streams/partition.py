@@ -15,13 +15,26 @@ brings them again whenever that nonce is not the store's any more.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from models.codec import LISTED_SINCE, SCHEMA_VERSION
 from models.erasure import Mark, Marks, decode_mark
-from models.events import Erasure, LogRecord, Merge, PopulationLearned, Read, Tick, read_record
+from models.events import (
+    Erasure,
+    LogRecord,
+    Merge,
+    PolicyPublished,
+    PopulationLearned,
+    Read,
+    Tick,
+    read_record,
+)
+from models.movement import Movement, from_days
 from models.policy import Policy
+from models.policy_record import PublishedPolicy, decode_published, why_not_after, with_memory_of
 from models.population import OlderPopulation, Population, decode_population, is_stale
 from models.sketch import Sketch, from_slots
 from streams.chunk import Folding, LogIdentity, Understood
@@ -30,15 +43,23 @@ from streams.topics import LOG
 
 MAX_OUTBOX_ROWS = 100_000  # a relay that far behind makes the worker wait
 WALKED_AT_ONCE = MAX_CUSTOMERS // 2  # a scan may give more than it was asked for
+_CONTROLS = Tick | PopulationLearned | PolicyPublished
 NO_NONCE = b"-"  # no write has it
 
 GapProbe = Callable[[int, int, int], Awaitable[bool]]
 Bodies = Callable[[str], Awaitable[Population]]
+Policies = Callable[[str], Awaitable[PublishedPolicy]]
+logger = logging.getLogger(__name__)
 
 
 async def nobody() -> Mapping[str, Mark]:
     """Who was erased before a log began."""
     return {}
+
+
+async def no_policies(digest: str) -> PublishedPolicy:
+    """Where nobody publishes policies."""
+    raise LookupError(f"policy {digest}")
 
 
 class OutboxFull(RuntimeError):
@@ -71,13 +92,14 @@ class PartitionFold:
 
     Args:
         log: which log and partition.
-        policy: the rules in force.
+        policy: the rules in force until the log names others.
         store: where states are kept.
         records_exist: async (partition, from, to) → whether the log has records in [from, to).
         bodies: async (digest) → the population of that digest.
         new_nonce: a value never used before, for each write.
         born_with: async: the marks of all who were erased before, by pseudonym; asked when
             nothing was ever written to the partition.
+        policies: async (digest) → the published policy of that digest.
 
     Attributes:
         tally: what was folded, by kind.
@@ -94,9 +116,12 @@ class PartitionFold:
         bodies: Bodies,
         new_nonce: Callable[[], bytes],
         born_with: Callable[[], Awaitable[Mapping[str, Mark]]] = nobody,
+        policies: Policies = no_policies,
     ) -> None:
         self._log = log
-        self._policy = policy
+        self._given = PublishedPolicy(0, policy)
+        self._in_force = self._given
+        self._policies = policies
         self._store = store
         self._records_exist = records_exist
         self._bodies = bodies
@@ -104,11 +129,17 @@ class PartitionFold:
         self._nonce = NO_NONCE
         self._born_with = born_with
         self._sketch = Sketch()
+        self._movement = Movement()
         self._marks = Marks(log.pseudonyms)
         self._population: Population | None = None
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
         self.store_offset = 0
+
+    @property
+    def policy(self) -> Policy:
+        """In force, as far as was seen from here."""
+        return self._in_force.policy
 
     async def handle(self, batch: Batch) -> Seek | None:
         """Fold a batch; idempotent.
@@ -142,10 +173,13 @@ class PartitionFold:
             ):
                 self.tally["gaps"] += 1
                 return Seek(meta.offset)
+            if 0 < meta.schema < LISTED_SINCE:
+                await self._list_everyone(meta)
+                continue
             todo = [each for each in chunk if each.record.offset >= meta.offset]
             adopted = None
             if todo and _is_control(todo[0]):
-                adopted = await self._newer_population(todo[0], meta)
+                adopted = await self._newer(todo[0], meta)
                 if not await self._walk(meta, todo[0], adopted):
                     continue
                 walked = self._nonce
@@ -166,17 +200,58 @@ class PartitionFold:
             packed = loaded.whole.population
             pseudonyms = self._log.pseudonyms
             self._sketch = from_slots(loaded.whole.sketch, pseudonyms)
+            self._movement = from_days(loaded.whole.movement)
             marks = {name: decode_mark(each) for name, each in loaded.whole.erased.items()}
             self._marks = Marks(pseudonyms, marks or None)
             if not loaded.meta.nonce:
                 self._marks = Marks.new(pseudonyms, await self._born_with())
             self._population = None if packed is None else decode_population(packed)
+            self._take_over(loaded.whole.policy)
             self._nonce = loaded.meta.nonce
         return loaded
 
+    def _take_over(self, packed: bytes | None) -> None:
+        """The policy in force is that of the store; what was published is read once."""
+        if packed is None:
+            self._in_force = self._given
+        elif packed != self._in_force.body:
+            self._in_force = self._remembering(decode_published(packed))
+
+    def _remembering(self, published: PublishedPolicy) -> PublishedPolicy:
+        return published._replace(policy=with_memory_of(published.policy, self._given.policy))
+
     def _folding(self, loaded: Loaded) -> Folding:
         self._nonce = NO_NONCE  # the sketch runs ahead of the store until that has answered
-        return Folding(self._log, self._policy, loaded, self._sketch, self._population, self._marks)
+        return Folding(
+            self._log,
+            self._in_force,
+            loaded,
+            self._sketch,
+            self._movement,
+            self._population,
+            self._marks,
+        )
+
+    async def _newer(
+        self, understood: Understood, meta: Meta
+    ) -> Population | PublishedPolicy | None:
+        """What a control record brings into force; None if nothing."""
+        if isinstance(understood.read, PolicyPublished):
+            return await self._newer_policy(understood.read)
+        return await self._newer_population(understood, meta)
+
+    async def _newer_policy(self, read: PolicyPublished) -> PublishedPolicy | None:
+        """The policy of a record; None of one that is not newer, or can't follow in this log."""
+        new = self._remembering(await self._policies(read.digest))
+        if new.number != read.number or new.number <= self._in_force.number:
+            self.tally["policies_passed_over"] += 1
+            return None
+        why_not = why_not_after(self.policy, new.policy)
+        if why_not is not None:
+            logger.warning("policy %d is not taken over: %s", new.number, why_not)
+            self.tally["policies_passed_over"] += 1
+            return None
+        return new
 
     async def _newer_population(self, understood: Understood, meta: Meta) -> Population | None:
         """The population that a control record brings.
@@ -193,25 +268,27 @@ class PartitionFold:
             self.tally["populations_passed_over"] += 1
             return None
         known_day = self._population.as_of_day if self._population else 0
-        stale = is_stale(new, meta.closed_day, self._policy)
+        stale = is_stale(new, meta.closed_day, self.policy)
         if new.version != read.version or new.as_of_day <= known_day or stale:
             self.tally["populations_passed_over"] += 1
             return None
         return new
 
-    async def _walk(self, meta: Meta, control: Understood, adopted: Population | None) -> bool:
+    async def _walk(
+        self, meta: Meta, control: Understood, adopted: Population | PublishedPolicy | None
+    ) -> bool:
         """Everything that a control record does to customers who have no record of their own.
 
-        A tick advances everyone whose deadline it has passed, a new population measures everyone
-        anew, some at a time. The offset stays; a walk cut short is begun again and finds less to
+        A tick advances everyone whose deadline it has passed, a new population or policy measures
+        everyone anew, some at a time. The offset stays; a walk cut short is begun again and finds less to
         do. Answers whether it came to its end.
         """
         if isinstance(control.read, Tick):
             until_ms = max(meta.clock_ms, control.read.at_ms)
-            return await self._walk_due(until_ms, control.record.offset)
-        return adopted is None or await self._walk_all(adopted, control.record.offset)
+            return await self._walk_due(until_ms, control.record)
+        return adopted is None or await self._walk_all(adopted, control.record)
 
-    async def _walk_due(self, until_ms: int, offset: int) -> bool:
+    async def _walk_due(self, until_ms: int, tick: LogRecord) -> bool:
         while True:
             loaded = await self._store.due(self._log.partition, until_ms, MAX_CUSTOMERS)
             if loaded.meta.nonce != self._nonce:
@@ -220,11 +297,11 @@ class PartitionFold:
                 return True
             _leave_the_relay_time(loaded)
             folding = self._folding(loaded)
-            folding.deadlines(until_ms, offset)
+            folding.deadlines(until_ms, tick)
             if not await self._apply(loaded.meta, folding, loaded.meta.offset):
                 return False
 
-    async def _walk_all(self, population: Population, offset: int) -> bool:
+    async def _walk_all(self, new: Population | PublishedPolicy, record: LogRecord) -> bool:
         cursor = 0
         while True:
             loaded = await self._store.walk(self._log.partition, cursor, WALKED_AT_ONCE)
@@ -232,7 +309,7 @@ class PartitionFold:
                 return False
             _leave_the_relay_time(loaded)
             folding = self._folding(loaded)
-            folding.walked(population, offset)
+            folding.walked(new, record)
             if folding.touches_nobody:
                 self._nonce = loaded.meta.nonce
             elif not await self._apply(loaded.meta, folding, loaded.meta.offset):
@@ -241,12 +318,33 @@ class PartitionFold:
             if not cursor:
                 return True
 
-    async def _apply(self, expected: Meta, folding: Folding, next_offset: int) -> bool:
-        change = folding.change(next_offset, self._new_nonce())
+    async def _list_everyone(self, meta: Meta) -> None:
+        """Make up for a schema that did not list the members of segments; once, after an upgrade.
+
+        The schema is raised with the last of them: what is cut short is begun again.
+        """
+        cursor = 0
+        while True:
+            loaded = await self._store.walk(self._log.partition, cursor, WALKED_AT_ONCE)
+            cursor, known = loaded.cursor, loaded.meta
+            if known.nonce != self._nonce:
+                return
+            folding = self._folding(loaded)
+            folding.listed()
+            schema = meta.schema if cursor else SCHEMA_VERSION
+            if not await self._apply(known, folding, known.offset, schema) or not cursor:
+                return
+
+    async def _apply(
+        self, expected: Meta, folding: Folding, next_offset: int, schema: int = SCHEMA_VERSION
+    ) -> bool:
+        change = folding.change(next_offset, self._new_nonce(), schema)
         applied = await self._store.apply(self._log.partition, expected, change)
         self.tally.update(folding.tally if applied else {"fenced": 1})
         if applied:
             self._nonce, self._population = change.meta.nonce, folding.population
+            if folding.instructed is not None:
+                self._in_force = folding.instructed
             self.newest = folding.newest or self.newest
             self.store_offset = next_offset
         return applied
@@ -272,7 +370,7 @@ def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
         if isinstance(read, Read):
             customers.add(read.event.customer_id)
         full = len(customers) > MAX_CUSTOMERS or size > MAX_BYTES or len(chunk) >= 2 * MAX_CUSTOMERS
-        control = isinstance(read, Tick | PopulationLearned)
+        control = isinstance(read, _CONTROLS)
         if chunk and (full or control or _stands_last(chunk[-1])):
             yield record.offset, chunk
             chunk, size = [], len(record.value or b"")
@@ -282,7 +380,7 @@ def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
 
 
 def _is_control(understood: Understood) -> bool:
-    return isinstance(understood.read, Tick | PopulationLearned)
+    return isinstance(understood.read, _CONTROLS)
 
 
 def _stands_last(understood: Understood) -> bool:

@@ -26,6 +26,7 @@ from streams.log import KafkaUnavailable
 from streams.lookup import MAX_NAMES_FOLLOWED, NothingYet
 from streams.messages import rfc3339
 from streams.partitioner import partition_of
+from streams.refusal import Refused
 from streams.store import Store
 from streams.topics import LOG
 
@@ -102,6 +103,7 @@ class Persons:
         """
         partitions = await self._partitions()
         root = await self._root(customer_id, partitions)
+        await self._require_same_key(partition_of(root, partitions))
         event_id, partition, offset = await asyncio.to_thread(
             self._write, customer_id, Kind.ERASURE, {}
         )
@@ -154,6 +156,14 @@ class Persons:
         if not partitions:
             raise NothingYet("no worker has begun on this namespace; run: segmenter run all")
         return partitions
+
+    async def _require_same_key(self, partition: int) -> None:
+        meta = (await self._store.load(partition, ())).meta
+        if meta.nonce and meta.key_id != self._pseudonyms.key_id:
+            raise Refused(
+                "the workers have another hash key, so no receipt could be found; "
+                "set the same SEGMENTER_HASH_KEY here"
+            )
 
     async def _held(self, customer_id: str, partitions: int) -> Any:
         loaded = await self._store.load(partition_of(customer_id, partitions), [customer_id])

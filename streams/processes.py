@@ -14,12 +14,15 @@ from collections.abc import Awaitable, Mapping, Sequence
 from logging.config import dictConfig
 from typing import TypeVar
 
+import redis
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from models.policy import Policy
+from streams.feed import FeedingSender
 from streams.log import LogInspector
 from streams.logs import logging_config
+from streams.metrics import RelayMeter, process_registry, serve
 from streams.mute import TAILS, MutingSender, read_marks
 from streams.outbox import KafkaSender, Outbox, relay_all
 from streams.patience import STOP_WITHIN_S, attempts
@@ -45,15 +48,29 @@ def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
     worker = Worker(settings, policy, serving=_ask(_serving_at_last(settings)))
     gc.freeze()  # what was imported stays
     gc.set_threshold(COLLECT_EVERY, 10, 10)
-    worker.run(log_level)
+    with serve(worker.meter.registry, settings.metrics_host, settings.metrics_port):
+        worker.run(log_level)
+
+
+def run_delivery(settings: Settings, policy: Policy, log_level: str) -> None:
+    """Decide alerts and send them, until SIGTERM; does not return normally."""
+    dictConfig(logging_config(log_level))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until Faust has its own
+    from streams.delivery_app import DeliveryWorker
+
+    delivery = DeliveryWorker(settings, policy)
+    with serve(delivery.meter.registry, settings.metrics_host, settings.metrics_port):
+        delivery.run(log_level)
 
 
 def run_relay(settings: Settings) -> None:
     """Run the relay until SIGTERM or SIGINT."""
-    asyncio.run(_relay(settings))
+    meter = RelayMeter(process_registry())
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port):
+        asyncio.run(_relay(settings, meter))
 
 
-async def _relay(settings: Settings) -> None:
+async def _relay(settings: Settings, meter: RelayMeter) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -64,12 +81,15 @@ async def _relay(settings: Settings) -> None:
     marks = await asyncio.to_thread(read_marks, inspector, TAILS)
     client = connect(settings.redis_url.get_secret_value())
     sender = KafkaSender(servers)
-    muting = MutingSender(sender, marks)
+    watched = redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=5.0)
+    feeding = FeedingSender(sender, watched, settings.namespace, settings.pseudonyms)
+    muting = MutingSender(feeding, marks, meter)
     outboxes = _Outboxes(client, settings, facts.partitions)
     try:
-        await relay_all(outboxes.now, muting, stop)
+        await relay_all(outboxes.now, muting, stop, meter)
     finally:
         sender.close()
+        watched.close()
         await client.aclose()
 
 
@@ -130,11 +150,14 @@ class Children:
     Args:
         environment: for the children; settings travel in it.
         options: command-line options before the command, such as `--config`.
+        metrics_port: of the first child; the others count on from it. 0: no child tells metrics.
     """
 
-    def __init__(self, environment: Mapping[str, str], options: Sequence[str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], options: Sequence[str], metrics_port: int = 0
+    ) -> None:
         self._environment = dict(environment)
-        self._options = options
+        self._options, self._metrics_port = options, metrics_port
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, *commands: str) -> None:
@@ -147,10 +170,16 @@ class Children:
         command = name.split(maxsplit=1)[0]
         self._children[name] = subprocess.Popen(  # noqa: S603 - our own command line
             [sys.executable, "-m", "streams.cli", *self._options, "run", command],
-            env=self._environment,
+            env=self._environment_of(name),
             stdout=subprocess.DEVNULL,  # data is the parent's; logs go to stderr
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops them
         )
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        """With a port of its own for its metrics, the same when it is started again."""
+        names = list(dict.fromkeys([*self._children, name]))
+        port = self._metrics_port and self._metrics_port + names.index(name)
+        return {**self._environment, "SEGMENTER_METRICS_PORT": str(port)}
 
     def ended(self) -> str | None:
         """The first child that has ended, with its exit code; None while all run."""
@@ -181,15 +210,18 @@ class Children:
 
 
 def run_all(settings: Settings, options: list[str]) -> str:
-    """Run worker and relay until a signal; answers what ended them.
+    """Run worker, relay, API and delivery until a signal; answers what ended them.
+
+    The worker tells its metrics at the port that the settings name, the relay at the next one.
 
     A worker whose installation has moved to another store ends; it is started again, there.
     """
-    children = Children({**os.environ, **as_environment(settings)}, options)
+    environment = {**os.environ, **as_environment(settings)}
+    children = Children(environment, options, settings.metrics_port)
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, lambda _number, _frame: stop.set())
-    children.start("worker", "relay")
+    children.start("worker", "relay", "api", "delivery")
     ended, served = None, _served(settings)
     while ended is None and not stop.wait(0.5):
         ended = children.ended()

@@ -26,11 +26,12 @@ import tomli_w
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from models.policy import Policy
+from models.policy import MOST_REMEMBERED, Policy
 from streams import serving
 from streams.catching_up import Alone, Beside, CatchingUp, Look
 from streams.log import KafkaUnavailable, LogInspector
 from streams.outbox import KafkaSender
+from streams.policies import tell_again
 from streams.processes import Children, as_environment
 from streams.rebuild_plan import Plan, another_is_unfinished, make_plan
 from streams.redis_store import RedisStore, connect
@@ -41,7 +42,6 @@ from streams.topics import INPUTS, LOG
 
 LOOK_EVERY_S = 0.5
 ENDS_EVERY_S = 2.0
-MOST_REMEMBERED = {"remembered_days": 366, "remembered_events": 256}  # all that a policy may
 logger = logging.getLogger(__name__)
 
 
@@ -107,6 +107,8 @@ async def run_rebuild(
         building = await serving.begin(client, plan.namespace, plan.to)
         if building != plan.to:
             raise Refused(another_is_unfinished(building))
+        if plan.added:  # what was published before they were there holds in them, too
+            await asyncio.to_thread(tell_again, settings.bootstrap_servers, plan.added)
         with _options(policy, config, alone=plan.alone) as options:
             children = Children({**os.environ, **as_environment(settings)}, options)
             try:
@@ -136,7 +138,10 @@ def _options(policy: Policy, config: Path | None, *, alone: bool) -> Iterator[li
 def remembering_policy(policy: Policy) -> str:
     """The same policy with the longest memory, as TOML."""
     values = policy.model_dump(mode="json", exclude_none=True)
-    values["time"] |= MOST_REMEMBERED
+    values["time"] |= {
+        "remembered_days": MOST_REMEMBERED.days,
+        "remembered_events": MOST_REMEMBERED.events,
+    }
     return tomli_w.dumps(values)
 
 

@@ -31,6 +31,7 @@ class Plan(NamedTuple):
         to: the one that is built.
         partitions: of the log.
         alone: the log has got more partitions: nobody can fold it onto the store that serves.
+        added: those that it has got.
     """
 
     namespace: str
@@ -38,6 +39,7 @@ class Plan(NamedTuple):
     to: str
     partitions: int
     alone: bool
+    added: range = range(0)
 
     @property
     def places(self) -> list[int]:
@@ -74,8 +76,9 @@ async def make_plan(settings: Settings, client: aioredis.Redis, inspector: LogIn
                 f"partition {place}: {known.serving} is not a fold of this log, and what was sent "
                 "of another one can't be told from what is new; point namespace at an empty one"
             )
-    alone = any(meta.partitions != facts.partitions for meta in begun.values())
-    return Plan(namespace, known.serving, to, facts.partitions, alone)
+    had = min(meta.partitions for meta in begun.values())
+    added = range(had, facts.partitions)
+    return Plan(namespace, known.serving, to, facts.partitions, had != facts.partitions, added)
 
 
 def _require_room(namespace: str, to: str, known: serving.Stores) -> None:

@@ -6,7 +6,7 @@ Every error of the connection, and a Redis that is full or can't save, is `Store
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from importlib.resources import files
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -16,34 +16,28 @@ import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
-    BusyLoadingError,
-    ClusterDownError,
-    OutOfMemoryError,
-    ReadOnlyError,
     ResponseError,
-    TryAgainError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from streams.keys import META_FIELDS, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
+from streams.redis_commands import commands
 from streams.store import (
     HISTORY_SLOTS,
     Change,
-    CustomerWrite,
     Live,
     Loaded,
+    Looked,
     Meta,
     Newest,
     OutboxRow,
-    StoreUnavailable,
+    Vitals,
     Whole,
 )
+from streams.unavailable import or_unavailable
 
-_CHUNK = 1_000  # arguments of one command; Lua's unpack fails at a few thousand
-_PASSING = ("MISCONF", "NOREPLICAS", "BUSY")  # codes that redis-py has no exception for
+MAX_CONNECTIONS = 64  # of one process
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -53,23 +47,8 @@ def _or_unavailable(
 ) -> Callable[Concatenate[RedisStore, P], Coroutine[Any, Any, T]]:
     @wraps(call)
     async def guarded(self: RedisStore, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
+        with or_unavailable():
             return await call(self, *args, **kwargs)
-        except (
-            RedisConnectionError,
-            RedisTimeoutError,
-            BusyLoadingError,
-            ReadOnlyError,
-            OutOfMemoryError,
-            ClusterDownError,  # MasterDownError is one
-            TryAgainError,
-            OSError,
-        ) as error:
-            raise StoreUnavailable(f"Redis: {error}") from error
-        except ResponseError as error:
-            if any(word in str(error) for word in _PASSING):
-                raise StoreUnavailable(f"Redis: {error}") from error
-            raise
 
     return cast("Callable[Concatenate[RedisStore, P], Coroutine[Any, Any, T]]", guarded)
 
@@ -91,6 +70,7 @@ class RedisStore:
         self._walk = client.register_script(_script("walk"))
         self._apply = client.register_script(_script("apply"))
         self._offer = client.register_script(_script("newest"))
+        self._look = client.register_script(_script("look"))
 
     def keys(self, partition: int) -> Keys:
         """The keys of one partition."""
@@ -112,6 +92,8 @@ class RedisStore:
                 keys.sketch,
                 keys.population,
                 keys.erased,
+                keys.movement,
+                keys.policy,
             ],
             args=[
                 "" if known is None else "whole",
@@ -148,7 +130,7 @@ class RedisStore:
     @_or_unavailable
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
         """See `Store.apply`."""
-        keys, args = _Commands(self.keys(partition)).prepare(expected, change)
+        keys, args = commands(self.keys(partition), expected, change)
         return bool(await self._apply(keys=keys, args=args))
 
     @_or_unavailable
@@ -161,6 +143,12 @@ class RedisStore:
     async def population(self, partition: int) -> bytes | None:
         """See `Store.population`."""
         packed: Any = await self._client.get(self.keys(partition).population)
+        return cast("bytes | None", packed)
+
+    @_or_unavailable
+    async def policy(self, partition: int) -> bytes | None:
+        """See `Store.policy`."""
+        packed: Any = await self._client.get(self.keys(partition).policy)
         return cast("bytes | None", packed)
 
     @_or_unavailable
@@ -177,12 +165,44 @@ class RedisStore:
         return [each for each in kept if each is not None]
 
     @_or_unavailable
-    async def cell_sizes(self, partition: int, cells: Sequence[str]) -> list[int]:
-        """See `Store.cell_sizes`."""
+    async def sizes(self, partition: int, segments: Sequence[str]) -> list[int]:
+        """See `Store.sizes`."""
         pipe = self._client.pipeline(transaction=False)
-        for cell in cells:
-            pipe.scard(self.keys(partition).cell(cell))
+        for segment in segments:
+            pipe.zcard(self.keys(partition).segment(segment))
         return [int(size) for size in await pipe.execute()]
+
+    @_or_unavailable
+    async def members(
+        self, partition: int, segment: str, after: str | None, count: int
+    ) -> list[str]:
+        """See `Store.members`."""
+        begin = b"-" if after is None else b"(" + after.encode()
+        key = self.keys(partition).segment(segment)
+        found: Any = await self._client.zrangebylex(key, cast(Any, begin), "+", 0, count)
+        return [each.decode() for each in found]
+
+    @_or_unavailable
+    async def is_member(self, partition: int, segment: str, customer_id: str) -> bool:
+        """See `Store.is_member`."""
+        key = self.keys(partition).segment(segment)
+        return await self._client.zscore(key, customer_id) is not None
+
+    @_or_unavailable
+    async def movement(self, partition: int) -> Mapping[str, bytes]:
+        """See `Store.movement`."""
+        days: Any = await self._client.hgetall(self.keys(partition).movement)
+        return {day.decode(): packed for day, packed in days.items()}
+
+    @_or_unavailable
+    async def look(self, partition: int, customer_ids: Sequence[str]) -> Looked:
+        """See `Store.look`."""
+        keys = self.keys(partition)
+        (offset, clock_ms, population), states, delay = await self._look(
+            keys=[keys.meta, keys.customers, keys.live], args=list(customer_ids)
+        )
+        live = None if delay is None else Live(int(delay))
+        return Looked(int(offset or 0), int(clock_ms or 0), int(population or 0), states, live)
 
     @_or_unavailable
     async def outbox(self, partition: int, count: int) -> list[tuple[bytes, OutboxRow]]:
@@ -208,12 +228,22 @@ class RedisStore:
         return None if delay is None else Live(int(delay))
 
     @_or_unavailable
+    async def set_vitals(self, partition: int, vitals: Vitals, ttl_ms: int) -> None:
+        """See `Store.set_vitals`."""
+        await self._client.set(self.keys(partition).vitals, msgpack.packb(vitals), px=ttl_ms)
+
+    @_or_unavailable
+    async def vitals(self, partition: int) -> Vitals | None:
+        """See `Store.vitals`."""
+        packed: Any = await self._client.get(self.keys(partition).vitals)
+        return None if packed is None else Vitals(*msgpack.unpackb(packed))
+
+    @_or_unavailable
     async def offer_newest(self, newest: Newest) -> Newest:
         """See `Store.offer_newest`."""
-        appended, at = await self._offer(
-            keys=[newest_key(self._namespace)], args=[newest.appended_ms, newest.at_ms]
-        )
-        return Newest(int(appended), int(at))
+        args = [newest.appended_ms, newest.at_ms, int(newest.replayed)]
+        appended, at, replayed = await self._offer(keys=[newest_key(self._namespace)], args=args)
+        return Newest(int(appended), int(at), bool(int(replayed)))
 
     @_or_unavailable
     async def unfit(self) -> str | None:
@@ -240,87 +270,6 @@ class RedisStore:
     async def partitions(self) -> int:
         """See `Store.partitions`."""
         return int(await self._client.get(partitions_key(self._namespace)) or 0)
-
-
-class _Commands:
-    """A `Change` as commands for apply.lua: values only, prepared and checked here."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._names = keys
-        self._keys: dict[str, int] = {keys.meta: 1}
-        self._args: list[Any] = []
-
-    def prepare(self, expected: Meta, change: Change) -> tuple[list[str], list[Any]]:
-        self._args = [expected.offset, expected.nonce]
-        self._customers(change.customers)
-        self._sketch(change.sketch)
-        if change.population is not None:
-            self._add("SET", self._names.population, [change.population])
-        self._chunked("HSET", self._names.erased, _pairs(change.erased.items()))
-        for row in change.outbox:
-            self._add("XADD", self._names.outbox, ["*", "m", _packed(row)])
-        fields = zip(META_FIELDS, change.meta, strict=True)
-        self._add("HSET", self._names.meta, [each for pair in fields for each in pair])
-        return list(self._keys), self._args
-
-    def _sketch(self, slots: Mapping[str, bytes | None]) -> None:
-        kept = ((slot, packed) for slot, packed in slots.items() if packed is not None)
-        self._chunked("HSET", self._names.sketch, _pairs(kept))
-        emptied = [slot for slot, packed in slots.items() if packed is None]
-        self._chunked("HDEL", self._names.sketch, emptied)
-
-    def _add(self, command: str, key: str, args: Sequence[Any]) -> None:
-        index = self._keys.setdefault(key, len(self._keys) + 1)
-        self._args += [command, index, len(args), *args]
-
-    def _chunked(self, command: str, key: str, args: Sequence[Any]) -> None:
-        for start in range(0, len(args), _CHUNK):
-            self._add(command, key, args[start : start + _CHUNK])
-
-    def _customers(self, customers: Mapping[str, CustomerWrite]) -> None:
-        names = self._names
-        kept = {id_: write for id_, write in customers.items() if write.state is not None}
-        gone = [id_ for id_ in customers if id_ not in kept]
-        self._chunked("HSET", names.customers, _pairs((i, w.state) for i, w in kept.items()))
-        due = ((w.due_ms, i) for i, w in kept.items() if w.due_ms is not None)
-        self._chunked("ZADD", names.due, _pairs(due))
-        ended = [i for i, w in customers.items() if w.state is None or w.due_ms is None]
-        self._chunked("ZREM", names.due, ended)
-        for command, cell, ids in _moves(customers):
-            self._chunked(command, names.cell(cell), ids)
-        history = (
-            (history_field(i, slot), packed)
-            for i, w in kept.items()
-            for slot, packed in w.history or ()
-        )
-        self._chunked("HSET", names.history, _pairs(history))
-        self._chunked("HDEL", names.customers, gone)
-        bare = [*gone, *(i for i, w in kept.items() if w.history is None)]
-        slots = [history_field(i, slot) for i in bare for slot in range(HISTORY_SLOTS)]
-        self._chunked("HDEL", names.history, slots)
-
-
-def _moves(customers: Mapping[str, CustomerWrite]) -> Iterator[tuple[str, str, list[str]]]:
-    left: dict[str, list[str]] = {}
-    entered: dict[str, list[str]] = {}
-    for customer_id, write in customers.items():
-        if write.cell_before == write.cell_after:
-            continue
-        if write.cell_before is not None:
-            left.setdefault(write.cell_before, []).append(customer_id)
-        if write.cell_after is not None:
-            entered.setdefault(write.cell_after, []).append(customer_id)
-    yield from (("SREM", cell, ids) for cell, ids in left.items())
-    yield from (("SADD", cell, ids) for cell, ids in entered.items())
-
-
-def _pairs(pairs: Any) -> list[Any]:
-    return [each for pair in pairs for each in pair]
-
-
-def _packed(row: OutboxRow) -> bytes:
-    packed: bytes = msgpack.packb((row.topic, row.key, row.value, list(row.headers), row.partition))
-    return packed
 
 
 def _row(packed: bytes) -> OutboxRow:
@@ -354,8 +303,14 @@ def _meta(fields: Sequence[bytes | None]) -> Meta:
     )
 
 
-def _whole(slots: Sequence[bytes], population: bytes | None, erased: Sequence[bytes]) -> Whole:
-    return Whole(_by_name(slots), population, _by_name(erased))
+def _whole(
+    slots: Sequence[bytes],
+    population: bytes | None,
+    erased: Sequence[bytes],
+    movement: Sequence[bytes],
+    policy: bytes | None,
+) -> Whole:
+    return Whole(_by_name(slots), population, _by_name(erased), _by_name(movement), policy)
 
 
 def _by_name(fields: Sequence[bytes]) -> dict[str, bytes]:
@@ -368,11 +323,16 @@ def _script(name: str) -> str:
 
 
 def connect(url: str, timeout_s: float = 5.0) -> aioredis.Redis:
-    """A client for `RedisStore`; connects on first use. Retrying is left to the caller."""
-    client: aioredis.Redis = aioredis.from_url(
+    """A client for `RedisStore`; connects on first use. Retrying is left to the caller.
+
+    Whoever finds all connections in use waits for one, no longer than for an answer.
+    """
+    pool = aioredis.BlockingConnectionPool.from_url(
         url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
-    return client
+    return aioredis.Redis.from_pool(pool)

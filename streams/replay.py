@@ -2,14 +2,15 @@
 
 A backlog is read faster than it happened, and its owner writes no tick before it has read to the
 end. So a replay brings its own: at the start of each customer-day one tick into every partition,
-behind all that happened before. Silence is then seen where it lay in history.
+behind all that happened before. Silence is then seen where it lay in history. All that it writes says
+that it is of a replay: nobody is messaged of what follows from it.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,13 +18,14 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.calendar import day_of, start_of_day_ms
-from models.events import Kind, encode_tick
+from models.events import REPLAY, Kind, encode_tick
 from streams.log import KafkaUnavailable
 from streams.sources import SourceRecord
 from streams.topics import LOG
 
 SEND_TIMEOUT_S = 60.0
 PROGRESS_EVERY = 500
+OF_A_REPLAY = ((REPLAY, b"true"),)
 
 
 class Published(NamedTuple):
@@ -70,10 +72,17 @@ class Publisher:
         bootstrap_servers: host:port, comma-separated.
         partitions: of the log; each gets every tick.
         zone: in which a customer-day begins.
+        marked: headers of all that is written, beside `kind`.
     """
 
-    def __init__(self, bootstrap_servers: str, partitions: int, zone: ZoneInfo) -> None:
-        self._partitions, self._zone = partitions, zone
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        partitions: int,
+        zone: ZoneInfo,
+        marked: Sequence[tuple[str, bytes]] = OF_A_REPLAY,
+    ) -> None:
+        self._partitions, self._zone, self._marked = partitions, zone, marked
         self._failure: BaseException | None = None
         try:
             self._producer: Any = KafkaProducer(
@@ -141,7 +150,7 @@ class Publisher:
             LOG,
             key=record.customer_id.encode(),
             value=record.value,
-            headers=[("kind", record.kind.encode())],
+            headers=[("kind", record.kind.encode()), *self._marked],
         ).add_errback(self._failed)
 
     def _tick(self, at_ms: int) -> int:
@@ -150,7 +159,7 @@ class Publisher:
                 LOG,
                 value=encode_tick(at_ms),
                 partition=partition,
-                headers=[("kind", Kind.TICK.value.encode())],
+                headers=[("kind", Kind.TICK.value.encode()), *self._marked],
             ).add_errback(self._failed)
         return self._partitions
 

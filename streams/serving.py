@@ -12,15 +12,14 @@ each round, a worker when it starts; a worker that runs ends once its store is l
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio as aioredis
-from redis.exceptions import RedisError
 
 from streams.refusal import Refused
 from streams.store import StoreUnavailable
+from streams.unavailable import or_unavailable
 
 LOOK_EVERY_S = 1.0
 ATTENDED_FOR_MS = 5_000  # a worker renews it every second
@@ -62,7 +61,7 @@ async def stores(client: aioredis.Redis, namespace: str) -> Stores:
         StoreUnavailable.
     """
     asked: Any = client.hmget(serving_key(namespace), [_STORE, _BEFORE, _BUILDING])
-    with _or_unavailable():
+    with or_unavailable():
         serves, before, building = [(each or b"").decode() for each in await asked]
     return Stores(serves or namespace, before, building)
 
@@ -79,7 +78,7 @@ async def serving(client: aioredis.Redis, namespace: str) -> str:
 async def begin(client: aioredis.Redis, namespace: str, to: str) -> str:
     """Note that a store is being built; answers its name, or that of one that has been before."""
     key = serving_key(namespace)
-    with _or_unavailable():
+    with or_unavailable():
         await client.hsetnx(key, _BUILDING, to)
     return (await stores(client, namespace)).building
 
@@ -90,7 +89,7 @@ async def switch(client: aioredis.Redis, namespace: str, to: str) -> None:
     before = await serving(client, namespace)
     if before == to:
         return
-    with _or_unavailable():
+    with or_unavailable():
         async with client.pipeline(transaction=True) as pipe:
             pipe.hset(key, mapping={_STORE: to, _BEFORE: before})
             pipe.hdel(key, _BUILDING)
@@ -102,14 +101,14 @@ async def forget(client: aioredis.Redis, namespace: str, store: str) -> None:
     known = await stores(client, namespace)
     roles = {_BEFORE: known.before, _BUILDING: known.building}
     gone = [role for role, name in roles.items() if name == store]
-    with _or_unavailable():
+    with or_unavailable():
         if gone:
             await client.hdel(serving_key(namespace), *gone)
 
 
 async def is_installation(client: aioredis.Redis, name: str) -> bool:
     """Whether an installation of this name has ever moved, or begun to."""
-    with _or_unavailable():
+    with or_unavailable():
         return bool(await client.exists(serving_key(name)))
 
 
@@ -123,7 +122,7 @@ async def remove(client: aioredis.Redis, store: str, beside: Sequence[str]) -> i
     """
     keys = [attended_key(store), *beside]
     removed = 0
-    with _or_unavailable():
+    with or_unavailable():
         async for key in client.scan_iter(match=f"seg:{{{store}:*", count=1_000):
             removed += await client.unlink(key)
         return removed + int(await client.unlink(*keys))
@@ -131,7 +130,7 @@ async def remove(client: aioredis.Redis, store: str, beside: Sequence[str]) -> i
 
 async def attended(client: aioredis.Redis, store: str) -> bool:
     """Whether a worker that will go on with this store has joined lately."""
-    with _or_unavailable():
+    with or_unavailable():
         return bool(await client.exists(attended_key(store)))
 
 
@@ -159,7 +158,7 @@ class Follower:
         try:
             serves = await serving(self._client, self._namespace)
             if serves == self._store:
-                with _or_unavailable():
+                with or_unavailable():
                     await self._client.set(attended_key(self._store), 1, px=ATTENDED_FOR_MS)
                 return
         except StoreUnavailable:  # the lanes wait for it, and say so
@@ -170,11 +169,3 @@ class Follower:
                 "it will go on there"
             )
         )
-
-
-@contextmanager
-def _or_unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"Redis: {error}") from error

@@ -68,6 +68,28 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         default=10.0, ge=2, le=300, description="a worker silent for this long loses its partitions"
     )
+    api_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="where the API listens; other than on the loopback interface only with keys",
+    )
+    api_port: int = Field(default=8080, ge=0, le=65_535, description="likewise; 0: any free one")
+    api_keys_file: str = Field(
+        default="", description="who may ask the API; empty: everybody, without a key"
+    )
+    endpoints_file: str = Field(
+        default="", description="where alerts are sent to; empty: to nobody"
+    )
+    api_rate_per_s: float = Field(
+        default=1000.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="requests a second that one key, or address, may send; 0: no limit",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="where workers and relays tell their metrics"
+    )
+    metrics_port: int = Field(default=0, ge=0, le=65_535, description="likewise; 0: nowhere")
 
     @property
     def pseudonyms(self) -> Pseudonyms:

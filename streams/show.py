@@ -10,12 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from models.amounts import money
 from models.calendar import day_of, start_of_day_ms
 from models.ledger import Ledger
 from models.lifecycle import State
 from models.policy import Policy
 from models.rfm import GROUP_NAMES
-from streams.amounts import money
 from streams.lookup import Found, rfm_as_json
 from streams.messages import rfc3339
 from streams.show_outlook import outlook_explained, outlook_lines
@@ -40,7 +40,7 @@ def customer_card(found: Found, policy: Policy) -> RenderableType:
     ledger = found.state.current
     standing = ledger.standing
     head = Text.assemble(
-        (f"{found.customer_id}  ", "bold"),
+        (f"{printable(found.customer_id)}  ", "bold"),
         (standing.lifecycle.value, f"bold {COLOURS[standing.lifecycle]}"),
         *((f"  {flag.replace('_', ' ')}", "magenta") for flag in standing.flags),
         f"  since {day(found.state.lifecycle_since_ms, policy)}",
@@ -92,6 +92,18 @@ def _rfm_line(found: Found, policy: Policy) -> list[str]:
     return [f"RFM: {', '.join(shown)}"] if shown else []
 
 
+def printable(customer_id: str) -> str:
+    r"""An id as a terminal may be sent it: what would steer the terminal is written out.
+
+    >>> printable(chr(27) + "[2J")
+    '\\x1b[2J'
+    """
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in customer_id
+    )
+
+
 def silence_days(found: Found, policy: Policy) -> int:
     """Customer-days since the last purchase day, as of the moment shown."""
     days = found.state.current.recent_days
@@ -102,12 +114,14 @@ def explanation(found: Found, policy: Policy) -> list[str]:
     """Why a customer stands where they stand, and what silence would bring when."""
     ledger = found.state.current
     if ledger.limits is None:
-        return [f"{found.customer_id} is a prospect: known, but without a purchase that stands."]
+        return [
+            f"{printable(found.customer_id)} is a prospect: known, but without a purchase that stands."
+        ]
     gaps = ledger.purchase_days - 1
     prior = _typical_gap_days(found, policy)
     mode = policy.lifecycle.mode
     return [
-        f"{found.customer_id} is {ledger.standing.lifecycle} since "
+        f"{printable(found.customer_id)} is {ledger.standing.lifecycle} since "
         f"{day(found.state.lifecycle_since_ms, policy)}"
         + (
             f" ({', '.join(ledger.standing.flags).replace('_', ' ')})"
@@ -149,18 +163,20 @@ def history_table(changes: list[dict[str, Any]]) -> Table:
     """Published changes, oldest first."""
     table = Table("when (UTC)", "what", "from", "to", "why", box=None, pad_edge=False)
     for change in changes:
-        scheme = f" ({change['scheme']})" if "scheme" in change else ""
+        named = change.get("scheme") or change.get("segment")
+        scheme = f" ({named})" if named else ""
         table.add_row(
             change["at"][:16].replace("T", " "),
             change["type"] + scheme,
-            _standing(change["before"]),
-            _standing(change["after"]),
+            standing_in_words(change["before"]),
+            standing_in_words(change["after"]),
             change["reason"],
         )
     return table
 
 
-def _standing(standing: dict[str, Any] | None) -> str:
+def standing_in_words(standing: dict[str, Any] | None) -> str:
+    """What a change says of before, or of after."""
     if standing is None:
         return "—"
     if "group" in standing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from models.amounts import money
 from models.behaviour import BEHAVIOUR
 from models.calendar import day_of
 from models.churn_features import features
@@ -13,21 +14,21 @@ from models.membership import CLUSTER, RISK, TIER, expected_groups
 from models.outlook import Outlook, customer_of, outlook
 from models.policy import Policy
 from models.population import Population, prior_gap_days
+from models.segments import Label
 from models.words import Reason, reasons
-from streams.amounts import money
 from streams.lookup import Found
 
 REASONS_SHOWN = 4
 APART = 0.5  # standard deviations from the mean customer: enough to be said of a cluster
 
-# Of each dimension of behaviour: what is said of a cluster low, and high, in it.
+# Of each dimension of behaviour: what is said of a cluster low, and high, in it; English, Chinese.
 _SAYS = {
-    "purchase_days": ("few purchase days", "many purchase days"),
-    "cadence": ("short gaps", "long gaps"),
-    "basket_spend": ("small baskets", "large baskets"),
-    "basket_items": ("few items a basket", "many items a basket"),
-    "categories": ("few categories", "many categories"),
-    "discount_share": ("little on discount", "much on discount"),
+    "purchase_days": (("few purchase days", "购买日少"), ("many purchase days", "购买日多")),
+    "cadence": (("short gaps", "购买间隔短"), ("long gaps", "购买间隔长")),
+    "basket_spend": (("small baskets", "客单价低"), ("large baskets", "客单价高")),
+    "basket_items": (("few items a basket", "每单件数少"), ("many items a basket", "每单件数多")),
+    "categories": (("few categories", "品类少"), ("many categories", "品类多")),
+    "discount_share": (("little on discount", "折扣占比低"), ("much on discount", "折扣占比高")),
 }
 
 
@@ -84,7 +85,7 @@ def expected_as_json(found: Found, policy: Policy) -> dict[str, Any]:
         cluster = {
             "id": known.cluster.id,
             "customers": known.cluster.customers,
-            "says": cluster_in_words(known.cluster, at.clusters),
+            "says": cluster_says(known.cluster, at.clusters)._asdict(),
         }
     looks = known.outlook
     if looks is None:
@@ -164,7 +165,12 @@ def _cluster_line(cluster: Cluster, clustering: Clustering) -> str:
 
 
 def cluster_in_words(cluster: Cluster, clustering: Clustering) -> str:
-    """What sets a cluster apart from all customers; the farthest first."""
+    """What sets a cluster apart from all customers, in English; the farthest first."""
+    return cluster_says(cluster, clustering).en
+
+
+def cluster_says(cluster: Cluster, clustering: Clustering) -> Label:
+    """The same in both languages."""
     total = max(1, sum(each.customers for each in clustering.clusters))
     told = []
     for place, (name, scale) in enumerate(zip(BEHAVIOUR, clustering.scales, strict=True)):
@@ -174,7 +180,10 @@ def cluster_in_words(cluster: Cluster, clustering: Clustering) -> str:
         off = (cluster.centroid[place] - mean) / scale
         if abs(off) >= APART:
             told.append((abs(off), _SAYS[name][off > 0]))
-    return ", ".join(words for _, words in sorted(told, reverse=True)) or "like most customers"
+    if not told:
+        return Label("like most customers", "与多数客户相近")
+    english, chinese = zip(*(words for _, words in sorted(told, reverse=True)), strict=True)
+    return Label(", ".join(english), "，".join(chinese))
 
 
 def outlook_explained(found: Found, policy: Policy) -> list[str]:

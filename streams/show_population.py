@@ -10,10 +10,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from models.amounts import money
 from models.policy import Policy
 from models.population import Population, encode_population
 from models.scores import RiskScore
-from streams.amounts import money
 from streams.show_outlook import cluster_in_words
 
 

@@ -23,6 +23,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from models.currencies import minor_digits
+
 KINDS = ("purchase", "refund", "profile", "engagement", "erasure")  # the rest only we write
 TEXT_COLUMNS = (
     *("kind", "event_id", "customer_id", "occurred_at", "currency", "order_id"),
@@ -31,10 +33,6 @@ TEXT_COLUMNS = (
 COLUMNS = (*TEXT_COLUMNS, "amount_minor", "amount", "score")
 NESTED_COLUMNS = ("items", "attributes")  # not in CSV: a cell holds no list
 ATTRIBUTE_PREFIX = "attributes."
-# ISO 4217 list one, "minor unit": 2 digits unless named here.
-NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
-THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
-MINOR_DIGITS = dict.fromkeys(NO_DIGITS.split(), 0) | dict.fromkeys(THREE_DIGITS.split(), 3)
 
 MISSING = 'package {} is not installed: pip install "streaming-segmenter[demo]"'
 ROWS_A_BATCH = 10_000
@@ -129,7 +127,7 @@ def _settle_numbers(body: Row, *, money: bool) -> None:
     if amount is not None and minor is not None:
         raise _bad("amount", amount, "nothing beside amount_minor")
     if amount is not None:
-        body["amount_minor"] = _scaled("amount", body.pop("amount"), MINOR_DIGITS.get(currency, 2))
+        body["amount_minor"] = _scaled("amount", body.pop("amount"), minor_digits(currency))
     elif (money or minor is not None) and type(minor) is not int:
         body["amount_minor"] = _scaled("amount_minor", minor, 0)
     if isinstance(body.get("score"), str):

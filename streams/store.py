@@ -14,6 +14,7 @@ suite of tests, tests/contracts/test_store.py, holds them equal.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -22,6 +23,11 @@ MAX_CUSTOMERS = 500  # in one script: Lua's unpack and the time others wait set 
 MAX_BYTES = 1_048_576  # of records in one script
 LEARNER = -1  # the place of the learner of populations
 HISTORY_SLOTS = 32  # the newest effects of a customer are kept in a ring of this size
+
+
+def new_nonce() -> bytes:
+    """A value never used before, for each write."""
+    return secrets.token_bytes(8)
 
 
 class StoreUnavailable(RuntimeError):
@@ -63,11 +69,15 @@ class Whole(NamedTuple):
         sketch: encoded, slot by slot.
         population: the one in force, encoded; None before the first.
         erased: the marks of those who were erased, encoded, by pseudonym.
+        movement: customer-day → what moved on it, encoded.
+        policy: the one in force, encoded; None before the first that was published.
     """
 
     sketch: Mapping[str, bytes]
     population: bytes | None
     erased: Mapping[str, bytes] = MappingProxyType({})
+    movement: Mapping[str, bytes] = MappingProxyType({})
+    policy: bytes | None = None
 
 
 class Loaded(NamedTuple):
@@ -113,15 +123,15 @@ class CustomerWrite(NamedTuple):
     Attributes:
         state: encoded; None removes the customer and all that belongs to them.
         due_ms: next deadline, event time; None: no deadline.
-        cell_before: the cell the customer was a member of; None: of none.
-        cell_after: the cell they are a member of now.
+        left: the segments that they are a member of no more.
+        entered: the segments that they are a member of now.
         history: (slot, packed effect), slots below `HISTORY_SLOTS`; None forgets what was kept.
     """
 
     state: bytes | None
     due_ms: int | None
-    cell_before: str | None
-    cell_after: str | None
+    left: Sequence[str]
+    entered: Sequence[str]
     history: Sequence[tuple[int, bytes]] | None = ()
 
 
@@ -135,6 +145,8 @@ class Change(NamedTuple):
         sketch: slot → encoded; None empties it. Only those that change.
         population: encoded; None leaves the one in force.
         erased: pseudonym → encoded mark, added to those known.
+        movement: customer-day → encoded; None forgets it. Only those that change.
+        policy: encoded; None leaves the one in force.
     """
 
     meta: Meta
@@ -143,6 +155,42 @@ class Change(NamedTuple):
     sketch: Mapping[str, bytes | None] = MappingProxyType({})
     population: bytes | None = None
     erased: Mapping[str, bytes] = MappingProxyType({})
+    movement: Mapping[str, bytes | None] = MappingProxyType({})
+    policy: bytes | None = None
+
+
+class Looked(NamedTuple):
+    """What a lookup needs, read at one moment.
+
+    Attributes:
+        offset: the next record to fold.
+        clock_ms: the partition's clock, event time.
+        population: version of the one in force; 0 before the first.
+        states: encoded, in the order asked for; None: nobody by that id.
+        live: the owner's note; None: expired.
+    """
+
+    offset: int
+    clock_ms: int
+    population: int
+    states: Sequence[bytes | None]
+    live: Live | None
+
+
+class Vitals(NamedTuple):
+    """A short-lived note by a partition's owner: how well it keeps up.
+
+    Attributes:
+        lag: records in the log that are not folded yet.
+        freshness_ms: from the log into the store, of the newest record; -1: not known.
+        events_total: folded by this owner since it began.
+        events_per_s: lately.
+    """
+
+    lag: int
+    freshness_ms: int
+    events_total: int
+    events_per_s: float
 
 
 class Live(NamedTuple):
@@ -161,10 +209,12 @@ class Newest(NamedTuple):
     Attributes:
         appended_ms: wall clock of the broker when it was written.
         at_ms: when it happened, event time.
+        replayed: a replay has written it.
     """
 
     appended_ms: int
     at_ms: int
+    replayed: bool = False
 
 
 class Store(Protocol):
@@ -196,14 +246,31 @@ class Store(Protocol):
     async def population(self, partition: int) -> bytes | None:
         """The population in force there, encoded."""
 
+    async def policy(self, partition: int) -> bytes | None:
+        """The published policy in force there, encoded; None before the first."""
+
     async def erased(self, partition: int, pseudonym: str) -> bytes | None:
         """The mark of someone who was erased, encoded."""
 
     async def history(self, partition: int, customer_id: str) -> list[bytes]:
         """The packed effects that are kept of a customer, in no particular order."""
 
-    async def cell_sizes(self, partition: int, cells: Sequence[str]) -> list[int]:
-        """How many customers each cell has."""
+    async def sizes(self, partition: int, segments: Sequence[str]) -> list[int]:
+        """How many members each segment has."""
+
+    async def members(
+        self, partition: int, segment: str, after: str | None, count: int
+    ) -> list[str]:
+        """The first so many members whose ids follow `after` (None: from the first), by UTF-8."""
+
+    async def is_member(self, partition: int, segment: str, customer_id: str) -> bool:
+        """Whether someone is a member."""
+
+    async def movement(self, partition: int) -> Mapping[str, bytes]:
+        """Customer-day → what moved on it, encoded."""
+
+    async def look(self, partition: int, customer_ids: Sequence[str]) -> Looked:
+        """States and the little else that a lookup needs, read together."""
 
     async def outbox(self, partition: int, count: int) -> list[tuple[bytes, OutboxRow]]:
         """The oldest rows with their ids, in order."""
@@ -215,6 +282,12 @@ class Store(Protocol):
         """Note that the owner has read to the end; the note expires by itself."""
 
     async def live(self, partition: int) -> Live | None:
+        """That note, unless it has expired."""
+
+    async def set_vitals(self, partition: int, vitals: Vitals, ttl_ms: int) -> None:
+        """Note how well the owner keeps up; the note expires by itself."""
+
+    async def vitals(self, partition: int) -> Vitals | None:
         """That note, unless it has expired."""
 
     async def offer_newest(self, newest: Newest) -> Newest:

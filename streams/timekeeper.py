@@ -5,6 +5,8 @@ deadline has come or an epoch is over (`streams/clock.py`). The owner of the lea
 that a partition which has not reached the end of an epoch is not waited for any longer. Nothing
 acts here: what is written acts when it has been read back.
 
+What the looks bring is told to the meter, and each partition's vitals to the store, for lookups.
+
 And each partition is watched: a worker in which one is stuck (`streams/watchdog.py`) ends, so that
 whoever supervises it starts it again.
 """
@@ -15,6 +17,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import faust
@@ -22,15 +25,17 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from models.calendar import start_of_day_ms
-from models.events import Kind, encode_tick
+from models.events import REPLAY, Kind, encode_tick
 from models.policy import Policy
-from models.population import next_epoch_end
+from models.population import CorruptPopulation, decode_population, next_epoch_end
 from streams.clock import source_delay_ms, source_is_silent, tick_to_write
 from streams.lane import Lane
 from streams.learning import LearnerFold, give_up_message
 from streams.log import KafkaUnavailable
+from streams.metrics_partition import seen
+from streams.metrics_worker import WorkerMeter
 from streams.partition import PartitionFold
-from streams.store import LEARNER, Live, Meta, Newest, Store, StoreUnavailable
+from streams.store import LEARNER, Live, Loaded, Meta, Newest, Store, StoreUnavailable
 from streams.topics import INPUTS, LOG
 from streams.transport import Consumer
 from streams.wall import wall_ms
@@ -53,7 +58,7 @@ class Timekeeper:
     Args:
         app: the worker's, for its consumer and producer.
         store: where states are kept.
-        policy: the rules in force.
+        policy: the rules in force until the log names others.
         namespace: of the installation.
         lane: of the log.
         learning: of the learner's topic.
@@ -62,6 +67,7 @@ class Timekeeper:
         may_write: async: whether this worker's store is the one that serves: one that is being
             built beside it keeps silent, as it may not know yet how late its source is.
         now_s: the monotonic clock.
+        meter: told what was seen; one of its own if left out.
     """
 
     def __init__(
@@ -76,13 +82,21 @@ class Timekeeper:
         crash: Callable[[BaseException], Awaitable[None]],
         may_write: Callable[[], Awaitable[bool]] = always,
         now_s: Callable[[], float] = time.monotonic,
+        meter: WorkerMeter | None = None,
     ) -> None:
-        self._app, self._store, self._policy, self._namespace = app, store, policy, namespace
+        self._app, self._store, self._given, self._namespace = app, store, policy, namespace
         self._lane, self._learning = lane, learning
         self._read_again, self._crash = read_again, crash
         self._source_was_silent = False
         self._may_write, self._now_s, self._watchdog = may_write, now_s, Watchdog()
         self._reading_again: asyncio.Future[None] | None = None
+        self._meter = meter or WorkerMeter()
+
+    @property
+    def _policy(self) -> Policy:
+        """In force in the partitions that are open here."""
+        folds = (self._lane.fold(each) for each in self._lane.partitions)
+        return next((fold.policy for fold in folds if fold is not None), self._given)
 
     async def keep_time(self) -> None:
         """Look at every partition that is open here."""
@@ -114,38 +128,70 @@ class Timekeeper:
         if fold is None:  # taken away while an earlier partition was looked at
             return
         folded_to = fold.store_offset  # before asking: it may grow meanwhile
-        meta = await self._look(TP(LOG, partition), partition)
+        await self._note_lag(partition, folded_to)
+        loaded = await self._look(TP(LOG, partition), partition)
+        meta = loaded.meta
         if self._lane.idle(partition) and meta.offset < folded_to:
             await self._fold_again(f"partition {partition}")
             return
         shared = await self._store.offer_newest(fold.newest or Newest(0, 0))
+        due_ms = await self._store.next_due_ms(partition)
         at_end = await self._has_read_to_end(self._lane, TP(LOG, partition), fold.store_offset)
-        if not at_end or shared.appended_ms == 0 or self._is_silent(shared):
+        live = at_end and shared.appended_ms > 0 and not self._is_silent(shared)
+        await self._note(partition, loaded, shared, due_ms, live=live)
+        if not live:
             return
         await self._store.set_live(partition, Live(source_delay_ms(shared)), LIVE_TTL_MS)
-        due_ms = await self._store.next_due_ms(partition)
         epoch_ms = self._epoch_ends_ms(meta)
         due_ms = epoch_ms if due_ms is None else min(due_ms, epoch_ms)
         at_ms = tick_to_write(wall_ms(), shared, due_ms, self._policy)
         if at_ms is not None:
-            kind = {"kind": Kind.TICK.value.encode()}
-            await self._send(TP(LOG, partition), encode_tick(at_ms), kind)
+            headers = {"kind": Kind.TICK.value.encode()}
+            if shared.replayed:  # behind a replay time is still the replay's
+                headers[REPLAY] = b"true"
+            await self._send(TP(LOG, partition), encode_tick(at_ms), headers)
 
-    async def _look(self, tp: TP, place: int) -> Meta:
+    async def _note_lag(self, partition: int, folded_to: int) -> None:
+        """Also while the store is away: it is then that one wants to know."""
+        consumer = cast(Consumer, self._app.consumer)
+        lag_records = await consumer.lag(TP(LOG, partition), folded_to)
+        self._meter.log.behind(partition, lag_records)
+
+    async def _note(
+        self, partition: int, loaded: Loaded, shared: Newest, due_ms: int | None, *, live: bool
+    ) -> None:
+        """Tell what was seen, and how well the partition keeps up."""
+        silent = self._source_was_silent
+        self._meter.source_silent.set(silent)
+        look = seen(loaded, shared, None if silent else due_ms, wall_ms(), live=live)
+        vitals = self._meter.log.saw(partition, look, self._now_s())
+        if vitals is not None:
+            await self._store.set_vitals(partition, vitals, LIVE_TTL_MS)
+        known = self._meter.population
+        if loaded.meta.population > (known.version if known else 0):
+            await self._note_population(partition)
+
+    async def _note_population(self, partition: int) -> None:
+        packed = await self._store.population(partition)
+        if packed is not None:
+            with suppress(CorruptPopulation):  # the fold says so, and refuses it
+                self._meter.learned(decode_population(packed))
+
+    async def _look(self, tp: TP, place: int) -> Loaded:
         """Where the store stands; noted by the watchdog, unless something is waited for.
 
         One partition that waits holds up the others: Faust hands all fetches over in one queue.
         """
         try:
-            meta = (await self._store.load(place, ())).meta
+            loaded = await self._store.load(place, ())
         except StoreUnavailable:
             self._watchdog.excuse(tp)
             raise
         if self._lane.waiting_for is None and self._learning.waiting_for is None:
-            self._watchdog.look(tp, meta, self._now_s())
+            self._watchdog.look(tp, loaded.meta, self._now_s())
         else:
             self._watchdog.excuse(tp)
-        return meta
+        return loaded
 
     async def _watch(self) -> None:
         """Ask the broker about partitions that have stood still for a while.
@@ -192,7 +238,7 @@ class Timekeeper:
         if fold is None:
             return
         folded_to = fold.store_offset
-        meta = await self._look(TP(INPUTS, partition), LEARNER)
+        meta = (await self._look(TP(INPUTS, partition), LEARNER)).meta
         if self._learning.idle(partition) and meta.offset < folded_to:
             await self._fold_again("the learner")
             return

@@ -4,13 +4,16 @@
 | --- | --- | --- | --- |
 | `customer-events.v1` | customer id | producers; owners (ticks); relay (what is sent on) | workers |
 | `segment-changes.v1` | customer id | relay | marketing, services |
+| `churn-alerts.v1` | customer id | relay | delivery; CRM systems |
 | `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
 | `population-inputs.v1` | partition number | relay | the learner |
 | `populations.v1` | the population's digest | relay | workers |
+| `policies.v1` | number and digest of a policy | `segmenter policy publish` | workers |
 | `erasures.v1` | namespace/keyed hash of the id | relay | workers that fold a log from its beginning |
 
-The first three have the same number of partitions, the others have one. The log keeps its records for ever, because the
-states are a fold of it, and takes the broker's append time, because the clock is bounded by it.
+Log, changes and dead letters have the same number of partitions, the others have one. The log keeps
+its records for ever, because the states are a fold of it, and takes the broker's append time, because
+the clock is bounded by it.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from dataclasses import dataclass
 
 LOG = "customer-events.v1"
 CHANGES = "segment-changes.v1"
+ALERTS = "churn-alerts.v1"
 DEAD_LETTERS = "dead-letters.v1"
 INPUTS = "population-inputs.v1"
 POPULATIONS = "populations.v1"
+POLICIES = "policies.v1"
 ERASURES = "erasures.v1"
 
 
@@ -44,8 +49,10 @@ class Topic:
 TOPICS = (
     Topic(LOG, {"retention.ms": "-1", "message.timestamp.type": "LogAppendTime"}),
     Topic(CHANGES, {"retention.ms": str(30 * 86_400_000)}),
+    Topic(ALERTS, {"retention.ms": str(30 * 86_400_000)}, partitions=1),
     Topic(DEAD_LETTERS, {"retention.ms": str(90 * 86_400_000)}),
     Topic(INPUTS, {"retention.ms": "-1"}, partitions=1),
     Topic(POPULATIONS, {"cleanup.policy": "compact"}, partitions=1),
+    Topic(POLICIES, {"cleanup.policy": "compact"}, partitions=1),
     Topic(ERASURES, {"cleanup.policy": "compact"}, partitions=1),
 )

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, cast
 
 import aiokafka
@@ -35,6 +36,7 @@ from streams.connections import opened
 from streams.log import TIMEOUT_MS, KafkaUnavailable
 
 THREAD_PATIENCE_S = 10.0  # for Faust's consumer thread to say where reading stands
+LAG_PATIENCE_S = 1.0  # likewise, where nothing depends on the answer
 
 
 class Fetched(NamedTuple):
@@ -144,6 +146,23 @@ class Consumer(driver.Consumer):
                 return end is not None and await self.position(tp) == end
         except _NOT_OURS:
             return False
+
+    async def lag(self, tp: TP, folded_to: int) -> int | None:
+        """How many records are not in the store, which stands at `folded_to`; waits for a second.
+
+        From where the log ended when it was last fetched from; None: that is not known. A marker at
+        its end is no record, unless the consumer thread does not say where reading stands.
+        """
+        try:
+            end = cast(int | None, self.highwater(tp))
+        except _NOT_OURS:
+            return None
+        stands = folded_to
+        if self._fetched_to.get(tp, folded_to) <= folded_to:
+            with suppress(TimeoutError, *_NOT_OURS):
+                async with asyncio.timeout(LAG_PATIENCE_S):
+                    stands = await self.position(tp) or folded_to
+        return None if end is None else max(0, end - stands)
 
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         """Where the log ends, by the broker's word, had over a connection of its own.

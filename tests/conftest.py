@@ -1,4 +1,4 @@
-"""Fixtures for all tests: real servers once a session, and a store of each kind.
+"""Fixtures for all tests: real parts once a session, and a store of each kind.
 
 No test sees another's rows: each store has a namespace of its own, so nothing is flushed.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis.asyncio as aioredis
@@ -18,8 +19,14 @@ from streams.local import LocalBroker, LocalStore
 from streams.memory_store import MemoryStore
 from streams.redis_store import RedisStore, connect
 from streams.store import Store
-from tests.real_parts import BROKER, KAFKA, PARTS, REDIS, VALKEY, RealParts, in_ci
+from tests.real_parts import BROKER, CHROMIUM, KAFKA, PARTS, REDIS, VALKEY, RealParts, in_ci
 from tests.support.apache_kafka import ApacheKafka
+
+if TYPE_CHECKING:
+    import httpx
+
+    from tests.support.alert_house import AlertHouse
+    from tests.support.api_house import Api, House  # its imports take a second
 
 _REAL_PARTS = pytest.StashKey[RealParts]()
 MEMORY = "memory"
@@ -109,6 +116,12 @@ def kafka_servers(apache_kafka: ApacheKafka) -> str:
     return apache_kafka.bootstrap_servers
 
 
+@pytest.fixture(scope="session")
+def chromium(real_parts: RealParts) -> None:
+    """For tests that open pages."""
+    real_parts.need(CHROMIUM.name)
+
+
 @pytest.fixture
 def namespace() -> str:
     """One that no other test uses."""
@@ -153,3 +166,56 @@ def client(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[a
     one = connect(request.getfixturevalue(request.param))
     yield one
     runner.run(one.aclose())
+
+
+@pytest.fixture(scope="session")
+def house(valkey_url: str) -> House:
+    """A filled shop for all tests that only ask; nobody writes into it."""
+    from tests.support.api_house import House, filled
+
+    return filled(House("house", valkey_url))
+
+
+@pytest.fixture(scope="session")
+def server(house: House) -> Iterator[Api]:
+    """The API on it, without keys."""
+    from tests.support.api_house import Api
+
+    with Api(house.settings) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def ask(server: Api) -> Iterator[httpx.Client]:
+    """A client of that server."""
+    with server.asked() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def alert_house(valkey_url: str) -> AlertHouse:
+    """A shop with alerts for all tests that only ask; nobody writes into it.
+
+    Filled in a thread of its own: a browser that is open occupies the test's.
+    """
+    from tests.support.alert_house import AlertHouse, filled
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(filled, AlertHouse("alerts", valkey_url)).result()
+
+
+@pytest.fixture(scope="session")
+def alert_server(alert_house: AlertHouse) -> Iterator[Api]:
+    """The API on it, a moment after the last decision, without keys."""
+    from tests.support.alert_house import POLICY
+    from tests.support.api_house import Api
+
+    with Api(alert_house.settings, POLICY, clock=lambda: alert_house.now_ms) as one:
+        yield one
+
+
+@pytest.fixture(scope="session")
+def ask_alerts(alert_server: Api) -> Iterator[httpx.Client]:
+    """A client of that server."""
+    with alert_server.asked() as client:
+        yield client

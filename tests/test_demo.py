@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,5 +80,34 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(
         demo.communicate()
     assert b"Traceback" not in said
     assert demo.returncode == 130  # as shells tell an interruption
+    assert list(processes_in(folder)) == []
+    assert [path.name for path in folder.iterdir()] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_the_dashboard_stays_until_ctrl_c_and_then_everything_ends_well(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "streams.cli", "demo", "--days", "2", "--port", "0"],
+        env={
+            **Terminal({"TMPDIR": str(folder), "BROWSER": "true"}).environment,
+            "PYTHONPATH": str(ROOT),
+        },
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    with open(ours, "rb", buffering=0) as screen:  # noqa: PTH123 - a file descriptor
+        said = b""
+        while b"until Ctrl-C" not in said:
+            said += screen.read(65_536)
+        page = re.search(rb"stays at (http://127.0.0.1:\d+/)", said)
+        assert page is not None
+        with urllib.request.urlopen(page[1].decode() + "v1/overview") as answer:
+            assert json.load(answer)["customers"] > 500
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 0
     assert list(processes_in(folder)) == []
     assert [path.name for path in folder.iterdir()] == []

@@ -17,6 +17,7 @@ from models.events import Reason
 from models.lifecycle import mermaid
 from models.policy import policy_from_preset
 from models.presets import PRESETS
+from models.rule_names import CATALOGUE, FUNCTIONS, LABELS, NAMED, OWNERS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,6 +50,31 @@ def preset_table() -> str:
     return "\n".join(lines)
 
 
+def names_of_rules() -> str:
+    """Everything that a rule can read."""
+    lines = ["| name | windows | what | 含义 |", "| --- | --- | --- | --- |"]
+    for row in CATALOGUE:
+        owner, _, member = row.name.partition(".")
+        if owner in LABELS[1:]:  # as those of the first
+            continue
+        windows = ", ".join(f"`_{days}d`" for days in row.windows if days)
+        words = "" if not row.words or owner == "rfm" else f": {', '.join(row.words)}"
+        lines.append(f"| `{_written(owner, member)}` | {windows} | {row.en}{words} | {row.zh} |")
+    others = ", ".join(f"`{each}`" for each in LABELS[1:])
+    return "\n".join([*lines, "", f"What `category` has, these have as well: {others}."])
+
+
+def _written(owner: str, member: str) -> str:
+    """As it is written in a rule."""
+    if owner in OWNERS and member:
+        return f'{owner}["NAME"].{member}'
+    if owner in FUNCTIONS:
+        return f"{owner}(profile.NAME)"
+    if owner in NAMED and not member:
+        return f'{owner}["NAME"]' if owner == "segment" else f"{owner}.NAME"
+    return f"{owner}.{member}" if member else owner
+
+
 def reasons() -> str:
     """Every reason that a dead letter may have."""
     return ", ".join(f"`{reason.value}`" for reason in Reason)
@@ -59,6 +85,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = MappingProxyType(
         "ARCHITECTURE.md": {"lifecycle": lifecycle_diagram},
         "docs/lifecycle.md": {"presets": preset_table},
         "docs/events.md": {"reasons": reasons},
+        "docs/rules.md": {"names": names_of_rules},
     }
 )
 

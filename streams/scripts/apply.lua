@@ -1,5 +1,5 @@
 -- The fence: write prepared commands if offset and nonce are still what was loaded.
--- KEYS: meta, then every key that is written.
+-- KEYS: meta (of a shelf: its stand), then every key that is written.
 -- ARGV: offset, nonce, then each command as: name, index of its key, number of arguments, arguments.
 -- The last command sets the new offset and nonce. Only compares and stores: no arithmetic here.
 local stored = redis.call('HMGET', KEYS[1], 'offset', 'nonce')

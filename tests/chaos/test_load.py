@@ -53,6 +53,14 @@ def test_purchases_come_with_refunds_duplicates_poison_erasures_and_merges() -> 
     merges = [json.loads(each.value) for each in sent if each.kind == "merge"]
     assert merges
     assert all(each["into"] != each["customer_id"] for each in merges)
+    assert kinds["Profile"] > kinds["Merge"]
+    assert kinds["Engagement"] > 100
+    companies = [
+        json.loads(each.value)["attributes"].get("account_id")
+        for each in sent
+        if each.kind == "profile"
+    ]
+    assert len(set(companies) - {None, ""}) > 1
     wanted = {each.value for each in shop(20_000)}
     times = Counter(each.value for each in sent if each.value in wanted)
     assert set(times.values()) == {1, 2}

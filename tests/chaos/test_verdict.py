@@ -10,7 +10,12 @@ ANNA_1, ANNA_2, BEN = (b"anna", b"1"), (b"anna", b"2"), (b"ben", b"3")
 EXACT = Verdict(
     events=10,
     customers=2,
+    accounts=0,
     states_wrong=0,
+    segments_wrong=0,
+    rule_memberships=1,
+    policies=3,
+    policies_wrong=0,
     sketches_wrong=0,
     populations=1,
     populations_wrong=0,
@@ -60,7 +65,10 @@ def test_duplicates_alone_leave_a_verdict_exact() -> None:
 
 @pytest.mark.parametrize(
     "figure",
-    ["states_wrong", "sketches_wrong", "populations_wrong", "lost", "invented", "out_of_order"],
+    [
+        *("states_wrong", "segments_wrong", "policies_wrong", "sketches_wrong"),
+        *("populations_wrong", "lost", "invented", "out_of_order"),
+    ],
 )
 def test_anything_else_does_not(figure: str) -> None:
     assert not EXACT._replace(**{figure: 1}).is_exact

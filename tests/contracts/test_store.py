@@ -51,7 +51,8 @@ ROW = OutboxRow("segment-changes.v1", b"c1", b"{}", (("ce_id", b"1"),))
 def member(
     state: bytes = b"s", due_ms: int | None = None, before: str | None = None
 ) -> CustomerWrite:
-    return CustomerWrite(state, due_ms, before, "new")
+    entered = () if before == "new" else ("new",)
+    return CustomerWrite(state, due_ms, (), entered)
 
 
 def plain(rows: list[tuple[bytes, OutboxRow]]) -> list[OutboxRow]:
@@ -72,8 +73,8 @@ async def test_a_partition_that_was_never_written_is_empty(store: Store) -> None
     assert await store.due(P, 2**53, 10) == Loaded(Meta(), {}, 0)
     assert await store.next_due_ms(P) is None
     assert await store.history(P, "c1") == []
-    assert await store.cell_sizes(P, ["new", "active"]) == [0, 0]
-    assert await store.cell_sizes(P, []) == []
+    assert await store.sizes(P, ["new", "active"]) == [0, 0]
+    assert await store.sizes(P, []) == []
     assert await store.outbox(P, 10) == []
     assert await store.live(P) is None
 
@@ -88,7 +89,7 @@ async def test_a_write_reaches_its_own_partition_only(store: Store) -> None:
     assert await store.apply(0, Meta(), Change(FIRST, {"c1": member(due_ms=5)}, [ROW]))
     assert await store.load(1, ["c1"]) == Loaded(Meta(), {}, 0)
     assert await store.next_due_ms(1) is None
-    assert await store.cell_sizes(1, ["new"]) == [0]
+    assert await store.sizes(1, ["new"]) == [0]
     assert await store.outbox(1, 10) == []
 
 
@@ -107,12 +108,12 @@ async def test_a_moved_offset_or_nonce_fences_the_whole_change(
     store: Store, expected: Meta
 ) -> None:
     await write(store, {"c1": member(b"one", 10)})
-    gone = CustomerWrite(None, None, "new", None)
+    gone = CustomerWrite(None, None, ("new",), ())
     change = Change(Meta(9, b"n9"), {"c1": gone, "c2": member(b"two", 1)}, [ROW])
     assert await store.apply(P, expected, change) is False
     assert await store.load(P, ["c1", "c2"]) == Loaded(FIRST, {"c1": b"one"}, 0)
     assert await store.next_due_ms(P) == 10
-    assert await store.cell_sizes(P, ["new"]) == [1]
+    assert await store.sizes(P, ["new"]) == [1]
 
 
 async def test_only_offset_and_nonce_are_compared(store: Store) -> None:
@@ -155,7 +156,7 @@ async def test_ids_and_states_may_have_any_content(store: Store) -> None:
     loaded = await store.load(P, HOSTILE_IDS)
     assert loaded.states == states
     assert list(loaded.states) == list(HOSTILE_IDS)
-    assert await store.cell_sizes(P, ["new"]) == [len(HOSTILE_IDS)]
+    assert await store.sizes(P, ["new"]) == [len(HOSTILE_IDS)]
     due = await store.due(P, 5, MAX_CUSTOMERS)
     assert list(due.states) == sorted(HOSTILE_IDS, key=str.encode)
 
@@ -177,32 +178,32 @@ async def test_a_deadline_is_moved_and_taken_away(store: Store) -> None:
     assert list((await store.due(P, 2**53, 10)).states) == ["c1"]
 
 
-async def test_a_customer_moves_from_cell_to_cell(store: Store) -> None:
-    cells = ["new", "active", "dormant"]
+async def test_a_customer_moves_from_segment_to_segment(store: Store) -> None:
+    segments = ["new", "active", "dormant"]
     await write(store, {"c1": member(), "c2": member(), "c3": member()})
     moved = {
-        "c1": CustomerWrite(b"s", None, "new", "active"),
-        "c2": CustomerWrite(b"s", None, "new", "new"),
-        "c3": CustomerWrite(b"s", None, "new", None),
-        "c4": CustomerWrite(b"s", None, None, "dormant"),
+        "c1": CustomerWrite(b"s", None, ("new",), ("active",)),
+        "c2": CustomerWrite(b"s", None, (), ()),
+        "c3": CustomerWrite(b"s", None, ("new",), ()),
+        "c4": CustomerWrite(b"s", None, (), ("dormant",)),
     }
     await store.apply(P, FIRST, Change(Meta(2, b"n2"), moved, ()))
-    assert await store.cell_sizes(P, cells) == [1, 1, 1]
+    assert await store.sizes(P, segments) == [1, 1, 1]
 
 
 async def test_no_state_removes_all_that_belongs_to_a_customer_and_to_nobody_else(
     store: Store,
 ) -> None:
-    kept = CustomerWrite(b"s", 7, None, "new", [(n, b"h%d" % n) for n in range(HISTORY_SLOTS)])
+    kept = CustomerWrite(b"s", 7, (), ("new",), [(n, b"h%d" % n) for n in range(HISTORY_SLOTS)])
     await write(store, {"c1": kept, "c11": kept})
     gone = {
-        "c1": CustomerWrite(None, None, "new", None),
-        "c0": CustomerWrite(None, None, None, None),
+        "c1": CustomerWrite(None, None, ("new",), ()),
+        "c0": CustomerWrite(None, None, (), ()),
     }
     await store.apply(P, FIRST, Change(Meta(2, b"n2"), gone, ()))
     assert (await store.load(P, ["c1", "c11", "c0"])).states == {"c11": b"s"}
     assert list((await store.due(P, 7, 10)).states) == ["c11"]
-    assert await store.cell_sizes(P, ["new"]) == [1]
+    assert await store.sizes(P, ["new"]) == [1]
     assert await store.history(P, "c1") == []
     assert len(await store.history(P, "c11")) == HISTORY_SLOTS
 
@@ -210,9 +211,9 @@ async def test_no_state_removes_all_that_belongs_to_a_customer_and_to_nobody_els
 async def test_a_history_slot_is_overwritten_and_ids_that_look_alike_stay_apart(
     store: Store,
 ) -> None:
-    first = CustomerWrite(b"s", None, None, "new", ((0, b"old"), (15, b"last"), (0, b"zero")))
+    first = CustomerWrite(b"s", None, (), ("new",), ((0, b"old"), (15, b"last"), (0, b"zero")))
     await write(store, {"a": first, "a\x1f1": first, "a\x1f": first})
-    again = CustomerWrite(b"s", None, "new", "new", ((1, b"one"), (0, b"new")))
+    again = CustomerWrite(b"s", None, (), (), ((1, b"one"), (0, b"new")))
     await store.apply(P, FIRST, Change(Meta(2, b"n2"), {"a": again}, ()))
     assert sorted(await store.history(P, "a")) == [b"last", b"new", b"one"]
     assert sorted(await store.history(P, "a\x1f1")) == [b"last", b"zero"]
@@ -243,15 +244,15 @@ async def test_one_change_may_write_500_customers_and_remove_500_with_large_rows
     history = [(slot, b"h" * 90) for slot in range(HISTORY_SLOTS)]
     ids = [f"customer-{n:04}" for n in range(2 * MAX_CUSTOMERS)]
     every = {
-        id_: CustomerWrite(b"s" * 300, 10**12 + n, None, "new", history)
+        id_: CustomerWrite(b"s" * 300, 10**12 + n, (), ("new",), history)
         for n, id_ in enumerate(ids)
     }
     assert await store.apply(P, Meta(), Change(FIRST, every, [ROW] * 3_000))
-    assert await store.cell_sizes(P, ["new"]) == [1_000]
+    assert await store.sizes(P, ["new"]) == [1_000]
     assert list((await store.due(P, 2**53, MAX_CUSTOMERS)).states) == ids[:MAX_CUSTOMERS]
     assert len((await store.load(P, ids)).states) == 1_000
     assert (await store.load(P, [])).outbox_rows == 3_000
-    half = {id_: CustomerWrite(None, None, "new", None) for id_ in ids[:MAX_CUSTOMERS]}
+    half = {id_: CustomerWrite(None, None, ("new",), ()) for id_ in ids[:MAX_CUSTOMERS]}
     assert await store.apply(P, FIRST, Change(Meta(2, b"n2"), half, ()))
     assert len((await store.load(P, ids)).states) == MAX_CUSTOMERS
     assert await store.history(P, ids[0]) == []
@@ -268,7 +269,10 @@ async def test_a_live_note_is_kept_and_replaced(store: Store) -> None:
 async def test_the_newest_event_is_the_one_appended_last(store: Store) -> None:
     assert await store.offer_newest(Newest(100, 90)) == Newest(100, 90)
     assert await store.offer_newest(Newest(99, 98)) == Newest(100, 90)
-    assert await store.offer_newest(Newest(100, 95)) == Newest(100, 90)
+    assert await store.offer_newest(Newest(100, 85)) == Newest(100, 90)
+    replayed = Newest(100, 95, replayed=True)  # of two that were appended together the later one
+    assert await store.offer_newest(replayed) == replayed
+    assert await store.offer_newest(Newest(0, 0)) == replayed
     assert await store.offer_newest(Newest(1_000, 5)) == Newest(1_000, 5)
 
 
@@ -286,7 +290,7 @@ async def test_no_customer_id_is_part_of_a_keys_text(
     url = request.getfixturevalue("valkey_url" if server_name == "Valkey" else "redis_url")
     async with connect(url) as client:
         store = RedisStore(client, namespace)
-        every = CustomerWrite(b"s", 5, None, "new", ((0, b"h"),))
+        every = CustomerWrite(b"s", 5, (), ("new",), ((0, b"h"),))
         sketch = {"n": b"1"}
         await store.apply(P, Meta(), Change(FIRST, dict.fromkeys(ids, every), [ROW], sketch, b"{}"))
         await store.set_live(P, Live(0), 60_000)
@@ -294,7 +298,7 @@ async def test_no_customer_id_is_part_of_a_keys_text(
         await store.set_partitions(4)
         keys = {key async for key in client.scan_iter(count=1_000) if namespace.encode() in key}
         tag = f"seg:{{{namespace}:3}}:"
-        names = {"meta", "c", "due", "cell:new", "history", "outbox", "live"}
+        names = {"meta", "c", "due", "seg:new", "history", "outbox", "live"}
         names |= {"sketch", "population"}
         shared = {f"seg:{namespace}:{name}".encode() for name in ("newest", "partitions")}
         assert keys == {f"{tag}{name}".encode() for name in names} | shared

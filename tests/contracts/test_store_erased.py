@@ -22,8 +22,8 @@ UNKNOWN = b"a nonce that no write has had"
 NOTHING: Mapping[str, CustomerWrite] = MappingProxyType({})
 
 
-def told(state: bytes, cell: str, *history: tuple[int, bytes]) -> CustomerWrite:
-    return CustomerWrite(state, 500, None, cell, history)
+def told(state: bytes, segment: str, *history: tuple[int, bytes]) -> CustomerWrite:
+    return CustomerWrite(state, 500, (), (segment,), history)
 
 
 async def write(
@@ -86,27 +86,27 @@ async def test_the_key_that_ids_are_hashed_with_is_part_of_the_meta(store: Store
     assert (await store.load(P + 1, [])).meta.key_id == ""
 
 
-async def test_who_becomes_another_name_keeps_no_history_no_deadline_and_no_cell(
+async def test_who_becomes_another_name_keeps_no_history_no_deadline_and_no_segment(
     store: Store,
 ) -> None:
     await write(store, {"c1": told(b"s", "new", (0, b"e0"), (HISTORY_SLOTS - 1, b"e31"))})
-    await write(store, {"c1": CustomerWrite(b"alias", None, "new", None, None)})
+    await write(store, {"c1": CustomerWrite(b"alias", None, ("new",), (), None)})
     assert (await store.load(P, ["c1"])).states == {"c1": b"alias"}
     assert await store.history(P, "c1") == []
     assert await store.next_due_ms(P) is None
-    assert await store.cell_sizes(P, ["new"]) == [0]
+    assert await store.sizes(P, ["new"]) == [0]
 
 
 async def test_forgetting_one_history_leaves_the_others(store: Store) -> None:
     await write(store, {"c1": told(b"s", "new", (0, b"e0")), "c10": told(b"t", "new", (0, b"f0"))})
-    await write(store, {"c1": CustomerWrite(b"alias", None, "new", None, None)})
+    await write(store, {"c1": CustomerWrite(b"alias", None, ("new",), (), None)})
     assert await store.history(P, "c10") == [b"f0"]
-    assert await store.cell_sizes(P, ["new"]) == [1]
+    assert await store.sizes(P, ["new"]) == [1]
 
 
 async def test_a_name_that_begins_anew_has_only_its_new_history(store: Store) -> None:
     await write(store, {"c1": told(b"s", "new", (0, b"e0"), (1, b"e1"))})
-    await write(store, {"c1": CustomerWrite(b"alias", None, "new", None, None)})
+    await write(store, {"c1": CustomerWrite(b"alias", None, ("new",), (), None)})
     await write(store, {"c1": told(b"u", "new", (1, b"g1"))})
     assert await store.history(P, "c1") == [b"g1"]
     assert await store.next_due_ms(P) == 500
@@ -114,20 +114,20 @@ async def test_a_name_that_begins_anew_has_only_its_new_history(store: Store) ->
 
 async def test_of_an_erased_customer_only_the_mark_is_left(store: Store) -> None:
     await write(store, {"c1": told(b"s", "new", (0, b"e0"))})
-    gone = {"c1": CustomerWrite(None, None, "new", None)}
+    gone = {"c1": CustomerWrite(None, None, ("new",), ())}
     meta = await write(store, gone, {"aa": b"1"})
     expected = Loaded(meta, {}, 0, Whole({}, None, {"aa": b"1"}))
     assert await store.load(P, ["c1"], UNKNOWN) == expected
     assert await store.history(P, "c1") == []
     assert (await store.walk(P, 0, 10)).states == {}
     assert await store.next_due_ms(P) is None
-    assert await store.cell_sizes(P, ["new"]) == [0]
+    assert await store.sizes(P, ["new"]) == [0]
 
 
 async def test_five_hundred_become_names_in_one_change(store: Store) -> None:
     ids = [f"c{number}" for number in range(500)]
     await write(store, {each: told(b"s", "new", (3, b"e3")) for each in ids})
-    await write(store, {each: CustomerWrite(b"alias", None, "new", None, None) for each in ids})
-    assert await store.cell_sizes(P, ["new"]) == [0]
+    await write(store, {each: CustomerWrite(b"alias", None, ("new",), (), None) for each in ids})
+    assert await store.sizes(P, ["new"]) == [0]
     assert await store.history(P, "c499") == []
     assert len((await store.load(P, ids)).states) == 500

@@ -24,11 +24,12 @@ from streams.store import (
     Newest,
     OutboxRow,
     Store,
+    Vitals,
 )
 
 PARTITIONS = (1, 11, LEARNER)
 IDS = ("a", "b", "a\x1f1", "\x00", "x\r\ny", "{t}", "🛍️", "Zo\u00eb", "Zoe\u0308", "-inf", "*")
-CELLS = ("new", "active", "dormant")
+SEGMENTS = ("lifecycle/new", "tier/high", "dormant")
 SLOTS = ("n", "since", "r736330", "h00ff", "ş\r\n")
 UNKNOWN = b"a nonce that no write has had"
 TIMES = st.sampled_from((0, 1, 2, 1_483_264_800_500, 2**53 - 1))
@@ -37,11 +38,11 @@ NUMBERS = st.integers(0, 3) | st.sampled_from((2**53 + 1, 10**18 + 1))
 
 
 class Wish(NamedTuple):
-    """A customer to write; the cell before is filled in when the call is made."""
+    """A customer to write; the segments before are filled in when the call is made."""
 
     state: bytes | None
     due_ms: int | None
-    cell: str | None
+    segments: frozenset[str]
     history: tuple[tuple[int, bytes], ...]
 
 
@@ -57,7 +58,7 @@ wishes = st.builds(
     Wish,
     st.none() | BYTES,
     st.none() | TIMES,
-    st.none() | st.sampled_from(CELLS),
+    st.frozensets(st.sampled_from(SEGMENTS)),
     st.lists(st.tuples(st.integers(0, HISTORY_SLOTS - 1), BYTES), max_size=3).map(tuple),
 )
 rows = st.builds(
@@ -88,6 +89,7 @@ applies = st.tuples(
     st.lists(rows, max_size=3),
     st.dictionaries(st.sampled_from(SLOTS), st.none() | BYTES, max_size=4),
     st.none() | BYTES,
+    st.dictionaries(st.sampled_from(("736330", "736331")), st.none() | BYTES, max_size=2),
 )
 known = st.sampled_from(("now", "now", "stale", "unknown", "none"))
 
@@ -108,7 +110,22 @@ calls = st.lists(
         call("due", TIMES, st.integers(1, 6)),
         call("next_due_ms"),
         call("history", st.sampled_from(IDS)),
-        call("cell_sizes", st.lists(st.sampled_from(CELLS), max_size=3)),
+        call("sizes", st.lists(st.sampled_from(SEGMENTS), max_size=3)),
+        call(
+            "members",
+            st.sampled_from(SEGMENTS),
+            st.none() | st.sampled_from(IDS),
+            st.integers(1, 4),
+        ),
+        call("is_member", st.sampled_from(SEGMENTS), st.sampled_from(IDS)),
+        call("movement"),
+        call("look", some_ids),
+        call(
+            "set_vitals",
+            st.builds(Vitals, *[st.integers(-1, 9)] * 3, st.floats(0, 9)),
+            st.just(60_000),
+        ),
+        call("vitals"),
         call("outbox", st.integers(1, 5)),
         call("outbox_delete", st.lists(st.integers(0, 5), max_size=3)),
         call("set_live", st.builds(Live, st.integers(-5, 2**53)), st.just(60_000)),
@@ -124,7 +141,7 @@ class Driver:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._cells: dict[tuple[int, str], str | None] = {}
+        self._in: dict[tuple[int, str], frozenset[str]] = {}
         self._stale: dict[int, Meta] = {}
 
     async def make(self, call: Call) -> object:
@@ -158,7 +175,10 @@ class Driver:
                 ("population", ()),
                 ("due", (2**53, 500)),
                 ("due", (2, 500)),
-                ("cell_sizes", (CELLS,)),
+                ("sizes", (SEGMENTS,)),
+                ("movement", ()),
+                ("look", (IDS,)),
+                *(("members", (each, None, 100)) for each in SEGMENTS),
                 ("outbox", (1_000,)),
                 ("live", ()),
                 *(("history", (id_,)) for id_ in IDS),
@@ -192,6 +212,7 @@ class Driver:
         rows: list[OutboxRow],
         sketch: dict[str, bytes | None],
         population: bytes | None,
+        movement: dict[str, bytes | None],
     ) -> bool:
         now = (await self._store.load(partition, [])).meta
         expected = {
@@ -205,24 +226,31 @@ class Driver:
             id_: CustomerWrite(
                 wish.state,
                 wish.due_ms,
-                self._cells.get((partition, id_)),
-                wish.cell if wish.state is not None else None,
+                sorted(self._were(partition, id_) - _wished(wish)),
+                sorted(_wished(wish) - self._were(partition, id_)),
                 wish.history,
             )
             for id_, wish in wished.items()
         }
-        change = Change(meta, written, rows, sketch, population)
+        change = Change(meta, written, rows, sketch, population, movement=movement)
         applied = await self._store.apply(partition, expected, change)
         if applied:
             self._stale[partition] = now
-            self._cells |= {(partition, id_): w.cell_after for id_, w in written.items()}
+            self._in |= {(partition, id_): _wished(wish) for id_, wish in wished.items()}
         return applied
+
+    def _were(self, partition: int, customer_id: str) -> frozenset[str]:
+        return self._in.get((partition, customer_id), frozenset())
 
     async def _delete(self, partition: int, places: list[int]) -> list[OutboxRow]:
         rows = await self._store.outbox(partition, 10)
         ids = [rows[place][0] for place in places if place < len(rows)]
         await self._store.outbox_delete(partition, ids)
         return _without_ids(await self._store.outbox(partition, 10))
+
+
+def _wished(wish: Wish) -> frozenset[str]:
+    return wish.segments if wish.state is not None else frozenset()
 
 
 def _without_ids(rows: list[tuple[bytes, OutboxRow]]) -> list[OutboxRow]:

@@ -30,9 +30,9 @@ FIRST = Meta(1, b"n1", 5, "topic-1", 4, 1, "policy")
 NOBODY_LISTENS = "127.0.0.1", 1
 WRITES = {
     "a new customer": Change(
-        FIRST, {"c1": CustomerWrite(b"s" * 999, 5, None, "new", ((0, b"h"),))}, ()
+        FIRST, {"c1": CustomerWrite(b"s" * 999, 5, (), ("new",), ((0, b"h"),))}, ()
     ),
-    "a deadline": Change(FIRST, {"c0": CustomerWrite(b"s", 9, "new", "new")}, ()),
+    "a deadline": Change(FIRST, {"c0": CustomerWrite(b"s", 9, (), ())}, ()),
     "a row": Change(FIRST, {}, [OutboxRow("t", None, b"v", ())]),
     "a slot of the sketch": Change(FIRST, {}, (), {"n": b"1"}),
     "a population": Change(FIRST, {}, (), {}, b"{}"),
@@ -74,7 +74,7 @@ async def everything_is_unavailable(store: RedisStore) -> None:
         lambda: store.next_due_ms(P),
         lambda: store.population(P),
         lambda: store.history(P, "c1"),
-        lambda: store.cell_sizes(P, ["new"]),
+        lambda: store.sizes(P, ["new"]),
         lambda: store.outbox(P, 9),
         lambda: store.outbox_delete(P, [b"1-1"]),
         lambda: store.set_live(P, Live(0), 9),
@@ -122,7 +122,7 @@ async def test_a_server_that_does_not_answer_in_time_is_unavailable_and_may_have
 async def test_a_full_server_writes_nothing_and_works_again_once_it_has_room(
     admin: aioredis.Redis, store: RedisStore, what: str
 ) -> None:
-    first = Change(Meta(0, b"n0"), {"c0": CustomerWrite(b"s", 7, None, "new")}, ())
+    first = Change(Meta(0, b"n0"), {"c0": CustomerWrite(b"s", 7, (), ("new",))}, ())
     await store.apply(P, Meta(), first)
     await admin.config_set("maxmemory", 1)
     with pytest.raises(StoreUnavailable, match="used memory"):
@@ -138,11 +138,11 @@ async def test_a_full_server_writes_nothing_and_works_again_once_it_has_room(
 async def test_a_full_server_still_removes_a_person_and_all_of_the_change_or_nothing_is_written(
     admin: aioredis.Redis, store: RedisStore
 ) -> None:
-    await store.apply(P, Meta(), Change(FIRST, {"c1": CustomerWrite(b"s", 7, None, "new")}, ()))
+    await store.apply(P, Meta(), Change(FIRST, {"c1": CustomerWrite(b"s", 7, (), ("new",))}, ()))
     await admin.config_set("maxmemory", 1)
     gone = Change(
         Meta(2, b"n2"),
-        {"c1": CustomerWrite(None, None, "new", None)},
+        {"c1": CustomerWrite(None, None, ("new",), ())},
         [OutboxRow("t", b"c1", b"erased", ())],
     )
     try:

@@ -27,11 +27,11 @@ NOTHING: Mapping[str, CustomerWrite] = MappingProxyType({})
 
 
 def member(state: bytes) -> CustomerWrite:
-    return CustomerWrite(state, None, None, None)
+    return CustomerWrite(state, None, (), ())
 
 
 def gone() -> CustomerWrite:
-    return CustomerWrite(None, None, None, None)
+    return CustomerWrite(None, None, (), ())
 
 
 def crowd(customers: int) -> dict[str, CustomerWrite]:

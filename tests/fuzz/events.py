@@ -13,6 +13,7 @@ from models.codec import decode_held, encode_held
 from models.events import (
     Control,
     LogRecord,
+    PolicyPublished,
     PopulationLearned,
     Read,
     Rejected,
@@ -87,7 +88,7 @@ def written(found: tuple[LogRecord, Read | Control | Tombstone]) -> bytes:
 def fold(found: tuple[LogRecord, Read | Control | Tombstone]) -> None:
     """Let it happen to somebody unknown, and to a customer."""
     one, read = found
-    if isinstance(read, Tombstone | Tick | PopulationLearned):
+    if isinstance(read, Tombstone | Tick | PolicyPublished | PopulationLearned):
         return
     reroute_row(one, read)
     for held in (None, A_CUSTOMER):

@@ -15,7 +15,7 @@ from kafka import KafkaProducer
 
 from streams.datasets import DATASETS
 from streams.sources import SourceRecord
-from tests.support.installation import CHANGES, LOG, Installation, wait_until
+from tests.support.installation import CHANGES, LOG, PATIENCE_S, Installation, wait_until
 
 PURCHASES = 60  # a slice: some days of them
 
@@ -47,6 +47,10 @@ class House:
         """SIGTERM; answers the exit code."""
         self._processes[command].send_signal(signal.SIGTERM)
         return self._processes[command].wait(patience_s)
+
+    def ends(self, command: str) -> int:
+        """By itself; answers the exit code."""
+        return self._processes[command].wait(PATIENCE_S)
 
     def log(self, command: str) -> str:
         return (self._folder / f"{command}.log").read_text("utf-8")

@@ -41,6 +41,9 @@ class Kafka:
     async def has_read_to_end(self, tp: TP, folded_to: int) -> bool:
         return folded_to >= self.position == self.end
 
+    async def lag(self, tp: TP, folded_to: int) -> int | None:
+        return max(0, self.end - folded_to)
+
     async def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         self.asked += 1
         if self.away:

@@ -55,7 +55,9 @@ async def test_nothing_of_the_person_is_left_by_any_name() -> None:
         partition = partition_of(who, 2)
         assert await town.store.history(partition, who) == []
         assert who not in (await town.store.due(partition, 2**52, MAX_CUSTOMERS)).states
-    cells = [await town.store.cell_sizes(each, ["prospect", "new"]) for each in (0, 1)]
+    cells = [
+        await town.store.sizes(each, ["lifecycle/prospect", "lifecycle/new"]) for each in (0, 1)
+    ]
     assert [sum(each) for each in zip(*cells, strict=True)] == [0, 1]
     sketches = await town.sketches()
     assert sum(each.counts.get("n", 0) for each in sketches) == 1

@@ -85,7 +85,7 @@ async def test_null_value_is_counted_moves_the_offset_and_erases_nobody() -> Non
     fold = fold_of(log, store)
     assert await fold.handle(log.batch()) is None
     found = await contents(store)
-    assert fold.tally == {"events": 1, "tombstones": 1}
+    assert fold.tally == {"events": 1, "tombstones": 1, "effects:lifecycle.changed": 1}
     assert (found.meta.offset, found.lifecycles, dead_letters(found)) == (2, {GOOD: "new"}, [])
 
 
@@ -96,7 +96,7 @@ async def test_duplicate_event_id_is_ignored() -> None:
     fold = fold_of(log, store)
     assert await fold.handle(log.batch()) is None
     found = await contents(store)
-    assert fold.tally == {"events": 1, "duplicates": 2}
+    assert fold.tally == {"events": 1, "duplicates": 2, "effects:lifecycle.changed": 1}
     assert found.state(GOOD).current.spent_minor == 1_000
     assert len(found.rows) == 1
 
@@ -216,7 +216,7 @@ async def test_doctor_warns_of_a_producer_with_another_partitioner(
         settings = Settings.model_validate(
             {"bootstrap_servers": broker.bootstrap_servers, "redis_url": "redis://127.0.0.1:1"}
         )
-        (check,) = [each for each in await examine(settings) if each.name == "partitioner"]
+        (check,) = [each for each in await examine(settings, POLICY) if each.name == "partitioner"]
     assert not check.ok
     assert check.found.startswith("1 of the newest 1 records are in another partition")
     assert "such records are sent on" in check.remedy

@@ -15,14 +15,13 @@ from models.experience_codec import CorruptExperience, decode_experience
 from models.policy import policy_from_preset
 from models.population import CorruptPopulation, decode_population
 from streams.app import Worker
-from streams.local import LocalBroker
 from streams.log import LogInspector
 from streams.memory_store import MemoryStore
 from streams.refusal import Refused
 from streams.settings import Settings
 from streams.store import Change, Meta
 from streams.topics import LOG, TOPICS
-from tests.real_parts import BROKER, RealParts
+from tests.real_parts import RealParts
 
 HELD = Meta(0, b"n1", partitions=2, schema=SCHEMA_VERSION)
 
@@ -30,8 +29,7 @@ HELD = Meta(0, b"n1", partitions=2, schema=SCHEMA_VERSION)
 @pytest.fixture(scope="module")
 def servers(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A broker with an empty log of two partitions."""
-    broker = real_parts.server(BROKER.name, tmp_path_factory.mktemp("log"))
-    assert isinstance(broker, LocalBroker)
+    broker = real_parts.broker(tmp_path_factory.mktemp("log"))
     with broker:
         LogInspector(broker.bootstrap_servers).create(TOPICS, 2, 1)
         yield broker.bootstrap_servers

@@ -124,7 +124,7 @@ async def test_no_customer_id_stands_in_the_error_that_ends_a_worker(
 ) -> None:
     customer_id, store, watched = IDS[0], MemoryStore(lambda: 0), Watched()
     packed = corrupt(customer_id)  # type: ignore[operator]
-    write = {customer_id: CustomerWrite(packed, None, None, "new")}
+    write = {customer_id: CustomerWrite(packed, None, (), ("new",))}
     assert await store.apply(PARTITION, Meta(), Change(Meta(0, b"n"), write, ()))
     log = Logbook()
     log.purchase(customer_id, START_MS)

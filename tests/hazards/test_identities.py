@@ -118,11 +118,14 @@ async def test_both_ids_say_what_has_become_of_them() -> None:
     assert all("into" not in each for each in (bodies[0], *bodies[2:]))
 
 
-async def test_a_name_keeps_neither_cell_nor_deadline_nor_history() -> None:
+async def test_a_name_keeps_neither_segment_nor_deadline_nor_history() -> None:
     town = await shopping(merge_after=5)
     assert await town.store.history(partition_of(A, 2), A) == []
-    assert await town.store.cell_sizes(0, ["new", "active"]) == [0, 1]  # the other customer
-    assert await town.store.cell_sizes(1, ["new", "active"]) == [0, 1]
+    assert await town.store.sizes(0, ["lifecycle/new", "lifecycle/active"]) == [
+        0,
+        1,
+    ]  # the other customer
+    assert await town.store.sizes(1, ["lifecycle/new", "lifecycle/active"]) == [0, 1]
     assert A not in (await town.store.due(0, 2**52, 10)).states
 
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka.admin import KafkaAdminClient, NewPartitions
 
-from models.codec import decode_held
-from models.customer import CustomerState
-from models.policy import Policy, policy_from_preset, policy_from_toml
-from streams.local import LocalBroker, LocalStore
+from models.policy import Policy, policy_from_toml
 from streams.lookup import Lookup
-from streams.processes import as_environment
 from streams.rebuild import remembering_policy
 from streams.redis_store import RedisStore, connect
 from streams.serving import serving, serving_key
-from streams.sources import SourceRecord
 from streams.wall import wall_ms
+from tests.hazards.rebuilds import (
+    POLICY,
+    Rebuild,
+    bought,
+    installed,
+    like,
+    purchases,
+    purchases_known,
+    serves,
+    stop,
+)
 from tests.kafka import conftest as kafka_parts
-from tests.real_parts import BROKER, VALKEY, RealParts
+from tests.real_parts import RealParts
 from tests.support.installation import (
     CHANGES,
     DEAD_LETTERS,
@@ -42,31 +41,6 @@ from tests.support.installation import (
 )
 
 pytestmark = pytest.mark.slow
-POLICY = policy_from_preset("grocery")
-CUSTOMERS = 40
-START_MS = 1_772_323_200_000  # 2026-03-01T00:00Z
-
-
-def purchases(first_day: int, end_day: int) -> list[SourceRecord]:
-    """What customers of unlike rhythms buy on these days: one in ten days, to one in forty."""
-    return [
-        _purchase(f"c{customer}", day)
-        for day in range(first_day, end_day)
-        for customer in range(CUSTOMERS)
-        if day % (10 + customer % 31) == customer % 10
-    ]
-
-
-def _purchase(customer_id: str, day: int) -> SourceRecord:
-    at_ms = START_MS + day * 86_400_000 + 36_000_000
-    body = {
-        "event_id": f"{customer_id}-{day}",
-        "customer_id": customer_id,
-        "occurred_at": f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}",
-        "amount_minor": 1_000 + day,
-        "currency": "USD",
-    }
-    return SourceRecord("purchase", customer_id, at_ms, json.dumps(body).encode())
 
 
 @pytest.fixture
@@ -80,49 +54,8 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def here(real_parts: RealParts, tmp_path: Path, namespace: str) -> Iterator[Installation]:
     """An installation of its own for each test."""
-    broker = real_parts.server(BROKER.name, tmp_path)
-    store = real_parts.server(VALKEY.name, tmp_path)
-    assert isinstance(broker, LocalBroker)
-    assert isinstance(store, LocalStore)
-    with broker, store:
-        one = Installation(broker.bootstrap_servers, store.url, namespace, POLICY)
-        try:
-            yield one
-        finally:
-            one.close()
-
-
-class Rebuild:
-    """`segmenter rebuild …` for an installation."""
-
-    def __init__(self, here: Installation, config: Path, *options: str) -> None:
-        self._log = config.parent / "rebuild.log"
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "--config", str(config), "rebuild", *options],
-                env={**os.environ, **as_environment(here.settings)},
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
-
-    def __enter__(self) -> Rebuild:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """It ends its workers, too."""
-        self.process.terminate()
-        self.process.communicate()
-
-    @property
-    def said(self) -> str:
-        """What stands on stderr so far."""
-        return self._log.read_text("utf-8")
-
-    def result(self) -> dict[str, Any]:
-        """The JSON of a rebuild that has ended well."""
-        printed, _ = self.process.communicate(timeout=PATIENCE_S)
-        assert self.process.returncode == 0, self.said
-        return dict(json.loads(printed))
+    with installed(real_parts, tmp_path, namespace, POLICY) as one:
+        yield one
 
 
 class Visitor:
@@ -157,24 +90,6 @@ class Visitor:
                     self.failures.append(f"nobody in {store}")
                 else:
                     self.found.append((store, found.state.current.purchases))
-
-
-def serves(here: Installation) -> str:
-    """The store that serves."""
-    found: Any = here.redis.hget(serving_key(here.settings.namespace), "store")
-    return (found or here.settings.namespace.encode()).decode()
-
-
-def like(here: Installation, namespace: str, policy: Policy, partitions: int) -> Installation:
-    """Another view of the same servers: to see what stands in a store, or to publish."""
-    redis_url = here.settings.redis_url.get_secret_value()
-    return Installation(here.settings.bootstrap_servers, redis_url, namespace, policy, partitions)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """As a supervisor does."""
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE_S) == 0
 
 
 def assert_equal_to_the_oracle(here: Installation, there: Installation) -> None:
@@ -313,16 +228,3 @@ def test_a_log_that_was_given_more_partitions_is_refused_then_rebuilt_then_serve
     wait_until(lambda: purchases_known(there) == bought(everything))
     for each in (wider, there):
         each.close()
-
-
-def bought(records: list[SourceRecord]) -> Counter[str]:
-    """How many purchases of each customer are among these."""
-    return Counter(each.customer_id for each in records)
-
-
-def purchases_known(there: Installation) -> dict[str, int]:
-    """How many purchases are known of each customer."""
-    held = {id_.decode(): decode_held(packed) for id_, packed in there.states().items()}
-    return {
-        id_: each.current.purchases for id_, each in held.items() if isinstance(each, CustomerState)
-    }

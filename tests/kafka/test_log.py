@@ -90,6 +90,7 @@ def test_doctor_finds_real_kafka_and_redis_in_order(here: Installation, config: 
     here.publish(purchases(500))
     here.wait_until_folded()
     here.wait_until_relayed()
+    here.wait_until_live()
     examined = segmenter(here.settings, "doctor", "--json")
     checks = json.loads(examined.stdout)
     assert [check for check in checks if not check["ok"]] == []

@@ -15,7 +15,7 @@ from streams.topics import LOG, TOPICS
 pytestmark = pytest.mark.kafka
 
 
-async def test_a_worker_without_the_learners_topics_says_how_to_make_them(
+async def test_a_worker_without_the_other_topics_says_how_to_make_them(
     without_topics: str, namespace: str
 ) -> None:
     LogInspector(without_topics).create([each for each in TOPICS if each.name == LOG], 2, 1)
@@ -23,5 +23,5 @@ async def test_a_worker_without_the_learners_topics_says_how_to_make_them(
         {"bootstrap_servers": without_topics, "namespace": namespace}
     )
     worker = Worker(settings, policy_from_preset("grocery"), MemoryStore(lambda: 0))
-    with pytest.raises(TopicMissing, match=r"population-inputs\.v1.*segmenter topics create"):
+    with pytest.raises(TopicMissing, match=r"churn-alerts\.v1.*segmenter topics create"):
         await worker.resume_at([TP(LOG, 0)])

@@ -68,7 +68,7 @@ def test_silence_is_not_a_behaviour() -> None:
 
 def test_money_given_back_is_not_a_behaviour_either() -> None:
     ledger = ledger_of((0, 1_000, TEA))
-    assert behaviour_of(ledger.give_back(999)) == behaviour_of(ledger)
+    assert behaviour_of(ledger.give_back(999, DAY + 9)) == behaviour_of(ledger)
 
 
 baskets = st.builds(
@@ -76,6 +76,8 @@ baskets = st.builds(
     st.integers(0, 10**9),
     st.integers(0, MAX_AMOUNT_MINOR),
     st.sampled_from((b"", bytes(31) + b"\x01", b"\xff" * 32)),
+    st.just(0),
+    st.just(b""),
 )
 bought = st.lists(
     st.tuples(st.integers(0, 9_000), st.integers(0, MAX_AMOUNT_MINOR), baskets),

@@ -294,7 +294,7 @@ def test_expected_purchases_grow_with_the_horizon(
     model: BgNbd, history: tuple[int, float, float], one: float, other: float
 ) -> None:
     short, long = (expected_purchases_of(model, *history, days) for days in sorted((one, other)))
-    assert 0 <= short <= long * (1 + 1e-6) + 1e-9
+    assert 0 <= short <= long * (1 + 1e-6) + 1e-8  # of purchases; the series is summed to that
     assert expected_purchases_of(model, *history, 0.0) == 0
 
 

@@ -20,6 +20,7 @@ from models.codec import (
     encode_state,
 )
 from models.customer import Alias, CustomerState
+from models.daybook import Daybook, before_it_was_kept
 from models.events import Item, Read
 from models.policy import Policy
 from tests.support.histories import crowded_histories, long_histories, policies, thoroughly
@@ -135,7 +136,7 @@ def _is_read_or_refused(packed: bytes) -> None:
 
 def test_newer_schema_is_refused_and_names_the_way_out() -> None:
     packed = msgpack.packb([SCHEMA_VERSION + 1, "whatever", "comes", "then"])
-    with pytest.raises(NewerSchema, match="schema 5, this version reads up to 4; run a version"):
+    with pytest.raises(NewerSchema, match="schema 8, this version reads up to 7; run a version"):
         decode_state(packed)
 
 
@@ -154,10 +155,30 @@ def test_bytes_that_never_were_a_state_are_corrupt(nobody: bytes) -> None:
         decode_state(nobody)
 
 
-def test_a_weekly_shopper_of_two_years_takes_less_than_a_kilobyte() -> None:
+def without_days(state: CustomerState) -> CustomerState:
+    """What an older schema had of them: what was bought lies before any window."""
+    current, settled = (
+        each._replace(book=before_it_was_kept(each.sums)) for each in (state.current, state.settled)
+    )
+    events = tuple(each._replace(margin_minor=0, labels=b"") for each in state.remembered)
+    return state._replace(current=current, settled=settled, remembered=events)
+
+
+def test_a_weekly_shopper_of_two_years_takes_a_kilobyte_and_what_the_daybook_takes() -> None:
     assert A_REGULAR.current.itemised == 100
     assert all(each.categories for each in A_REGULAR.remembered if each.is_purchase)
-    assert 512 < len(encode_state(A_REGULAR)) < 1_024
+    assert 512 < len(encode_state(without_days(A_REGULAR))) < 1_100
+    book = A_REGULAR.current.book
+    tables = len(book.rows) + sum(10 + len(each) for each in book.labels.values())
+    assert len(encode_state(A_REGULAR)) < 1_100 + tables + 600  # and the labels that are remembered
+
+
+def test_the_settled_daybook_is_written_as_the_beginning_of_the_current_one() -> None:
+    settled = A_REGULAR.settled.book
+    assert settled.rows
+    assert settled.labels
+    alone = A_REGULAR._replace(settled=A_REGULAR.settled._replace(book=Daybook()))
+    assert len(encode_state(A_REGULAR)) - len(encode_state(alone)) < 256
 
 
 def test_a_churned_customer_with_attributes_and_settled_years_comes_back() -> None:
@@ -198,21 +219,21 @@ PROSPECT_3 = b64decode(
 )
 
 
-def test_a_regular_of_the_schema_before_is_read_with_baskets_groups_and_place() -> None:
+def test_a_regular_of_schema_3_is_read_with_baskets_groups_and_place() -> None:
     told = tell(
         *(purchase(f"p{week}", noon(7 * week), items=basket(week)) for week in range(3)),
         refund("r", noon(15), 300, order="o"),
         profile("x", noon(16), tier="gold"),
     ).customer
     assert told.contribution is not None
-    assert decode_state(REGULAR_3) == told._replace(
+    assert decode_state(REGULAR_3) == without_days(told)._replace(
         contribution=told.contribution._replace(slot=7),
         groups={"quintile": "champions", "cluster": "12"},
         regroup_ms=noon(30),
     )
 
 
-def test_settled_years_and_prospects_of_the_schema_before_are_read() -> None:
+def test_settled_years_and_prospects_of_schema_3_are_read() -> None:
     settled = tell(
         profile("x", noon(0), gold=True, gone=None),
         purchase("p1", noon(1)),
@@ -220,18 +241,28 @@ def test_settled_years_and_prospects_of_the_schema_before_are_read() -> None:
         refund("r1", noon(401), 1, order="o1"),
         tick(noon(900)),
     ).customer
-    assert decode_state(SETTLED_3) == settled
+    assert decode_state(SETTLED_3) == without_days(settled)
     assert decode_state(PROSPECT_3) == tell(profile("x", noon(0), city="Łódź")).customer
 
 
 @pytest.mark.parametrize("packed", [REGULAR_3, SETTLED_3, PROSPECT_3])
-def test_what_was_read_of_the_schema_before_is_written_in_this_one(packed: bytes) -> None:
+def test_what_was_read_of_schema_3_is_written_in_this_one(packed: bytes) -> None:
     again = encode_state(decode_state(packed))
-    assert again == b"\x9d\x04" + packed[2:] + b"\x80"
+    assert msgpack.unpackb(again)[0] == SCHEMA_VERSION
     assert decode_state(again) == decode_state(packed)
 
 
-def test_a_state_of_the_schema_before_has_no_more_fields_than_it_had() -> None:
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("packed", [REGULAR_3, SETTLED_3, PROSPECT_3])
+def test_schemas_4_and_5_are_as_3_and_have_names(packed: bytes, version: int) -> None:
+    fields = msgpack.unpackb(packed)
+    named = msgpack.packb([version, *fields[1:], {"c2": noon(1)}])
+    assert decode_state(named) == decode_state(packed)._replace(names={"c2": noon(1)})
+    alias = encode_held(Alias("c2", noon(1)))
+    assert decode_held(alias[:1] + bytes([version]) + alias[2:]) == Alias("c2", noon(1))
+
+
+def test_a_state_of_schema_3_has_no_more_fields_than_it_had() -> None:
     with pytest.raises(CorruptState):
         decode_state(b"\x9d" + PROSPECT_3[1:] + b"\x80")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.alerts import changes_in
 from models.effects import Cause, EffectType, Why, effect_id
 from models.ledger import Standing
 from models.step import advance
@@ -37,7 +38,7 @@ def test_two_customers_with_the_same_story_have_different_ids() -> None:
     state = tell(purchase("p1", noon(0))).customer
     _, mine = advance(CUSTOMER, state, noon(400), GROCERY, None)
     _, yours = advance("c2", state, noon(400), GROCERY, None)
-    assert not {e.effect_id for e in mine} & {e.effect_id for e in yours}
+    assert not {e.effect_id for e in changes_in(mine)} & {e.effect_id for e in changes_in(yours)}
 
 
 def lifecycle(standing: Standing | str | None) -> str | None:

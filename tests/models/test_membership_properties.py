@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.alerts import Effect, changes_in
 from models.behaviour import behaviour_of
 from models.calendar import day_of, start_of_day_ms
 from models.customer import CustomerState, told
@@ -20,6 +21,7 @@ from models.policy import Policy, policy_from_preset
 from models.population import Distribution, Population
 from models.rfm import scored
 from models.step import advance, populate, step
+from models.value_tiers import GRID, MEASURES, Spread
 from tests.support.histories import (
     ZONES,
     crowded_histories,
@@ -41,6 +43,21 @@ policies = st.sampled_from(
         for schemes in SCHEMES
     ]
 )
+CUTS = [{"name": "some", "from": 0.01}, {"name": "none"}]
+with_value_schemes = st.sampled_from(
+    [
+        policy_from_preset(
+            "grocery",
+            business={"timezone": zone},
+            value={
+                "all": {},
+                "month": {"window_days": 30},
+                "cuts": {"window_days": 90, "tiers": CUTS},
+            },
+        )
+        for zone in ZONES
+    ]
+)
 
 
 def population(version: int) -> Population:
@@ -57,6 +74,10 @@ def population(version: int) -> Population:
         frequency=Distribution(1.5, (1, 2), (1, often, often), (1, 1, often, 4)),
         monetary=Distribution(
             1_200.0, (much, 4_000), (500, 500, 2_000), (500, 1_000, 4_000, 9_000)
+        ),
+        values=tuple(
+            Spread(MEASURES["spend", window], 5, tuple(much + each // 9 for each in GRID))
+            for window in (0, 30)
         ),
     )
 
@@ -75,7 +96,7 @@ def lived(arrivals: Sequence[Arrival], policy: Policy) -> list[Moment]:
     moments: list[Moment] = []
     state, clock_ms, known = None, 0, None
     for arrival in arrivals:
-        effects: tuple[PublishChange, ...] = ()
+        effects: tuple[Effect, ...] = ()
         if isinstance(arrival, Population):
             known = arrival
             if state is not None:
@@ -86,7 +107,7 @@ def lived(arrivals: Sequence[Arrival], policy: Policy) -> list[Moment]:
                 state, effects, *_ = step(CUSTOMER, state, arrival, clock_ms, policy, known)
             elif state is not None:
                 state, effects = advance(CUSTOMER, state, clock_ms, policy, known)
-        moments.append(Moment(state, effects, clock_ms, known))
+        moments.append(Moment(state, changes_in(effects), clock_ms, known))
     return moments
 
 
@@ -209,7 +230,13 @@ def contribution_of(ledger: Ledger, policy: Policy) -> tuple[object, ...] | None
 
 
 @thoroughly
-@given(st.data(), long_histories(at_most=10), policies, st.integers(0, 9), st.integers(0, 9_000))
+@given(
+    st.data(),
+    long_histories(at_most=10),
+    policies | with_value_schemes,
+    st.integers(0, 9),
+    st.integers(0, 9_000),
+)
 def test_with_a_population_too_looking_in_between_changes_neither_state_nor_effects(
     data: st.DataObject, events: list[Read], policy: Policy, version: int, hours: int
 ) -> None:
@@ -241,5 +268,5 @@ def test_a_late_purchase_retracts_what_was_published_and_is_false_under_the_limi
     assert outcome.state is not None
     _, true = told(Ledger(), outcome.state.remembered, clock_ms, policy)
     true_ids = {id_ for transition in true for id_ in ids_of(CUSTOMER, transition)}
-    retracted = [id_ for effect in outcome.effects for id_ in effect.retracts]
+    retracted = [id_ for effect in changes_in(outcome.effects) for id_ in effect.retracts]
     assert retracted == [id_ for id_ in published if id_ not in true_ids]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from models.alerts import changes_in
 from models.effects import EffectType, Why
 from models.events import Read
 from models.policy import Policy
@@ -68,7 +69,7 @@ def test_late_purchase_retracts_exactly_what_it_disproves(
     told = told_until([*before, tick(clock_ms), late], clock_ms, policy)
     true = told_until(in_order([*before, late]), clock_ms, policy)
     false = tuple(each for each in published.ids if each not in true.ids)
-    news = told.outcomes[-1].effects
+    news = changes_in(told.outcomes[-1].effects)
     if not false:
         assert [e.retracts for e in news] == [()] * len(news)
         return

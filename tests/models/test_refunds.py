@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from models.calendar import day_of
 from models.policy import policy_from_preset
 from tests.support.story import DAY_MS, GROCERY, midnight, noon, purchase, refund, tell, tick
 
@@ -11,7 +12,9 @@ from tests.support.story import DAY_MS, GROCERY, midnight, noon, purchase, refun
 def test_partial_refund_lowers_the_net_spend_all_over_and_nothing_else() -> None:
     whole = tell(purchase("p1", noon(0), 1_000, order="o1"))
     told = tell(purchase("p1", noon(0), 1_000, order="o1"), refund("r1", noon(2), 400, order="o1"))
-    lowered = whole.customer.current._replace(refunded_minor=400, decayed_spend_minor=600.0)
+    bought = whole.customer.current
+    book = bought.book.give_back(day_of(noon(0), GROCERY.timezone), 400)  # on the purchase's day
+    lowered = bought._replace(refunded_minor=400, decayed_spend_minor=600.0, book=book)
     assert told.customer.current == lowered
     assert told.customer.current.net_spend_minor == 600
     assert told.effects == whole.effects

@@ -43,7 +43,7 @@ busy_days = st.lists(st.integers(0, 3), min_size=1, max_size=90).map(
 
 
 def test_a_row_is_what_the_ledger_says() -> None:
-    ledger = ledger_of([(0, 500), (0, 300), (56, 2_000)]).give_back(100)
+    ledger = ledger_of([(0, 500), (0, 300), (56, 2_000)]).give_back(100, DAY + 56)
     assert sampled(ledger, DAY, (1, 2)) == SampledCustomer(
         first_day=DAY,
         purchase_days=2,
@@ -57,7 +57,7 @@ def test_a_row_is_what_the_ledger_says() -> None:
 
 
 def test_more_given_back_than_spent_is_nothing_spent() -> None:
-    assert sampled(ledger_of([(0, 500)]).give_back(900), DAY).spend_minor == 0
+    assert sampled(ledger_of([(0, 500)]).give_back(900, DAY), DAY).spend_minor == 0
 
 
 @given(busy_days)

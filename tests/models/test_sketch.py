@@ -49,7 +49,7 @@ def of(renewals: Iterable[Renewal], sketch: Sketch | None = None) -> Sketch:
 
 def row_of(contribution: Contribution) -> SampledCustomer:
     """What the sample keeps of whoever contributes this."""
-    _, first, last, days, spend, behaviour, _ = contribution
+    _, first, last, days, spend, behaviour, *_ = contribution
     recent_days = (last,) if days == 1 else (last - 1, last)
     return SampledCustomer(
         first, days, spend, 900 * days, spend // 2, 5_000, recent_days, behaviour

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.alerts import changes_in
 from models.calendar import day_of, start_of_day_ms
 from models.customer import CustomerState, matched
 from models.effects import PublishChange, Why
@@ -43,7 +44,7 @@ def test_advancing_in_two_steps_is_advancing_in_one(
     assert (in_two, (*early, *late)) == (in_one, all_at_once)
     assert advance(CUSTOMER, in_one, last_ms, policy, None) == (in_one, ())
     assert advance(CUSTOMER, in_one, first_ms, policy, None) == (in_one, ())
-    _fired_in_order(all_at_once, in_one, last_ms, policy)
+    _fired_in_order(changes_in(all_at_once), in_one, last_ms, policy)
 
 
 def _fired_in_order(

@@ -220,5 +220,5 @@ def test_who_returns_a_part_of_every_purchase_is_not_growing_for_that() -> None:
         at_ms = start_of_day_ms(738_886 + 30 * month, grocery.timezone)
         ledger, _ = ledger.advance(at_ms, grocery)
         ledger, _ = ledger.buy(at_ms, 1_000, month + 1, 30.0, grocery)
-        ledger = ledger.give_back(300)
+        ledger = ledger.give_back(300, DAY)
     assert growth_of(sampled(ledger, 738_886), 738_886 + 360) == "steady"

@@ -131,6 +131,53 @@ class OffsetFirst(Core):
         return cast(Store, _OffsetFirst(server))
 
 
+class _RunsAhead(_Between):
+    """What was counted for a write that was not carried out is still counted after it."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._ahead: dict[str, bytes] = {}
+
+    async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
+        applied = await self._store.apply(partition, expected, change)
+        counted = {day: packed for day, packed in change.movement.items() if packed is not None}
+        self._ahead = {} if applied else counted
+        return applied
+
+    async def load(
+        self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
+    ) -> Loaded:
+        loaded = await self._store.load(partition, customer_ids, known)
+        if loaded.whole is None:
+            return loaded
+        movement = {**loaded.whole.movement, **self._ahead}
+        return loaded._replace(whole=loaded.whole._replace(movement=movement))
+
+
+class MovementKept(Core):
+    """Keeps in memory what it has counted, although the write was fenced."""
+
+    def store(self, server: Store, start: int) -> Store:
+        return cast(Store, _RunsAhead(server))
+
+
+class _ForgetsPolicy(_Between):
+    async def load(
+        self, partition: int, customer_ids: Sequence[str], known: bytes | None = None
+    ) -> Loaded:
+        loaded = await self._store.load(partition, customer_ids, known)
+        if loaded.whole is None:
+            return loaded
+        return loaded._replace(whole=loaded.whole._replace(policy=None))
+
+
+class PolicyOfTheFile(Core):
+    """Goes back to its own file's policy whenever it reads a partition anew."""
+
+    def store(self, server: Store, start: int) -> Store:
+        return cast(Store, _ForgetsPolicy(server))
+
+
 MUTANTS: tuple[type[Core], ...] = (
     NoFence,
     OffsetOnly,
@@ -138,4 +185,6 @@ MUTANTS: tuple[type[Core], ...] = (
     NoGapCheck,
     KafkaAsTruth,
     OffsetFirst,
+    MovementKept,
+    PolicyOfTheFile,
 )

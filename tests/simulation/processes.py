@@ -9,6 +9,7 @@ from random import Random
 from typing import Any, NamedTuple, cast
 
 from models.erasure import Mark
+from models.policy_record import PublishedPolicy
 from models.population import Population
 from streams.chunk import LogIdentity
 from streams.lane import Fold
@@ -18,9 +19,10 @@ from streams.mute import TAILS, MutingSender, read_marks
 from streams.outbox import Sender, relay_once
 from streams.partition import Batch, PartitionFold, Seek
 from streams.store import LEARNER, Store, StoreUnavailable
+from tests.simulation.policies import GIVEN
 from tests.simulation.stepping import point
 from tests.simulation.world import NAMESPACE, World
-from tests.streams.logbook import POLICY, new_nonce
+from tests.streams.logbook import new_nonce
 
 FETCH = 8  # records at most
 
@@ -80,9 +82,13 @@ def fold_of(
         await point()
         return world.erased(identity) if marks is None else marks
 
+    async def policy(digest: str) -> PublishedPolicy:
+        await point()
+        return world.policies[digest]
+
     if place == LEARNER:
-        return LearnerFold(identity, POLICY, store, records_exist, new_nonce)
-    return PartitionFold(identity, POLICY, store, records_exist, body, new_nonce, born_with)
+        return LearnerFold(identity, GIVEN, store, records_exist, new_nonce, policies=policy)
+    return PartitionFold(identity, GIVEN, store, records_exist, body, new_nonce, born_with, policy)
 
 
 async def own(place: int, around: Surroundings) -> None:

@@ -11,7 +11,12 @@ from random import Random
 from typing import Any
 
 from models.calendar import day_of
-from models.events import LogRecord, encode_population_learned, encode_tick
+from models.events import (
+    LogRecord,
+    encode_policy_published,
+    encode_population_learned,
+    encode_tick,
+)
 from models.population import epoch_end
 from streams.learning import give_up_message
 from streams.partitioner import partition_of
@@ -108,8 +113,16 @@ def refund(pen: Pen) -> None:
 
 
 def profile(pen: Pen) -> None:
-    """Something that is known of a person."""
-    pen.event("profile", attributes={f"a{pen.rng.randrange(3)}": pen.rng.randrange(5)})
+    """Something that is known of a person; perhaps for which company they buy."""
+    name = pen.rng.choice(("a0", "a1", "a2", "account_id"))
+    pen.event("profile", attributes={name: pen.rng.randrange(5 if name != "account_id" else 2)})
+
+
+def engagement(pen: Pen) -> None:
+    """Somebody came by, and perhaps said how they like it."""
+    kind = pen.rng.choice(("visit", "survey"))
+    ago_ms = pen.rng.choice((0, 2 * DAY_MS))
+    pen.event("engagement", ago_ms, type=kind, score=pen.rng.choice((None, 1, 5)))
 
 
 def erasure(pen: Pen) -> None:
@@ -165,6 +178,15 @@ def population(pen: Pen) -> None:
     pen.world.write(pen.partition(), None, note, "population")
 
 
+def policy(pen: Pen) -> None:
+    """Somebody publishes other rules; perhaps not everywhere, in any order, perhaps again."""
+    rng, world = pen.rng, pen.world
+    new = world.publish_policy(rng.randint(1, 4), rng.randrange(4), silent=rng.random() < 0.3)
+    note = encode_policy_published(new.number, new.digest)
+    for partition in range(rng.randint(1, world.partitions)):
+        world.write(partition, None, note, "policy")
+
+
 def give_up(pen: Pen) -> None:
     """A partition that has not reached the end of an epoch is not waited for any longer."""
     today = day_of(pen.world.now_ms, POLICY.timezone)
@@ -179,7 +201,9 @@ KINDS: Mapping[Kind, int] = {
     refund: 2,
     again: 2,
     population: 1,
-    profile: 1,
+    profile: 3,
+    engagement: 1,
+    policy: 1,
     erasure: 2,
     merge: 1,
     astray: 2,

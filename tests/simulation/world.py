@@ -12,6 +12,7 @@ from random import Random
 
 from models.erasure import Mark
 from models.events import LogRecord
+from models.policy_record import PublishedPolicy
 from models.population import Population, decode_population, digest_of, encode_population
 from streams.chunk import LogIdentity
 from streams.erasures import born_marks
@@ -20,6 +21,7 @@ from streams.partition import Batch
 from streams.partitioner import partition_of
 from streams.store import LEARNER, OutboxRow
 from streams.topics import ERASURES, INPUTS, LOG, POPULATIONS
+from tests.simulation.policies import published
 from tests.streams.logbook import START_MS
 
 NAMESPACE = "sim"
@@ -76,6 +78,7 @@ class World:
         logs: what is read: the log's partitions, and the learner's inputs.
         wire: all rows that were stored, by topic.
         bodies: populations by digest.
+        policies: likewise.
         births: with which marks a partition's store may have been born; first, with none.
         unacknowledged: rows stored and not known to be.
     """
@@ -89,6 +92,7 @@ class World:
         self.logs[LEARNER] = Partition(0)
         self.wire: list[OutboxRow] = []
         self.bodies: dict[str, Population] = {}
+        self.policies: dict[str, PublishedPolicy] = {}
         self.unacknowledged = 0
         self.births: defaultdict[int, list[Mapping[str, Mark]]] = defaultdict(lambda: [{}])
         self.losing_answers = False
@@ -105,6 +109,12 @@ class World:
         digest = digest_of(packed := encode_population(population))
         self.bodies[digest] = decode_population(packed)
         return digest
+
+    def publish_policy(self, number: int, choice: int, *, silent: bool) -> PublishedPolicy:
+        """Put a policy's body where it can be had."""
+        _, new = published(number, choice, silent=silent)
+        self.policies[new.digest] = new
+        return new
 
     def send(self, rows: Sequence[OutboxRow]) -> int:
         """See `Sender.send`. One topic may fail half way, or what was stored stay unsaid."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from models.events import LogRecord
 from streams.lane import Lane
 from streams.memory_store import MemoryStore
+from streams.metrics_worker import WorkerMeter
 from streams.partition import PartitionFold
 from streams.store import Change, Loaded, Meta, StoreUnavailable
 from streams.transport import Fetched
@@ -47,10 +48,11 @@ def fetches_of(log: Logbook, *lengths: int) -> list[FakeFetch]:
 class Watched:
     """A lane, and what it has asked the worker for."""
 
-    def __init__(self) -> None:
+    def __init__(self, meter: WorkerMeter | None = None) -> None:
         self.read_again = 0
         self.crashes: list[BaseException] = []
-        self.lane: Lane[PartitionFold] = Lane(self._read_again, self._crash)
+        told = (meter or WorkerMeter()).log
+        self.lane: Lane[PartitionFold] = Lane(self._read_again, self._crash, told)
 
     async def _read_again(self) -> None:
         self.read_again += 1

@@ -12,11 +12,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, NamedTuple
 
+from models.alerts import AlertEffect, Effect, RaiseAlert, alerts_in, changes_in
 from models.barrier import decode_barrier
 from models.calendar import day_of
 from models.codec import decode_held, decode_state, encode_held
 from models.customer import Alias, CustomerState
-from models.effects import PublishChange
+from models.effects import Cause, EffectType, Why, effect_id
 from models.erasure import Mark
 from models.events import (
     LogRecord,
@@ -177,7 +178,7 @@ class Contents(NamedTuple):
     meta: Meta
     states: dict[str, bytes]
     due: list[list[str]]
-    cells: list[int]
+    sizes: list[int]
     history: dict[str, list[bytes]]
     rows: list[OutboxRow]
     whole: Whole
@@ -209,7 +210,7 @@ async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> C
         loaded.meta._replace(nonce=b""),
         dict(loaded.states),
         [list((await store.due(PARTITION, at, MAX_CUSTOMERS)).states) for at in moments],
-        await store.cell_sizes(PARTITION, [each.value for each in State]),
+        await store.sizes(PARTITION, [f"lifecycle/{each.value}" for each in State]),
         {id_: sorted(await store.history(PARTITION, id_)) for id_ in ids},
         [
             row._replace(headers=tuple((name, value) for name, value in row.headers))
@@ -283,6 +284,7 @@ class Reference:
         self._closed_day = self._closed_day or self._epoch_end()
         mark = self._marks.get(id_)
         through_ms = -1 if mark is None else mark.through_ms
+        known = self._held.get(id_) is not None
         met = meet(
             id_,
             self._held.get(id_),
@@ -297,7 +299,9 @@ class Reference:
         if met.mark is not None:
             through_ms = max(met.mark.through_ms, through_ms)
             self._marks[id_] = met.mark._replace(through_ms=through_ms)
-            self.told.append(f"erased through {through_ms}")
+            cause = Cause.of_event(read.event_id, read.at_ms, Why.ERASURE)
+            forgotten = effect_id(id_, EffectType.CUSTOMER_ERASED, cause, "alerts")
+            self.told += [f"erased through {through_ms}", *([forgotten] if known else [])]
         self.told += [met.rejected.reason] if met.rejected else []
 
     def _tick(self, tick: Tick) -> None:
@@ -315,13 +319,15 @@ class Reference:
         known_day = self.population.as_of_day if self.population else 0
         stale_before = self._closed_day - 7
         if known_day < population.as_of_day and population.as_of_day >= stale_before:
-            self.population = population
+            before, self.population = self.population, population
             for id_ in sorted(self._states):
+                state = self._states[id_]
+                self._now(id_, *advance(id_, state, self.clock_ms, self._policy, before))
                 state = self._states[id_]
                 self._now(id_, *populate(id_, state, self.clock_ms, self._policy, population))
 
     def _now(
-        self, id_: str, held: CustomerState | Alias | None, effects: tuple[PublishChange, ...]
+        self, id_: str, held: CustomerState | Alias | None, effects: tuple[Effect, ...]
     ) -> None:
         before = self._held.pop(id_, None)
         old, new = _contribution(before), _contribution(held)
@@ -329,7 +335,8 @@ class Reference:
             self._held[id_] = held
         if new is not old:
             self._renew(id_, old, new)
-        self.told += [each.effect_id for each in effects]
+        self.told += [each.effect_id for each in changes_in(effects)]
+        self.told += [_name_of(each) for each in alerts_in(effects)]
 
     def _renew(self, id_: str, old: Contribution | None, new: Contribution | None) -> None:
         if new is None:
@@ -350,6 +357,10 @@ def reference(log: Logbook, policy: Policy = POLICY) -> Reference:
     for record in log.records:
         found.fold(record, log.bodies)
     return found
+
+
+def _name_of(told: AlertEffect) -> str:
+    return told.alert_id if isinstance(told, RaiseAlert) else told.effect_id
 
 
 def _contribution(held: CustomerState | Alias | None) -> Contribution | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
@@ -178,6 +179,7 @@ class Batches:
 
     def __init__(self) -> None:
         self.handled: list[Batch] = []
+        self.tally: Counter[str] = Counter()
 
     async def handle(self, batch: Batch) -> None:
         self.handled.append(batch)

@@ -8,10 +8,12 @@ import pytest
 from faust.types import TP
 
 from models.codec import SCHEMA_VERSION
+from models.events import LogRecord
 from models.policy import policy_from_preset
 from streams.app import Worker
 from streams.log import LogInspector
 from streams.memory_store import MemoryStore
+from streams.partition import Batch
 from streams.refusal import Refused
 from streams.settings import Settings
 from streams.store import LEARNER, Change, Meta
@@ -77,6 +79,16 @@ async def test_partitions_of_the_same_number_are_taken_away_topic_by_topic(worke
     await worker.resume_at([TP(INPUTS, 0), TP(LOG, 0)])
     await worker._revoked(worker.app, {TP(INPUTS, 0)})
     assert (worker.lane.partitions, worker.learning.partitions) == ([0], [])
+
+
+async def test_what_its_partitions_fold_is_told_by_the_workers_meter(worker: Worker) -> None:
+    await worker.resume_at([TP(LOG, 0), TP(INPUTS, 0)])
+    fold = worker.lane.fold(0)
+    assert fold is not None
+    assert await fold.handle(Batch(0, 1, [LogRecord(0, 0, 0, None, None, {})])) is None
+    ask = worker.meter.registry.get_sample_value
+    assert ask("segmenter_folded_total", {"outcome": "tombstones"}) == 1
+    assert ask("segmenter_store_seconds_count", {"call": "apply"}) == 1
 
 
 async def test_what_was_learned_from_another_topic_is_refused(

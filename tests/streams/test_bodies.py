@@ -1,16 +1,17 @@
-"""Bodies of populations, found by their digest in a topic that may be behind the log."""
+"""Bodies of populations and policies, found by their digest in a topic that may be behind the log."""
 
 from __future__ import annotations
 
 import itertools
 import secrets
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
 from kafka import KafkaProducer
 
 from models.population import CorruptPopulation, Population, digest_of, encode_population
-from streams.bodies import Bodies, BodyMissing
+from streams.bodies import Bodies, BodyMissing, population_bodies
 from streams.log import LogInspector, Record
 from streams.topics import POPULATIONS, TOPICS
 from tests.streams.drawn import populations
@@ -33,13 +34,15 @@ def publish(servers: str, *published: Population) -> None:
 
 
 @pytest.fixture
-def bodies(bootstrap_servers: str) -> Bodies:
+def bodies(bootstrap_servers: str) -> Bodies[Population]:
     inspector = LogInspector(bootstrap_servers)
     inspector.create(TOPICS, 2, 1)
-    return Bodies(inspector)
+    return population_bodies(inspector)
 
 
-async def test_a_body_is_found_by_its_digest(bodies: Bodies, bootstrap_servers: str) -> None:
+async def test_a_body_is_found_by_its_digest(
+    bodies: Bodies[Population], bootstrap_servers: str
+) -> None:
     first, second, third = (one_of_a_kind() for _ in range(3))
     publish(bootstrap_servers, first, second, third)
     assert await bodies(digest(second)) == second
@@ -47,20 +50,19 @@ async def test_a_body_is_found_by_its_digest(bodies: Bodies, bootstrap_servers: 
 
 
 async def test_one_that_is_not_there_is_missed_by_its_digest_and_topic(
-    bodies: Bodies, bootstrap_servers: str
+    bodies: Bodies[Population], bootstrap_servers: str
 ) -> None:
     publish(bootstrap_servers, one_of_a_kind())
     missing = digest(one_of_a_kind())
     with pytest.raises(BodyMissing) as caught:
         await bodies(missing)
     assert str(caught.value) == (
-        f"the log names population {missing}, but populations.v1 does not hold it; "
-        "restore that topic"
+        f"the log names {missing}, but populations.v1 does not hold it; restore that topic"
     )
 
 
 async def test_a_body_that_arrives_later_is_found_then(
-    bodies: Bodies, bootstrap_servers: str
+    bodies: Bodies[Population], bootstrap_servers: str
 ) -> None:
     late = one_of_a_kind()
     with pytest.raises(BodyMissing):
@@ -74,15 +76,20 @@ class Topic:
 
     def __init__(self, *values: bytes | None) -> None:
         self.values = list(values)
-        self.reads = 0
+        self.reads = self.read_whole = 0
 
     def read_all(self, topic: str) -> list[Record]:
-        assert topic == POPULATIONS
-        self.reads += 1
-        return [Record(n, 0, b"", value, ()) for n, value in zip(itertools.count(), self.values)]
+        self.read_whole += 1
+        return self.tail(topic, [0], len(self.values))[0]
 
-    def bodies(self) -> Bodies:
-        return Bodies(cast(LogInspector, self))
+    def tail(self, topic: str, partitions: Sequence[int], count: int) -> dict[int, list[Record]]:
+        assert (topic, partitions) == (POPULATIONS, [0])
+        self.reads += 1
+        records = [Record(n, 0, b"", value, ()) for n, value in zip(itertools.count(), self.values)]
+        return {0: records[-count:]}
+
+    def bodies(self) -> Bodies[Population]:
+        return population_bodies(cast(LogInspector, self))
 
 
 async def test_a_body_is_read_once_for_all_partitions() -> None:
@@ -91,6 +98,24 @@ async def test_a_body_is_read_once_for_all_partitions() -> None:
     bodies = topic.bodies()
     assert [await bodies(digest(each)) for each in (first, second, first)] == [first, second, first]
     assert topic.reads == 1
+
+
+async def test_a_new_one_is_found_among_the_newest_and_the_topic_is_not_read_as_a_whole() -> None:
+    many = [one_of_a_kind() for _ in range(30)]
+    topic = Topic(*(encode_population(each) for each in many[:20]))
+    bodies = topic.bodies()
+    for newest in range(20, 30):
+        topic.values.append(encode_population(many[newest]))
+        assert await bodies(digest(many[newest])) == many[newest]
+    assert topic.read_whole == 0
+
+
+async def test_old_ones_are_read_all_at_once() -> None:
+    many = [one_of_a_kind() for _ in range(30)]
+    topic = Topic(*(encode_population(each) for each in many))
+    bodies = topic.bodies()
+    assert [await bodies(digest(each)) for each in many] == many
+    assert topic.read_whole == 1
 
 
 async def test_a_record_without_a_body_is_passed_over() -> None:

@@ -15,7 +15,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from streams.connections import ClosingSelector, opened
-from streams.local import _free_port
+from streams.local import free_port
 
 MANY = 10
 
@@ -36,7 +36,7 @@ def test_a_socket_that_was_let_go_of_unclosed_is_closed_with_the_selector() -> N
 
 @pytest.mark.parametrize("make", [KafkaConsumer, KafkaAdminClient])
 def test_a_client_that_finds_no_broker_leaves_no_thread_and_no_open_file(make: type) -> None:
-    nowhere, threads, files = f"127.0.0.1:{_free_port()}", threading.active_count(), open_files()
+    nowhere, threads, files = f"127.0.0.1:{free_port()}", threading.active_count(), open_files()
     with pytest.raises(KafkaError), opened(make, [nowhere], bootstrap_timeout_ms=100):
         raise AssertionError("nobody is there")
     assert (threading.active_count(), open_files()) == (threads, files)

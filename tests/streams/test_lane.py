@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import pytest
 
@@ -268,6 +269,7 @@ class Deaf(PartitionFold):
     def __init__(self, ending: Seek | StoreUnavailable | None) -> None:
         self.ending = ending
         self.handled = 0
+        self.tally = Counter()
 
     async def handle(self, batch: Batch) -> Seek | None:
         self.handled += 1

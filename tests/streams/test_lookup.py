@@ -26,7 +26,7 @@ TTL_MS = 10_000
 WANTED = (
     *("customer_id", "lifecycle", "flags", "lifecycle_since", "next_deadline", "silence_days"),
     *("cadence_days", "purchase_days", "purchases", "net_spend_minor", "currency"),
-    *("first_purchase_at", "last_purchase_at", "partition", "offset", "sequence"),
+    *("first_purchase_at", "last_purchase_at", "segments", "partition", "offset", "sequence"),
 )
 
 
@@ -155,8 +155,13 @@ async def test_a_customer_in_json(store: MemoryStore) -> None:
         "first_purchase_at": "2017-01-01T10:00:00.000Z",
         "last_purchase_at": "2017-01-01T10:00:00.000Z",
         "attributes": {"tier": "gold"},
+        "unknown_attributes": [],
+        "age_band": None,
+        "engagement": {},
+        "satisfaction": None,
         "rfm": None,
         "population": None,
+        "segments": ["lifecycle/new"],
         "as_of": "2017-01-01T11:00:00.000Z",
         "live": False,
         "partition": PARTITION,

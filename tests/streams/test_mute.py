@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.log import LogInspector
+from streams.metrics import RelayMeter
 from streams.mute import Marks, MutingSender, read_marks
 from streams.outbox import KafkaSender
 from streams.store import OutboxRow
@@ -62,6 +63,18 @@ def test_what_is_sent_is_marked_so_a_wipe_under_a_running_relay_repeats_nothing(
     story = [row(1, "a"), row(2, "b"), row(2, "c")]
     assert sender.send(story) == sender.send(story) == 3
     assert inner.sent == story
+
+
+def test_what_was_sent_is_told_by_topic_and_what_was_not_needed_apart() -> None:
+    meter = RelayMeter()
+    sender = MutingSender(Recorder(may_send=2), marked(row(5, "e")), meter)
+    letter = row(6, "f")._replace(topic=DEAD_LETTERS)
+    assert sender.send([row(4, "d"), row(6, "f"), letter, row(7, "g")]) == 3
+    ask = meter.registry.get_sample_value
+    sent = [
+        ask("segmenter_relay_sent_total", {"topic": topic}) for topic in (CHANGES, DEAD_LETTERS)
+    ]
+    assert (sent, ask("segmenter_relay_muted_total")) == ([1, 1], 1)
 
 
 def test_what_was_not_acknowledged_is_neither_marked_nor_counted() -> None:

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 import pytest
 
 from streams.memory_store import MemoryStore
+from streams.metrics import RelayMeter
 from streams.outbox import (
     IDLE_PAUSE_S,
     TROUBLE_PAUSE_S,
     Moved,
     _pause_s,
     relay,
+    relay_all,
     relay_once,
 )
 from streams.store import Change, OutboxRow, StoreUnavailable
@@ -238,6 +240,35 @@ async def test_a_sender_that_keeps_failing_half_way_sends_each_row_at_last_and_i
     sender = FakeSender(1, 0, 2, 0, 0, 1)
     assert await relay(store, range(PARTITIONS), sender, store.stop) == {CHANGES: 5}
     assert [call[0] for call in sender.calls] == [ABCDE[n] for n in (0, 1, 1, 3, 3, 3, 4)]
+
+
+async def measured(store: Outbox, sender: FakeSender) -> RelayMeter:
+    """What is told of a relay that stops when nothing waits any more."""
+    meter = RelayMeter()
+
+    async def both() -> list[tuple[Outbox, int]]:
+        return [(store, place) for place in range(PARTITIONS)]
+
+    await relay_all(both, sender, store.stop, meter)
+    return meter
+
+
+async def test_rounds_that_found_rows_are_timed_and_waiting_is_told_by_its_cause() -> None:
+    store = Outbox(StoreUnavailable("Redis: connection refused"))
+    await store.fill(0, ABCDE)
+    meter = await measured(store, FakeSender(0, 2))
+    ask = meter.registry.get_sample_value
+    waits = [ask("segmenter_relay_waits_total", {"cause": each}) for each in ("redis", "kafka")]
+    assert waits == [1, 1]
+    assert ask("segmenter_relay_round_seconds_count") == 3
+    assert (ask("segmenter_relay_round_timestamp_seconds") or 0) > 1_700_000_000
+
+
+async def test_what_was_found_in_the_last_round_is_told(store: Outbox) -> None:
+    await store.fill(0, ABCDE)
+    await store.fill(1, ABCDE[:2])
+    meter = await measured(store, StopsAtOnce(store))
+    assert meter.registry.get_sample_value("segmenter_relay_waiting_rows") == 7
 
 
 async def test_what_became_of_a_log_leaves_for_three_topics() -> None:

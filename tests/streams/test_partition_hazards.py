@@ -11,7 +11,7 @@ import pytest
 from models.events import LogRecord, Reason
 from streams.partition import PartitionFold
 from streams.partitioner import partition_of
-from streams.topics import CHANGES, ERASURES, LOG
+from streams.topics import ALERTS, CHANGES, ERASURES, LOG
 from tests.streams.good_ones import (
     C1,
     C2,
@@ -49,7 +49,7 @@ async def test_a_tombstone_is_counted_and_is_not_an_erasure() -> None:
     found = await between_good_ones(log)
     fold = fold_of(log, memory())
     await fold.handle(log.batch())
-    assert fold.tally == {"events": 2, "tombstones": 2}
+    assert fold.tally == {"events": 2, "tombstones": 2, "effects:lifecycle.changed": 1}
     assert dead_letters(found) == []
 
 
@@ -144,7 +144,7 @@ async def test_a_record_in_the_wrong_partition_is_sent_back_and_folded_once_wher
         IDENTITY._replace(partition=there), POLICY, store, home.records_exist, home.body, new_nonce
     )
     assert await fold.handle(home.batch()) is None
-    assert fold.tally == {"events": 1, "duplicates": 1}
+    assert fold.tally == {"events": 1, "duplicates": 1, "effects:lifecycle.changed": 1}
     assert (await store.load(there, [ASTRAY])).states
     assert header((await store.outbox(there, 9))[0][1], "ce_subject") == ASTRAY
 
@@ -170,7 +170,7 @@ async def test_a_hostile_id_names_a_customer_like_any_other(pattern: str) -> Non
     found = await contents(await folded(log), [customer_id])
     assert found.lifecycles == {customer_id: "dormant"}
     assert {header(row, "ce_subject") for row in found.changes} == {customer_id}
-    assert found.cells == [0, 0, 0, 1, 0]
+    assert found.sizes == [0, 0, 0, 1, 0]
 
 
 async def test_two_spellings_of_one_name_are_one_customer() -> None:
@@ -185,7 +185,7 @@ async def test_two_spellings_of_one_name_are_one_customer() -> None:
     assert found.state(composed).current.purchases == 2
 
 
-async def test_an_erasure_removes_state_deadline_cell_and_history_and_says_so() -> None:
+async def test_an_erasure_removes_state_deadline_segments_and_history_and_says_so() -> None:
     log = Logbook()
     log.purchase(C1, START_MS)
     log.tick(START_MS + 26 * DAY_MS)
@@ -194,11 +194,12 @@ async def test_an_erasure_removes_state_deadline_cell_and_history_and_says_so() 
     found = await contents(store)
     assert found.states == {}
     assert found.history[C1] == []
-    assert found.cells == [0] * 5
+    assert found.sizes == [0] * 5
     assert "n" not in found.whole.sketch
     assert await store.next_due_ms(PARTITION) is None
-    assert header(found.rows[-2], "ce_type") == "customer.erased"
-    assert found.rows[-1].topic == ERASURES
+    assert [row.topic for row in found.rows[-3:]] == [CHANGES, ERASURES, ALERTS]
+    assert header(found.rows[-3], "ce_type") == "customer.erased"
+    assert header(found.rows[-1], "ce_type") == "customer.erased"
 
 
 async def test_who_buys_again_after_an_erasure_begins_anew_in_the_same_batch() -> None:

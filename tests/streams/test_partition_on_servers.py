@@ -97,7 +97,7 @@ def test_a_crowd_that_falls_silent_is_walked_on_a_server(
         found, expected = await contents(server, CROWD), reference(log)
         assert found.states == expected.states
         assert [told(row) for row in found.rows] == expected.told
-        assert found.cells == [0, 0, 0, 0, len(CROWD) - 1]
+        assert found.sizes == [0, 0, 0, 0, len(CROWD) - 1]
         assert found.history[CROWD[0]] == []
 
     runner.run(walk())

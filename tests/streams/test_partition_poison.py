@@ -94,7 +94,7 @@ async def test_a_poison_record_becomes_a_dead_letter_with_its_own_bytes(what: st
         ("", Reason.UNKNOWN_KIND),
         ("visit\r\n", Reason.UNKNOWN_KIND),
         ("k" * 10_000, Reason.UNKNOWN_KIND),
-        ("engagement", Reason.UNSUPPORTED_KIND),
+        ("engagement", Reason.INVALID),
     ],
 )
 async def test_a_record_of_a_kind_that_is_not_read_becomes_a_dead_letter(

@@ -15,7 +15,6 @@ from models.codec import encode_held
 from models.customer import Alias, CustomerState
 from models.erasure import Mark, Pseudonyms, Removed, encode_mark
 from models.policy import policy_from_preset
-from streams.local import LocalBroker, LocalStore
 from streams.log import KafkaUnavailable
 from streams.lookup import NothingYet
 from streams.memory_store import MemoryStore
@@ -24,7 +23,7 @@ from streams.persons import NotYet, OnePerson, Persons, Receipt
 from streams.processes import as_environment
 from streams.store import Change, CustomerWrite, Meta
 from streams.topics import ERASURES, LOG, TOPICS
-from tests.real_parts import BROKER, VALKEY, RealParts
+from tests.real_parts import RealParts
 from tests.support.installation import Installation, wait_until
 from tests.support.oracle import messages
 from tests.support.story import noon
@@ -38,8 +37,8 @@ async def store_with(**held: CustomerState | Alias) -> MemoryStore:
     """A store of one partition that holds these."""
     store = MemoryStore(lambda: 0)
     await store.set_partitions(1)
-    writes = {id_: CustomerWrite(encode_held(each), None, None, None) for id_, each in held.items()}
-    assert await store.apply(0, Meta(), Change(Meta(1, b"n1"), writes, ()))
+    writes = {id_: CustomerWrite(encode_held(each), None, (), ()) for id_, each in held.items()}
+    assert await store.apply(0, Meta(), Change(Meta(1, b"n1", key_id=KEYED.key_id), writes, ()))
     return store
 
 
@@ -96,10 +95,8 @@ def test_a_receipt_says_what_was_removed_and_not_whose_it_was() -> None:
 @pytest.fixture
 def here(real_parts: RealParts, tmp_path: Path, namespace: str) -> Iterator[Installation]:
     """An installation with a hash key, whose worker and relay run."""
-    broker = real_parts.server(BROKER.name, tmp_path)
-    valkey = real_parts.server(VALKEY.name, tmp_path)
-    assert isinstance(broker, LocalBroker)
-    assert isinstance(valkey, LocalStore)
+    broker = real_parts.broker(tmp_path)
+    valkey = real_parts.store(tmp_path)
     config = tmp_path / "segmenter.toml"
     config.write_text('preset = "grocery"\n', "utf-8")
     with broker, valkey:

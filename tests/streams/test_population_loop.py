@@ -26,13 +26,13 @@ from models.sketch import Contribution, Sketch, merged
 from streams.chunk import LogIdentity
 from streams.datasets import DATASETS
 from streams.learning import LearnerFold
+from streams.loop import Loop, no_records, replayed
 from streams.memory_store import MemoryStore
 from streams.partition import Batch
 from streams.sources import SourceRecord
 from streams.store import LEARNER, OutboxRow, Store
 from streams.topics import CHANGES, POPULATIONS
 from tests.streams.drawn import Crash, crashing, finished
-from tests.support.loop import Loop, no_records, replayed
 
 DAY_MS = 86_400_000
 

@@ -12,9 +12,8 @@ from kafka import KafkaProducer
 
 from models.policy import policy_from_preset
 from streams.datasets import DATASETS
-from streams.local import LocalBroker, LocalStore
 from streams.sources import SourceRecord
-from tests.real_parts import BROKER, VALKEY, RealParts
+from tests.real_parts import RealParts
 from tests.support.installation import CHANGES, DEAD_LETTERS, LOG, Installation, kill, wait_until
 
 pytestmark = pytest.mark.slow
@@ -37,10 +36,8 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def here(real_parts: RealParts, tmp_path: Path, namespace: str) -> Iterator[Installation]:
     """An installation of its own for each test."""
-    broker = real_parts.server(BROKER.name, tmp_path)
-    store = real_parts.server(VALKEY.name, tmp_path)
-    assert isinstance(broker, LocalBroker)
-    assert isinstance(store, LocalStore)
+    broker = real_parts.broker(tmp_path)
+    store = real_parts.store(tmp_path)
     with broker, store:
         one = Installation(
             broker.bootstrap_servers, store.url, namespace, policy_from_preset("grocery")

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.policy import PolicyError, policy_from_preset, policy_from_toml
+from models.policy import MOST_REMEMBERED, PolicyError, policy_from_preset, policy_from_toml
 from streams.catching_up import ROWS, Alone, Beside, gone
 from streams.memory_store import MemoryStore
 from streams.mute import Marks, MutingSender
 from streams.outbox import relay_once
-from streams.rebuild import MOST_REMEMBERED, remembering_policy
+from streams.rebuild import remembering_policy
 from streams.store import LEARNER, Change, OutboxRow, Store
 from streams.topics import CHANGES, DEAD_LETTERS, ERASURES, INPUTS, LOG, POPULATIONS
 from tests.support.histories import thoroughly
@@ -321,9 +321,10 @@ def test_the_longest_memory_changes_nothing_else_and_is_the_longest() -> None:
         rfm={"published": ["quintile", "braze"]},
     )
     remembering = policy_from_toml(remembering_policy(policy))
-    assert remembering.time.model_dump(include=set(MOST_REMEMBERED)) == MOST_REMEMBERED
+    most_of = dict(zip(("remembered_days", "remembered_events"), MOST_REMEMBERED, strict=True))
+    assert remembering.time.model_dump(include=set(most_of)) == most_of
     short = {"time": policy.time}
     assert remembering.model_copy(update=short) == policy
-    for name, most in MOST_REMEMBERED.items():
+    for name, most in most_of.items():
         with pytest.raises(PolicyError):
             policy_from_preset("general", time={name: most + 1})

@@ -12,13 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from streams.local import LocalBroker
 from streams.log import KafkaUnavailable, LogInspector
 from streams.partitioner import partition_of
 from streams.replay import BadSpeed, Published, Publisher, parse_speed
 from streams.sources import SourceRecord
 from streams.topics import LOG, TOPICS
-from tests.real_parts import BROKER, RealParts
+from tests.real_parts import RealParts
 
 PARTITIONS = 2
 HOUR_MS = 3_600_000
@@ -64,18 +63,17 @@ class Log:
 
 
 def told(key: bytes | None, value: bytes, headers: dict[str, bytes]) -> str | int:
-    if headers == {"kind": b"tick"}:
+    if headers == {"kind": b"tick", "replay": b"true"}:
         assert key is None
         return int(json.loads(value)["at_ms"])
-    assert headers == {"kind": b"purchase"}
+    assert headers == {"kind": b"purchase", "replay": b"true"}
     assert key is not None
     return key.decode()
 
 
 @pytest.fixture(scope="module")
 def servers(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = real_parts.server(BROKER.name, tmp_path_factory.mktemp("replay"))
-    assert isinstance(broker, LocalBroker)
+    broker = real_parts.broker(tmp_path_factory.mktemp("replay"))
     with broker:
         LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
         yield broker.bootstrap_servers

@@ -8,14 +8,13 @@ from models.membership import CLUSTER, RISK, TIER, expected_groups, regrouped
 from models.population import decode_population
 from streams.lookup import Found
 from streams.show_outlook import Expected, outlook_explained
-from streams.store import Meta
 from tests.fuzz import learned, persons
 from tests.support.story import GROCERY, noon
 
 AT_MS = noon(62)
 POPULATION = decode_population(learned.populations()[0])
 A_REGULAR, _ = regrouped(decode_state(persons.states()[0]), AT_MS, GROCERY, POPULATION)
-FOUND = Found("c1", "c1", A_REGULAR, AT_MS, True, 0, Meta(), POPULATION)  # noqa: FBT003
+FOUND = Found("c1", "c1", A_REGULAR, AT_MS, True, 0, 0, POPULATION, b"")  # noqa: FBT003
 
 
 def test_a_lookup_names_the_tier_and_the_band_that_are_published() -> None:

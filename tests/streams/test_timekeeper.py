@@ -3,154 +3,31 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any
 
-import faust
 import pytest
 from aiokafka.errors import KafkaConnectionError
-from faust.types import TP
 
-from models.barrier import Barrier, encode_barrier
-from models.events import LogRecord
-from models.policy import Policy, policy_from_preset
-from models.sketch import Contribution, Sketch
-from streams.chunk import LogIdentity
-from streams.lane import Lane
-from streams.learning import LearnerFold
+from models.calendar import day_of
+from models.policy import policy_from_preset
 from streams.memory_store import MemoryStore
-from streams.store import LEARNER, Change, Live, Loaded, Meta, Newest
-from streams.timekeeper import Timekeeper
-from streams.topics import INPUTS, LOG
+from streams.store import LEARNER, Change, Live, Loaded, Meta, Newest, Vitals
+from streams.topics import INPUTS
 from streams.wall import wall_ms
-from tests.streams.lanes import FakeFetch, Watched, down, until
+from tests.streams.drawn import populations
+from tests.streams.lanes import down
 from tests.streams.logbook import (
     CUSTOMERS,
     DAY_MS,
     PARTITION,
     POLICY,
-    Logbook,
     contents,
     header,
-    memory,
-    new_nonce,
 )
+from tests.streams.owners import HERE, LEARNING, MONDAY, Owner
 
 MINUTE_MS = 60_000
-HERE, LEARNING = TP(LOG, PARTITION), TP(INPUTS, 0)
-MONDAY = 736_330  # the end of an epoch
 IMPATIENT = policy_from_preset("grocery", population={"wait_minutes": 30})
-
-
-class Sent(NamedTuple):
-    """A record as the producer was given it."""
-
-    tp: TP
-    value: bytes
-    headers: dict[str, bytes]
-
-
-class Kafka:
-    """The consumer and the producer of a Faust app, without one."""
-
-    def __init__(self) -> None:
-        self.sent: list[Sent] = []
-        self.unread: set[TP] = set()  # more of them stands in the log
-        self.asked: list[tuple[TP, int]] = []
-        self.failure: Exception | None = None
-
-    async def has_read_to_end(self, tp: TP, folded_to: int) -> bool:
-        self.asked.append((tp, folded_to))
-        return tp not in self.unread
-
-    async def send_and_wait(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes,
-        partition: int,
-        timestamp: float | None,
-        headers: dict[str, bytes],
-    ) -> None:
-        assert (key, timestamp) == (None, None)
-        if self.failure is not None:
-            raise self.failure
-        self.sent.append(Sent(TP(topic, partition), value, headers))
-
-
-class Owner:
-    """A worker with its lanes, its store and its timekeeper; Kafka is given by hand."""
-
-    def __init__(self, store: MemoryStore | None = None, policy: Policy = POLICY) -> None:
-        self.store = store or memory()
-        self.policy = policy
-        self.kafka, self.watched, self.log = Kafka(), Watched(), Logbook()
-        self.learning: Lane[LearnerFold] = Lane(self.watched._read_again, self.watched._crash)
-        self.inputs: list[LogRecord] = []
-        self.keeper = Timekeeper(
-            cast(faust.App, SimpleNamespace(consumer=self.kafka, producer=self.kafka)),
-            self.store,
-            policy,
-            "main",
-            self.watched.lane,
-            self.learning,
-            self.watched._read_again,
-            self.watched._crash,
-        )
-
-    async def fold(self) -> None:
-        """Open the partition and fold what stands in its log."""
-        if PARTITION not in self.watched.lane.partitions:
-            self.watched.open(self.log, self.store)
-        if self.log.records:
-            await self.watched.lane.put(FakeFetch(self.log.records))
-        await self.watched.done()
-
-    async def read_back(self) -> None:
-        """Whatever was written to the partition stands in its log and is folded."""
-        for each in self.kafka.sent:
-            assert each.tp == HERE
-            self.log.append(each.value, wall_ms(), each.headers["kind"].decode())
-        self.kafka.sent.clear()
-        await self.fold()
-
-    async def learn(self, *barriers: tuple[int, int, int]) -> None:
-        """Barriers come: each of a partition, on a day, at a moment of the wall clock."""
-        if not self.learning.partitions:
-            identity = LogIdentity("main", "topic-2", 2, 0)
-            fold = LearnerFold(identity, self.policy, self.store, nothing_between, new_nonce)
-            self.learning.open(0, fold)
-        for partition, day, at_ms in barriers:
-            value = encode_barrier(Barrier(partition, 2, day, sketched(partition)))
-            self._input(value, {"kind": b"barrier", "source.namespace": b"main"}, at_ms)
-        await self._learn()
-
-    async def learn_back(self) -> None:
-        """Whatever was written to the learner's topic is folded."""
-        for each in self.kafka.sent:
-            assert each.tp == LEARNING
-            self._input(each.value, each.headers, wall_ms())
-        self.kafka.sent.clear()
-        await self._learn()
-
-    def _input(self, value: bytes, headers: dict[str, bytes], at_ms: int) -> None:
-        self.inputs.append(LogRecord(0, len(self.inputs), at_ms, None, value, headers))
-
-    async def _learn(self) -> None:
-        await self.learning.put(FakeFetch(self.inputs, 0))
-        await until(lambda: self.learning.idle(0))
-
-
-def sketched(partition: int) -> dict[str, bytes]:
-    """The sketch of a partition with one customer."""
-    sketch = Sketch()
-    once = Contribution(MONDAY - 3, MONDAY - 9, MONDAY - 5, 2, 5_000)
-    sketch.renew(CUSTOMERS[partition], None, once)
-    return sketch.slots()
-
-
-async def nothing_between(_partition: int, _start: int, _end: int) -> bool:
-    return False
 
 
 @pytest.fixture
@@ -269,6 +146,63 @@ async def test_a_store_that_has_lost_what_was_folded_is_given_it_again(owner: Ow
     assert (owner.watched.read_again, owner.kafka.sent) == (1, [])
 
 
+async def test_how_a_partition_is_doing_is_told_and_noted_for_lookups(owner: Owner) -> None:
+    now_ms = wall_ms()
+    owner.log.purchase(CUSTOMERS[0], now_ms - DAY_MS, appended_ms=now_ms)
+    await owner.fold()
+    owner.kafka.lag_records = 0
+    await owner.keeper.keep_time()
+    assert await owner.store.vitals(PARTITION) == Vitals(0, -1, 1, 0.0)
+    names = ("lag_records", "live", "deadline_overdue_seconds", "population_version")
+    assert [owner.told(name) for name in names] == [0, 1, 0, 0]
+    assert owner.told("outbox_rows") == 1
+    assert 0 <= (owner.told("watermark_lag_seconds") or 0) < 60  # as the source's time goes
+    assert (owner.told("looked_timestamp_seconds") or 0) >= now_ms // 1000
+
+
+async def test_in_a_backlog_what_is_overdue_is_told_though_no_tick_is_written(owner: Owner) -> None:
+    owner.log.purchase(CUSTOMERS[0], wall_ms() - 20 * DAY_MS)
+    await owner.fold()
+    await somewhere_something_happened(owner)
+    owner.kafka.unread, owner.kafka.lag_records = {HERE}, 7
+    await owner.keeper.keep_time()
+    overdue_days = (owner.told("deadline_overdue_seconds") or 0) / 86_400
+    assert 7 <= overdue_days <= 9  # due after twelve days of silence
+    assert (owner.told("live"), owner.told("lag_records")) == (0, 7)
+    assert await owner.store.vitals(PARTITION) == Vitals(7, -1, 1, 0.0)
+
+
+async def test_while_time_stands_still_nothing_is_overdue(owner: Owner) -> None:
+    owner.log.purchase(CUSTOMERS[0], wall_ms() - 20 * DAY_MS)
+    await owner.fold()
+    await owner.keeper.keep_time()
+    assert (owner.told("live"), owner.told("deadline_overdue_seconds")) == (0, 0)
+    ask = owner.meter.registry.get_sample_value
+    assert ask("segmenter_source_silent") == 1
+    await somewhere_something_happened(owner)
+    await owner.keeper.keep_time()
+    assert ask("segmenter_source_silent") == 0
+
+
+async def test_a_lag_that_is_not_known_is_not_noted(owner: Owner) -> None:
+    owner.log.purchase(CUSTOMERS[0], wall_ms())
+    await owner.fold()
+    owner.kafka.lag_records = None
+    await owner.keeper.keep_time()
+    assert await owner.store.vitals(PARTITION) is None
+    assert (owner.told("lag_records"), owner.told("live")) == (None, 1)
+
+
+async def test_a_population_in_force_is_looked_at_once(owner: Owner) -> None:
+    owner.log.purchase(CUSTOMERS[0], wall_ms())
+    learned = populations(0)._replace(version=4, as_of_day=day_of(wall_ms(), POLICY.timezone))
+    owner.log.population(learned)
+    await owner.fold()
+    await owner.keeper.keep_time()
+    assert owner.meter.population == learned
+    assert owner.told("population_version") == 4
+
+
 class Away(MemoryStore):
     """A store that can't be reached when one partition is asked for."""
 
@@ -299,6 +233,15 @@ async def test_while_the_store_is_away_time_stands_still_there_and_goes_on_elsew
     owner = await an_owner_of_two_topics(down())
     assert [each.tp for each in owner.kafka.sent] == [LEARNING]
     assert owner.watched.crashes == []
+
+
+async def test_while_the_store_is_away_the_lag_is_told_all_the_same() -> None:
+    store = Away(down())
+    owner = Owner(store)
+    await owner.fold()
+    store.away, owner.kafka.lag_records = True, 41
+    await owner.keeper.keep_time()
+    assert (owner.told("lag_records"), owner.told("looked_timestamp_seconds")) == (41, None)
 
 
 async def test_an_error_that_waiting_cannot_mend_ends_the_worker() -> None:

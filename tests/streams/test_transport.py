@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
@@ -119,6 +120,49 @@ async def test_a_fetch_still_on_its_way_is_not_read_to_its_end() -> None:
     consumer._fetched_to[TP(LOG, 0)] = HELD_AT + 5
     assert not await consumer.has_read_to_end(TP(LOG, 0), HELD_AT)
     assert await consumer.has_read_to_end(TP(LOG, 0), HELD_AT + 5)
+
+
+class Stands(Held):
+    """One whose reading stands somewhere, or which does not say where."""
+
+    def __init__(self, position: int | None, end: int | None) -> None:
+        super().__init__(0)
+        self.stands, self.end = position, end
+
+    def highwater(self, tp: TP) -> Any:
+        super().highwater(tp)
+        return self.end
+
+    async def position(self, tp: TP) -> int | None:
+        await super().position(tp)
+        if self.stands is None:
+            raise TimeoutError
+        return self.stands
+
+
+@pytest.mark.parametrize(
+    ("fetched_to", "position", "end", "lag"),
+    [
+        (107, 107, 107, 0),
+        (107, 109, 109, 0),  # two markers behind the last record
+        (107, 107, 112, 5),
+        (110, 110, 112, 5),  # three are fetched and not folded
+        (107, None, 112, 5),
+        (107, 110, 109, 0),  # what is known of the end is of the fetch before
+        (107, 107, None, None),
+    ],
+    ids=["all", "markers", "unread", "on its way", "no answer", "stale", "end unknown"],
+)
+async def test_lag_is_what_is_not_in_the_store_and_never_below_nothing(
+    fetched_to: int, position: int | None, end: int | None, lag: int | None
+) -> None:
+    consumer = Stands(position, end)
+    consumer._fetched_to[TP(LOG, 0)] = fetched_to
+    assert await consumer.lag(TP(LOG, 0), 107) == lag
+
+
+async def test_the_lag_of_a_partition_that_is_held_no_more_is_not_known() -> None:
+    assert await Stands(7, 7).lag(TP(LOG, 1), 7) is None
 
 
 class Waits(Held):

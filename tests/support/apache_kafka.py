@@ -20,7 +20,7 @@ from pathlib import Path
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from streams.local import ANSWER_TIMEOUT_MS, HOST, LocalServerError, _free_port, _Server
+from streams.local import ANSWER_TIMEOUT_MS, HOST, LocalServerError, _Server, free_port
 
 POM = Path(__file__).parents[1] / "kafka" / "pom.xml"
 TARGET = POM.parent / "target"
@@ -94,7 +94,7 @@ class ApacheKafka(_Server):
             _SETTINGS.format(
                 host=HOST,
                 port=self._port,
-                controller_port=_free_port(),
+                controller_port=free_port(),
                 directory=self._directory / "data",
             ),
             "utf-8",

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +28,7 @@ from streams.settings import Settings
 from streams.sources import SourceRecord
 from streams.store import LEARNER, OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS, TOPICS
-from tests.support.oracle import Folded, Log, folded, learned, messages
+from tests.support.oracle import Folded, Log, folded, learned, messages, of_a_whole
 
 PARTITIONS = 2
 TRIES = 5
@@ -39,15 +40,19 @@ class Expected(NamedTuple):
 
     Attributes:
         states: by customer.
-        sketches: by partition, slot by slot.
+        sketches: by partition, slot by slot, and movements.
         rows: everything that leaves, partition by partition, effects without their bodies.
         populations: encoded, oldest first.
+        policies: the published one in force, by partition, encoded; None: none.
+        tallies: what was folded, by partition and kind.
     """
 
     states: dict[bytes, bytes]
     sketches: list[dict[bytes, bytes]]
     rows: list[OutboxRow]
     populations: list[bytes]
+    policies: list[bytes | None]
+    tallies: list[Counter[str]]
 
 
 class Found(NamedTuple):
@@ -55,15 +60,17 @@ class Found(NamedTuple):
 
     Attributes:
         states: by customer.
-        sketches: by partition, slot by slot.
+        sketches: by partition, slot by slot, and movements.
         changes: the headers of what was published.
         populations: encoded, in the order of their topic.
+        policies: the published one in force, by partition, encoded; None: none.
     """
 
     states: dict[bytes, bytes]
     sketches: list[dict[bytes, bytes]]
     changes: list[dict[str, bytes]]
     populations: list[bytes]
+    policies: list[bytes | None]
 
 
 class Installation:
@@ -93,6 +100,7 @@ class Installation:
                 "namespace": namespace,
                 "group": namespace,
                 "session_timeout_s": 6.0,
+                "api_port": 0,  # any that is free
             }
         )
         self.inspector = LogInspector(servers)
@@ -162,6 +170,11 @@ class Installation:
         outboxes = [self._keys(each).outbox for each in range(self.partitions)]
         wait_until(lambda: not any(self.redis.xlen(each) for each in outboxes))
 
+    def wait_until_live(self) -> None:
+        """Until each partition's owner has noted that it has read to the end."""
+        notes = [self._keys(each).live for each in range(self.partitions)]
+        wait_until(lambda: self.redis.exists(*notes) == self.partitions)
+
     def states(self) -> dict[bytes, bytes]:
         """Every customer's state, as it stands in the store."""
         found: dict[bytes, bytes] = {}
@@ -200,15 +213,43 @@ class Installation:
         for _ in range(TRIES):
             self.wait_until_settled()
             ends = self.ends()
-            found = Found(self.states(), self.sketches(), self.published(CHANGES), self.bodies())
+            found = Found(
+                *(self.states(), self.sketches(), self.published(CHANGES), self.bodies()),
+                self.policies_in_force(),
+            )
             expected = self.oracle()
             if self.is_settled() and self.ends() == ends:
                 return found, expected
         raise AssertionError("it never settled")
 
     def sketches(self) -> list[dict[bytes, bytes]]:
-        """Every partition's sketch, slot by slot."""
-        return [self.redis.hgetall(self._keys(each).sketch) for each in range(self.partitions)]  # type: ignore[misc]
+        """Every partition's sketch, slot by slot, and its movement, day by day."""
+        wholes = []
+        for each in range(self.partitions):
+            keys = self._keys(each)
+            wholes.append(of_a_whole(self._hash(keys.sketch), self._hash(keys.movement)))
+        return wholes
+
+    def _hash(self, key: str) -> dict[str, bytes]:
+        found: Any = self.redis.hgetall(key)
+        return {name.decode(): packed for name, packed in found.items()}
+
+    def members(self) -> dict[str, set[bytes]]:
+        """Who is listed in each segment, as they stand in the store."""
+        listed: dict[str, set[bytes]] = {}
+        for partition in range(self.partitions):
+            place = self._keys(partition).segment("")
+            for key in self.redis.scan_iter(match=f"{place}*", count=1_000):
+                name = key.decode().removeprefix(place)
+                found: Any = self.redis.zrange(key, 0, -1)
+                listed.setdefault(name, set()).update(found)
+        return listed
+
+    def policies_in_force(self) -> list[bytes | None]:
+        """The published policy that each partition's owner goes by, encoded; None: none."""
+        keys = (self._keys(each).policy for each in range(self.partitions))
+        found: list[Any] = [self.redis.get(each) for each in keys]
+        return found
 
     def bodies(self) -> list[bytes]:
         """The populations published, encoded, in the order of the topic."""
@@ -225,11 +266,13 @@ class Installation:
 
     def expected(self, partitions: Iterable[Folded]) -> Expected:
         """Put together what comes of each partition, and of the learner then."""
-        expected = Expected({}, [], [], [])
+        expected = Expected({}, [], [], [], [], [])
         for each in partitions:
             expected.states.update(each.states)
             expected.sketches.append(each.sketch)
             expected.rows.extend(each.rows)
+            expected.policies.append(each.policy)
+            expected.tallies.append(each.tally)
         expected.populations.extend(learned(self.log, self.partitions, expected.rows))
         return expected
 

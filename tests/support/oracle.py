@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from models.events import LogRecord
 from models.policy import Policy
+from models.policy_record import PublishedPolicy, decode_published, digest_of_policy
 from models.population import Population, decode_population, digest_of
 from streams.chunk import LogIdentity
 from streams.connections import opened
@@ -24,12 +26,13 @@ from streams.log import KafkaUnavailable, LogInspector, TopicFacts
 from streams.memory_store import MemoryStore
 from streams.partition import Batch, PartitionFold
 from streams.store import LEARNER, OutboxRow
-from streams.topics import INPUTS, LOG, POPULATIONS
+from streams.topics import INPUTS, LOG, POLICIES, POPULATIONS
 
 SLICE = 2_000  # records folded at once
 LOOK_EVERY_S = 3.0  # at a log that grows
 TRIES = 20  # in a row; the broker may be frozen, or the machine busy
 _EVERYTHING = 10**9
+T = TypeVar("T")
 
 
 class Log(NamedTuple):
@@ -38,7 +41,7 @@ class Log(NamedTuple):
     Attributes:
         servers: of the broker.
         namespace: of the installation.
-        policy: the rules in force.
+        policy: the rules in force until the log names others.
     """
 
     servers: str
@@ -51,13 +54,17 @@ class Folded(NamedTuple):
 
     Attributes:
         states: by customer.
-        sketch: slot by slot.
+        sketch: slot by slot, and the movement day by day.
         rows: everything that leaves; only inputs of the learner have their bodies.
+        policy: the published one in force at the end, encoded; None: none was published.
+        tally: what was folded, by kind.
     """
 
     states: dict[bytes, bytes]
     sketch: dict[bytes, bytes]
     rows: list[OutboxRow]
+    policy: bytes | None
+    tally: Counter[str]
 
 
 def messages(servers: str, topic: str, starts: Mapping[int, int] | None = None) -> Iterator[Any]:
@@ -83,6 +90,45 @@ def messages(servers: str, topic: str, starts: Mapping[int, int] | None = None) 
                 yield from records
 
 
+class Bodies(Generic[T]):
+    """Whatever stands in a compacted topic, by its digest; read again when one is not known yet.
+
+    Args:
+        servers: of the broker.
+        topic: which.
+        digest_of: names a body by its content.
+        decode: what a body says.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        topic: str,
+        digest_of: Callable[[bytes], str],
+        decode: Callable[[bytes], T],
+    ) -> None:
+        self._servers, self._topic = servers, topic
+        self._digest_of, self._decode = digest_of, decode
+        self._known: dict[str, T] = {}
+
+    async def __call__(self, digest: str) -> T:
+        """What the body of that digest says; KeyError: there is none."""
+        if digest not in self._known:
+            for each in messages(self._servers, self._topic):
+                self._known[self._digest_of(each.value)] = self._decode(each.value)
+        return self._known[digest]
+
+
+def population_bodies(servers: str) -> Bodies[Population]:
+    """Those of `populations.v1`."""
+    return Bodies(servers, POPULATIONS, digest_of, decode_population)
+
+
+def policy_bodies(servers: str) -> Bodies[PublishedPolicy]:
+    """Those of `policies.v1`."""
+    return Bodies(servers, POLICIES, digest_of_policy, decode_published)
+
+
 def at_rest() -> bool:
     """The log grows no more."""
     return True
@@ -105,7 +151,6 @@ class _Partition:
     def __init__(self, log: Log, partition: int) -> None:
         self._log, self._partition = log, partition
         self._inspector, self._store = LogInspector(log.servers), MemoryStore(lambda: 0)
-        self._bodies: dict[str, Population] = {}
         self._folded_to = self._failures = 0
         self._rows: list[OutboxRow] = []
 
@@ -115,12 +160,15 @@ class _Partition:
             self._log.namespace, facts.topic_id, facts.partitions, self._partition
         )
         nonces = (b"%d" % each for each in count())
+        servers = self._log.servers
         fold = PartitionFold(
-            identity, self._log.policy, self._store, _no_records, self._body, nonces.__next__
+            *(identity, self._log.policy, self._store, _no_records, population_bodies(servers)),
+            nonces.__next__,
+            policies=policy_bodies(servers),
         )
         while not await self._fold_what_is_there(fold, rests()):
             time.sleep(LOOK_EVERY_S)  # noqa: ASYNC251 - nobody else is in this loop
-        return await self._result()
+        return await self._result(fold.tally)
 
     def _facts(self) -> TopicFacts:
         for _ in range(TRIES):
@@ -157,21 +205,23 @@ class _Partition:
                 start, records = each.offset + 1, []
         yield Batch(start, end, records)
 
-    async def _body(self, digest: str) -> Population:
-        if digest not in self._bodies:
-            for each in messages(self._log.servers, POPULATIONS):
-                self._bodies[digest_of(each.value)] = decode_population(each.value)
-        return self._bodies[digest]
-
-    async def _result(self) -> Folded:
+    async def _result(self, tally: Counter[str]) -> Folded:
         everybody = await self._store.walk(self._partition, 0, _EVERYTHING)
         loaded = await self._store.load(self._partition, (), b"another nonce")
         assert loaded.whole is not None
         return Folded(
             {id_.encode(): each for id_, each in everybody.states.items()},
-            {slot.encode(): each for slot, each in loaded.whole.sketch.items()},
+            of_a_whole(loaded.whole.sketch, loaded.whole.movement),
             self._rows,
+            loaded.whole.policy,
+            tally,
         )
+
+
+def of_a_whole(sketch: Mapping[str, bytes], movement: Mapping[str, bytes]) -> dict[bytes, bytes]:
+    """What belongs to a partition as a whole, by slot and by day."""
+    days = {f"movement of {day}".encode(): packed for day, packed in movement.items()}
+    return {**{slot.encode(): packed for slot, packed in sketch.items()}, **days}
 
 
 def _log_record(found: Any) -> LogRecord:
@@ -206,7 +256,10 @@ async def _learned(log: Log, partitions: int, rows: Iterable[OutboxRow]) -> list
     store = MemoryStore(lambda: 0)
     identity = LogIdentity(log.namespace, "", partitions, 0)
     nonces = (b"%d" % each for each in count())
-    fold = LearnerFold(identity, log.policy, store, _no_records, nonces.__next__)
+    fold = LearnerFold(
+        *(identity, log.policy, store, _no_records, nonces.__next__),
+        policies=policy_bodies(log.servers),
+    )
     inputs = [
         LogRecord(0, offset, 0, row.key, row.value, dict(row.headers))
         for offset, row in enumerate(row for row in rows if row.topic == INPUTS)

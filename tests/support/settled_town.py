@@ -12,12 +12,12 @@ from models.policy import Policy
 from streams.chunk import LogIdentity
 from streams.erasures import born_marks
 from streams.log import Record
+from streams.loop import Loop, no_records
 from streams.partition import Batch, PartitionFold
 from streams.partitioner import partition_of
 from streams.store import OutboxRow, Store
 from streams.topics import ERASURES, LOG
 from tests.streams.logbook import rfc3339
-from tests.support.loop import Loop, no_records
 
 KEYED = Pseudonyms(b"a secret")
 

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from models.alerts import AlertEffect, Effect, alerts_in, changes_in
 from models.customer import CustomerState
 from models.effects import PublishChange
 from models.events import AttributeValue, Erasure, Item, Profile, Purchase, Read, Refund, Tick
+from models.fold import Outcome
 from models.policy import Policy, policy_from_preset
 from models.population import Population
-from models.step import Outcome, advance, step
+from models.step import advance, step
 
 CUSTOMER = "c1"
 HOUR_MS = 3_600_000
@@ -99,7 +101,7 @@ class Told(NamedTuple):
     """What came of a story."""
 
     state: CustomerState | None
-    effects: tuple[PublishChange, ...]
+    told: tuple[Effect, ...]
     outcomes: tuple[Outcome, ...]
 
     @property
@@ -107,6 +109,16 @@ class Told(NamedTuple):
         """The state of a customer who must be there."""
         assert self.state is not None
         return self.state
+
+    @property
+    def effects(self) -> tuple[PublishChange, ...]:
+        """Changes that are published."""
+        return changes_in(self.told)
+
+    @property
+    def alerts(self) -> tuple[AlertEffect, ...]:
+        """What is told of the customer, and what came of it."""
+        return alerts_in(self.told)
 
     @property
     def lifecycle(self) -> str:
@@ -133,7 +145,7 @@ def tell(
 ) -> Told:
     """Feed arrivals in the order given; the clock is the newest of all that has arrived."""
     clock_ms = 0
-    effects: list[PublishChange] = []
+    effects: list[Effect] = []
     outcomes: list[Outcome] = []
     for arrival in arrivals:
         clock_ms = max(clock_ms, arrival.at_ms)

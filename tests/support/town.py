@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from models.alerts import changes_in
 from models.customer import Alias, CustomerState
 from models.effects import PublishChange
 from models.erasure import Mark
@@ -175,7 +176,7 @@ class Town:
             through_ms = max(through_ms, met.mark.through_ms)
             self.marks[who] = met.mark._replace(through_ms=through_ms)
         self._outboxes[who].extend(_posted(each, posted) for each in met.sent)
-        self.effects += met.effects
+        self.effects += changes_in(met.effects)
         self.rejected += [met.rejected] if met.rejected else []
         self.met.append(met)
 

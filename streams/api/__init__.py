@@ -1,0 +1,1 @@
+"""The HTTP API: who may ask, how often, and what is answered."""

@@ -1,0 +1,79 @@
+"""`segmenter run api`: the server process."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from logging.config import dictConfig
+
+import uvicorn
+
+from models.policy import Policy
+from streams.api.access import require_safe_binding
+from streams.api.app import api
+from streams.api.parts import ring_of
+from streams.logs import logging_config
+from streams.refusal import Refused
+from streams.settings import Settings
+
+STOP_WITHIN_S = 10
+
+
+class Server(uvicorn.Server):
+    """Ends the streams of those who watch as soon as it is told to stop; else it waits for them.
+
+    Args:
+        config: uvicorn's.
+        stop_streams: async: ends them.
+    """
+
+    def __init__(self, config: uvicorn.Config, stop_streams: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._stop_streams = stop_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await self._stop_streams()
+        await super().shutdown(sockets)
+
+
+def run_api(settings: Settings, policy: Policy, log_level: str) -> None:
+    """Answer until SIGTERM or SIGINT.
+
+    Raises:
+        Refused: keys are needed and there are none, or the port is taken.
+        KeysError: the file of the keys can't be used.
+    """
+    ring = ring_of(settings)
+    require_safe_binding(settings.api_host, ring)
+    dictConfig(logging_config(log_level))
+    listening = _listening(settings.api_host, settings.api_port)
+    front = api(settings, policy, ring)
+    for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it was stopped by
+        signal.signal(each, lambda _number, _frame: sys.exit(0))
+    Server(server_config(front), front.stop_streams).run([listening])
+
+
+def server_config(front: Callable[..., Awaitable[None]]) -> uvicorn.Config:
+    """How the server is run."""
+    return uvicorn.Config(
+        front,
+        log_config=None,
+        access_log=False,  # it would hold customer ids
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        lifespan="on",
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2_048)
+    except OSError as error:
+        raise Refused(
+            f"can't listen on {host}, port {port}: {error.strerror}; "
+            "choose another with SEGMENTER_API_HOST, SEGMENTER_API_PORT or --port"
+        ) from None

@@ -1,0 +1,118 @@
+"""Faust as every process of ours uses it: no tables, no web server, offsets of our own.
+
+Enters: settings. Leaves: an app, and how it is run, stopped, and made to read again.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+import faust
+from faust.types import TP
+from yarl import URL
+
+from streams.log import KafkaUnavailable
+from streams.logs import logging_config
+from streams.patience import STOP_WITHIN_S, attempts
+from streams.settings import Settings
+from streams.store import StoreUnavailable
+from streams.transport import Consumer
+
+logger = logging.getLogger(__name__)
+
+
+def faust_app(settings: Settings, group: str) -> faust.App:
+    """An app that joins a consumer group."""
+    return faust.App(
+        group,
+        broker=f"kafka://{settings.bootstrap_servers.replace(',', ';')}",
+        store="memory://",
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        processing_guarantee="at_least_once",
+        stream_wait_empty=True,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.session_timeout_s / 5,
+        broker_commit_interval=2.0,
+        consumer_auto_offset_reset="earliest",
+        producer_acks=-1,
+        stream_buffer_maxsize=8,  # fetches, of all partitions together
+        datadir=tempfile.gettempdir(),  # Faust wants one; nothing is kept in it
+    )
+
+
+async def read_again(app: faust.App) -> None:
+    """Make Faust read on from the store's offsets, in mid-stream.
+
+    Seeking alone has no effect: records already fetched must be dropped first.
+    """
+    consumer = cast(Consumer, app.consumer)
+    flow = app.flow_control
+    consumer.stop_flow()
+    flow.suspend()
+    flow.clear()
+    await consumer.wait_for_stopped_flow()
+    await consumer.perform_seek()
+    flow.resume()
+    consumer.resume_flow()
+
+
+def kafka_urls(settings: Settings) -> list[URL]:
+    """The brokers, as a transport takes them."""
+    return [URL(f"kafka://{server}") for server in settings.bootstrap_servers.split(",")]
+
+
+async def opened_at_last(
+    opening: Callable[[list[TP]], Awaitable[dict[TP, int]]], assigned: list[TP]
+) -> dict[TP, int]:
+    """Open what is assigned; answers where reading begins. Waits for Kafka and Redis.
+
+    Raises:
+        Refused, TopicMissing, or whatever else `opening` raises.
+    """
+    async for _ in attempts():
+        try:
+            return await opening(assigned)
+        except (StoreUnavailable, KafkaUnavailable) as error:
+            logger.warning("waiting: %s", error)
+    raise AssertionError("attempts never end")
+
+
+def execute(app: faust.App, log_level: str, failure: Callable[[], BaseException | None]) -> None:
+    """Run until a signal or a failure; does not return.
+
+    Args:
+        app: to run.
+        log_level: of the handler.
+        failure: what ended the app; None: nothing did.
+
+    Raises:
+        SystemExit: 0 after SIGTERM or SIGINT.
+        BaseException: the failure.
+    """
+    worker = faust.Worker(
+        app,
+        loglevel=log_level,  # of the handler: a higher one would hide our own
+        redirect_stdouts=False,
+        logging_config=logging_config(log_level),
+        quiet=True,
+        workdir=Path.cwd(),
+    )
+    try:
+        worker.execute_from_commandline()
+    except SystemExit:
+        if failure() is None:
+            raise
+    if (ended_by := failure()) is not None:
+        raise ended_by
+
+
+async def stop_in_time(*_: object, **__: object) -> None:
+    """The batch in hand may be finished; after that the process ends, come what may."""
+    signal.alarm(STOP_WITHIN_S)

@@ -1,0 +1,217 @@
+"""The whole loop in one process: log, folds, learner and relay, in memory, single-threaded.
+
+Purchases and ticks go into the partitions of a log; effects come out; sketches go to the learner,
+and its populations back into the log. It is what an installation does when nothing is ever late,
+so it serves as a reference, and as the bench's path over real data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from models.calendar import day_of, start_of_day_ms
+from models.events import Kind, LogRecord, encode_tick
+from models.policy import Policy
+from models.population import Population, decode_population
+from models.sketch import Sketch, from_slots
+from streams.chunk import LogIdentity
+from streams.learning import LearnerFold
+from streams.memory_store import MemoryStore
+from streams.partition import NO_NONCE, Batch, PartitionFold
+from streams.partitioner import partition_of
+from streams.sources import SourceRecord
+from streams.store import LEARNER, OutboxRow, Store
+from streams.topics import INPUTS, LOG, POPULATIONS
+
+BATCH = 500
+APPENDED_MS = 1_790_000_000_000  # every record is written long after it happened
+
+
+class Loop:
+    """An installation in memory.
+
+    Args:
+        policy: the rules in force.
+        partitions: of the log.
+        store: None: one of its own.
+
+    Attributes:
+        populations: all bodies published, oldest first.
+        effects: all other rows that left, in order.
+        log: its partitions, one list of records each.
+        inputs: the learner's topic.
+    """
+
+    def __init__(self, policy: Policy, partitions: int, store: Store | None = None) -> None:
+        self.policy, self.partitions = policy, partitions
+        self.store = store or MemoryStore(lambda: 0)
+        self.populations: list[Population] = []
+        self.effects: list[OutboxRow] = []
+        self.log: list[list[LogRecord]] = [[] for _ in range(partitions)]
+        self.inputs: list[LogRecord] = []
+        self._bodies: dict[str, Population] = {}
+        self._nonces = 0
+        self._read_to = [0] * (partitions + 1)  # the last one is the learner's
+        self.folds = [self._fold(each) for each in range(partitions)]
+        identity = LogIdentity("loop", "", partitions, 0)
+        self.learner = LearnerFold(identity, policy, self.store, no_records, self._new_nonce)
+
+    def _fold(self, partition: int) -> PartitionFold:
+        identity = LogIdentity("loop", "", self.partitions, partition)
+        return PartitionFold(
+            identity, self.policy, self.store, no_records, self._body, self._new_nonce
+        )
+
+    async def _body(self, digest: str) -> Population:
+        return self._bodies[digest]
+
+    def _new_nonce(self) -> bytes:
+        self._nonces += 1
+        return b"%d" % self._nonces
+
+    async def write(self, record: SourceRecord) -> None:
+        """One event into its partition; read when many wait."""
+        partition = partition_of(record.customer_id, self.partitions)
+        self.append(partition, record.value, record.kind)
+        if len(self.log[partition]) - self._read_to[partition] >= BATCH:
+            await self.read(partition)
+
+    async def tick(self, at_ms: int) -> None:
+        """One tick into every partition; everything is read, and what follows from it."""
+        for partition in range(self.partitions):
+            self.append(partition, encode_tick(at_ms), Kind.TICK)
+        await self.settle()
+
+    async def replay(
+        self, records: Iterable[SourceRecord], new_day: Callable[[int], Awaitable[None]]
+    ) -> int | None:
+        """Write recorded events in their order, day by day; answers the last customer-day, ordinal.
+
+        Args:
+            records: by event time; None is answered if there are none.
+            new_day: called with each customer-day after the first, before its events: the place for
+                ticks.
+        """
+        zone, today = self.policy.timezone, None
+        for record in records:
+            day = day_of(record.occurred_at_ms, zone)
+            today = day if today is None else today
+            while today < day:
+                today += 1
+                await new_day(today)
+            await self.write(record)
+        return today
+
+    def append(self, partition: int, value: bytes | None, kind: str) -> None:
+        """One record into the log."""
+        self._log(self.log[partition], partition, None, value, {"kind": kind.encode()})
+
+    def _log(
+        self,
+        log: list[LogRecord],
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: dict[str, bytes],
+    ) -> None:
+        log.append(LogRecord(partition, len(log), APPENDED_MS, key, value, headers))
+
+    async def settle(self) -> None:
+        """Read and relay until nothing moves any more."""
+        moved = True
+        while moved:
+            for partition in range(self.partitions):
+                await self.read(partition)
+            await self._learn()
+            moved = any(len(log) > read for log, read in zip(self.log, self._read_to, strict=False))
+
+    async def read(self, partition: int) -> None:
+        """Fold what waits in a partition, and relay what comes of it."""
+        begin, end = self._read_to[partition], len(self.log[partition])
+        self._read_to[partition] = end
+        for start in range(begin, end, BATCH):
+            records = self.log[partition][start : start + BATCH]
+            batch = Batch(start, records[-1].offset + 1, records)
+            assert await self.folds[partition].handle(batch) is None
+        await self._relay(partition)
+
+    async def _learn(self) -> None:
+        begin, self._read_to[-1] = self._read_to[-1], len(self.inputs)
+        if begin < len(self.inputs):
+            batch = Batch(begin, len(self.inputs), self.inputs[begin:])
+            assert await self.learner.handle(batch) is None
+        await self._relay(LEARNER)
+
+    async def _relay(self, place: int) -> None:
+        waiting = await self.store.outbox(place, 10**9)
+        for _, row in waiting:
+            headers = dict(row.headers)
+            if row.topic == INPUTS:
+                self._log(self.inputs, 0, row.key, row.value, headers)
+            elif row.topic == POPULATIONS:
+                assert row.key is not None
+                assert row.value is not None
+                self._bodies[row.key.decode()] = decode_population(row.value)
+                self.populations.append(self._bodies[row.key.decode()])
+            elif row.topic == LOG:
+                to = row.partition
+                if to is None:  # sent on, to whoever it is for
+                    to = partition_of((row.key or b"").decode(), self.partitions)
+                self._log(self.log[to], to, row.key, row.value, headers)
+            else:
+                self.effects.append(row)
+        await self.store.outbox_delete(place, [row_id for row_id, _ in waiting])
+
+    async def sketches(self) -> list[Sketch]:
+        """Each partition's sketch, as it stands in the store."""
+        found = []
+        for partition in range(self.partitions):
+            whole = (await self.store.load(partition, (), NO_NONCE)).whole
+            assert whole is not None
+            found.append(from_slots(whole.sketch))
+        return found
+
+    async def states(self) -> dict[str, bytes]:
+        """Every customer's state, encoded."""
+        found: dict[str, bytes] = {}
+        for partition in range(self.partitions):
+            cursor = -1
+            while cursor:
+                loaded = await self.store.walk(partition, max(0, cursor), BATCH)
+                found.update(loaded.states)
+                cursor = loaded.cursor
+        return found
+
+
+async def replay(loop: Loop, records: Iterable[SourceRecord], until_day: int | None = None) -> None:
+    """Write events with a tick at the start of each customer-day, as a replay does."""
+    zone, today = loop.policy.timezone, 0
+    for record in records:
+        day = day_of(record.occurred_at_ms, zone)
+        if until_day is not None and day > until_day:
+            break
+        if today and day > today:
+            await loop.tick(start_of_day_ms(day, zone))
+        today = max(day, today)
+        await loop.write(record)
+    if until_day is not None:
+        await loop.tick(start_of_day_ms(until_day + 1, zone))
+    await loop.settle()
+
+
+async def no_records(_partition: int, _start: int, _end: int) -> bool:
+    """The probe of a gap in a log that has none."""
+    return False
+
+
+def replayed(
+    policy: Policy,
+    partitions: int,
+    records: Iterable[SourceRecord],
+    until_day: int | None = None,
+) -> Loop:
+    """A loop that these events went through."""
+    loop = Loop(policy, partitions)
+    asyncio.run(replay(loop, records, until_day))
+    return loop

@@ -1,0 +1,58 @@
+"""A customer while a chunk is folded: what is held of them, and what is to be written of that.
+
+Enters: the bytes that were loaded, and what became of them. Leaves: a `CustomerWrite`.
+Forbidden here: the store, records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from models.codec import decode_held, encode_held
+from models.customer import Alias, CustomerState
+from models.effects import PublishChange
+from models.segments import segments_by_kind
+from streams.messages import pack_history
+from streams.store import HISTORY_SLOTS, CustomerWrite
+
+
+class Touched:
+    """A customer while the chunk is folded."""
+
+    def __init__(self, customer_id: str, packed: bytes | None) -> None:
+        self._id = customer_id
+        self.first = self.held = None if packed is None else decode_held(packed)
+        self.history: dict[int, bytes] = {}
+
+    @property
+    def state(self) -> CustomerState | None:
+        """What is known of them, unless the id is only another name of somebody."""
+        return None if isinstance(self.held, Alias) else self.held
+
+    def places(self, held: CustomerState | Alias | None) -> dict[str, str]:
+        """Kind → segment of what may be held by this id."""
+        return segments_by_kind(self._id, held)
+
+    def add(self, held: CustomerState | Alias | None, effects: Iterable[PublishChange]) -> None:
+        """Something happened: what is held now, and the effects of it."""
+        self.held = held
+        for effect in effects:
+            self.history[effect.sequence % HISTORY_SLOTS] = pack_history(effect)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is to be written."""
+        return self.held is not self.first
+
+    def write(self, *, listed: bool) -> CustomerWrite:
+        """What becomes of them; `listed`: the segments they were in list them."""
+        held, before = self.held, self.places(self.first) if listed else {}
+        after = self.places(held)
+        left = [each for each in before.values() if each not in after.values()]
+        entered = [each for each in after.values() if each not in before.values()]
+        if held is None:
+            return CustomerWrite(None, None, left, ())
+        if isinstance(held, Alias):
+            return CustomerWrite(encode_held(held), None, left, (), None)
+        history = tuple(self.history.items())
+        return CustomerWrite(encode_held(held), held.next_deadline_ms, left, entered, history)

@@ -1,0 +1,89 @@
+"""Takes the README's pictures of a running dashboard.
+
+    python tools/screenshots.py http://127.0.0.1:8080 [--customer ID]
+
+Writes docs/dashboard-light.png, docs/dashboard-dark-zh.png and docs/dashboard-customer.png with the
+browser of the tests. Without an id, the customer is one who is about to leave.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, Page
+
+from tests.support.chromium import READY, started
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SIZE = {"width": 1440, "height": 900}
+MAX_BYTES = 400_000
+SEGMENTS = ("risk/high", "risk/elevated", "lifecycle/active")  # the first that has anybody
+
+
+@contextmanager
+def dashboard(browser: Browser, url: str, language: str, colours: str) -> Iterator[Page]:
+    """The page, once everything on it is drawn; without animations."""
+    context = browser.new_context(
+        viewport={"width": SIZE["width"], "height": SIZE["height"]},
+        device_scale_factor=1,
+        locale=language,
+        color_scheme="dark" if colours == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(READY)
+    yield page
+    context.close()
+
+
+def picture(page: Page, name: str) -> int:
+    """Write what is seen; answers the bytes."""
+    page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => setTimeout(drawn, 200)))")
+    path = DOCS / f"{name}.png"
+    page.screenshot(path=path)
+    size = path.stat().st_size
+    print(f"{path.relative_to(DOCS.parent)}  {size:,} bytes")
+    return size
+
+
+def some_customer(url: str) -> str:
+    """Somebody worth looking at."""
+    for segment in SEGMENTS:
+        answer = httpx.get(f"{url}/v1/segments/{segment}/members", params={"limit": 100})
+        if members := answer.raise_for_status().json()["items"]:
+            return str(max(members, key=lambda each: each["purchase_days"])["customer_id"])
+    raise SystemExit("nobody is in any of " + ", ".join(SEGMENTS))
+
+
+def main(arguments: list[str]) -> int:
+    """Take all pictures; answers the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    parser.add_argument("--customer", help="whose drawer is shown")
+    asked = parser.parse_args(arguments)
+    url = asked.url.rstrip("/")
+    who = asked.customer or some_customer(url)
+    with started() as browser:
+        sizes = []
+        with dashboard(browser, f"{url}/", "en-US", "light") as page:
+            sizes.append(picture(page, "dashboard-light"))
+            page.get_by_test_id("search").fill(who)
+            page.keyboard.press("Enter")
+            page.locator("#customer-drawer .customer-head").wait_for()
+            sizes.append(picture(page, "dashboard-customer"))
+        with dashboard(browser, f"{url}/", "zh-CN", "dark") as page:
+            sizes.append(picture(page, "dashboard-dark-zh"))
+    too_large = [size for size in sizes if size > MAX_BYTES]
+    if too_large:
+        print(f"more than {MAX_BYTES:,} bytes: {too_large}")
+    return 1 if too_large else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
