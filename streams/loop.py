@@ -8,7 +8,7 @@ so it serves as a reference, and as the bench's path over real data.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from models.calendar import day_of, start_of_day_ms
 from models.events import Kind, LogRecord, encode_tick
@@ -35,16 +35,24 @@ class Loop:
         policy: the rules in force.
         partitions: of the log.
         store: None: one of its own.
+        keeps_log: whether records stay when they have been read; else memory does not grow with the log.
 
     Attributes:
         populations: all bodies published, oldest first.
-        effects: all other rows that left, in order.
-        log: its partitions, one list of records each.
-        inputs: the learner's topic.
+        effects: all other rows that left, in order; whoever looks at them clears them.
+        log: its partitions, one list of records each: those not read yet, or all.
+        inputs: the learner's topic, likewise.
     """
 
-    def __init__(self, policy: Policy, partitions: int, store: Store | None = None) -> None:
-        self.policy, self.partitions = policy, partitions
+    def __init__(
+        self,
+        policy: Policy,
+        partitions: int,
+        store: Store | None = None,
+        *,
+        keeps_log: bool = False,
+    ) -> None:
+        self.policy, self.partitions, self._keeps_log = policy, partitions, keeps_log
         self.store = store or MemoryStore(lambda: 0)
         self.populations: list[Population] = []
         self.effects: list[OutboxRow] = []
@@ -53,6 +61,7 @@ class Loop:
         self._bodies: dict[str, Population] = {}
         self._nonces = 0
         self._read_to = [0] * (partitions + 1)  # the last one is the learner's
+        self._begins = [0] * (partitions + 1)  # the offset of what is kept; likewise
         self.folds = [self._fold(each) for each in range(partitions)]
         identity = LogIdentity("loop", "", partitions, 0)
         self.learner = LearnerFold(identity, policy, self.store, no_records, self._new_nonce)
@@ -74,7 +83,7 @@ class Loop:
         """One event into its partition; read when many wait."""
         partition = partition_of(record.customer_id, self.partitions)
         self.append(partition, record.value, record.kind)
-        if len(self.log[partition]) - self._read_to[partition] >= BATCH:
+        if self._end(partition) - self._read_to[partition] >= BATCH:
             await self.read(partition)
 
     async def tick(self, at_ms: int) -> None:
@@ -105,17 +114,37 @@ class Loop:
 
     def append(self, partition: int, value: bytes | None, kind: str) -> None:
         """One record into the log."""
-        self._log(self.log[partition], partition, None, value, {"kind": kind.encode()})
+        self._log(partition, None, value, {"kind": kind.encode()})
 
     def _log(
         self,
-        log: list[LogRecord],
-        partition: int,
+        place: int,
         key: bytes | None,
         value: bytes | None,
         headers: dict[str, bytes],
     ) -> None:
-        log.append(LogRecord(partition, len(log), APPENDED_MS, key, value, headers))
+        partition = max(place, 0)
+        record = LogRecord(partition, self._end(place), APPENDED_MS, key, value, headers)
+        self._records(place).append(record)
+
+    def _records(self, place: int) -> list[LogRecord]:
+        return self.inputs if place == LEARNER else self.log[place]
+
+    def _end(self, place: int) -> int:
+        """The offset behind the newest record."""
+        return self._begins[place] + len(self._records(place))
+
+    def _unread(self, place: int) -> Iterator[Batch]:
+        """What waits in a partition, or for the learner; taken to be read."""
+        records, first = self._records(place), self._begins[place]
+        begin, end = self._read_to[place], self._end(place)
+        self._read_to[place] = end
+        for start in range(begin, end, BATCH):
+            some = records[start - first : start - first + BATCH]
+            yield Batch(start, start + len(some), some)
+        if not self._keeps_log:
+            self._begins[place] = end
+            records.clear()
 
     async def settle(self) -> None:
         """Read and relay until nothing moves any more."""
@@ -124,22 +153,16 @@ class Loop:
             for partition in range(self.partitions):
                 await self.read(partition)
             await self._learn()
-            moved = any(len(log) > read for log, read in zip(self.log, self._read_to, strict=False))
+            moved = any(self._end(each) > self._read_to[each] for each in range(self.partitions))
 
     async def read(self, partition: int) -> None:
         """Fold what waits in a partition, and relay what comes of it."""
-        begin, end = self._read_to[partition], len(self.log[partition])
-        self._read_to[partition] = end
-        for start in range(begin, end, BATCH):
-            records = self.log[partition][start : start + BATCH]
-            batch = Batch(start, records[-1].offset + 1, records)
+        for batch in self._unread(partition):
             assert await self.folds[partition].handle(batch) is None
         await self._relay(partition)
 
     async def _learn(self) -> None:
-        begin, self._read_to[-1] = self._read_to[-1], len(self.inputs)
-        if begin < len(self.inputs):
-            batch = Batch(begin, len(self.inputs), self.inputs[begin:])
+        for batch in self._unread(LEARNER):
             assert await self.learner.handle(batch) is None
         await self._relay(LEARNER)
 
@@ -148,7 +171,7 @@ class Loop:
         for _, row in waiting:
             headers = dict(row.headers)
             if row.topic == INPUTS:
-                self._log(self.inputs, 0, row.key, row.value, headers)
+                self._log(LEARNER, row.key, row.value, headers)
             elif row.topic == POPULATIONS:
                 assert row.key is not None
                 assert row.value is not None
@@ -158,7 +181,7 @@ class Loop:
                 to = row.partition
                 if to is None:  # sent on, to whoever it is for
                     to = partition_of((row.key or b"").decode(), self.partitions)
-                self._log(self.log[to], to, row.key, row.value, headers)
+                self._log(to, row.key, row.value, headers)
             else:
                 self.effects.append(row)
         await self.store.outbox_delete(place, [row_id for row_id, _ in waiting])
@@ -211,7 +234,7 @@ def replayed(
     records: Iterable[SourceRecord],
     until_day: int | None = None,
 ) -> Loop:
-    """A loop that these events went through."""
-    loop = Loop(policy, partitions)
+    """A loop that these events went through, with its log."""
+    loop = Loop(policy, partitions, keeps_log=True)
     asyncio.run(replay(loop, records, until_day))
     return loop

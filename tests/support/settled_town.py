@@ -43,7 +43,7 @@ class TwoPartitions(Loop):
     ) -> None:
         self.erasures: list[OutboxRow] = list(erasures or ())
         self.pseudonyms = pseudonyms
-        super().__init__(policy, partitions, store)
+        super().__init__(policy, partitions, store, keeps_log=True)
 
     def _fold(self, partition: int) -> PartitionFold:
         log = LogIdentity("loop", "", self.partitions, partition, self.pseudonyms)
@@ -64,7 +64,7 @@ class TwoPartitions(Loop):
         for _, row in astray:
             assert row.key is not None
             partition = partition_of(row.key.decode(), self.partitions)
-            self._log(self.log[partition], partition, row.key, row.value, dict(row.headers))
+            self._log(partition, row.key, row.value, dict(row.headers))
         self.erasures += [row for _, row in waiting if row.topic == ERASURES]
         gone = {row_id for row_id, _ in astray}
         await self.store.outbox_delete(place, [*gone])
@@ -75,7 +75,6 @@ class TwoPartitions(Loop):
         partition = partition_of(customer_id, self.partitions)
         body = {"customer_id": customer_id, "occurred_at": rfc3339(at_ms), **fields}
         self._log(
-            self.log[partition],
             partition,
             customer_id.encode(),
             json.dumps(body).encode(),
