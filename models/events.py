@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, Self
@@ -344,6 +344,9 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
             return Rejected(Reason.INVALID, f"header {ADDRESSEE}: {error}"[:200])
         event = event.model_copy(update={"customer_id": customer_id})
     return Read(event, event_id, at_ms)
+
+
+Reading = Callable[[LogRecord, str], Read | Control | Tombstone | Rejected]
 
 
 def _model_for(kind: bytes | None) -> type[Event] | Rejected:

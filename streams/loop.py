@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from models.calendar import day_of, start_of_day_ms
-from models.events import Kind, LogRecord, encode_tick
+from models.events import Kind, LogRecord, Reading, encode_tick, read_record
 from models.policy import Policy
 from models.population import Population, decode_population
 from models.sketch import Sketch, from_slots
@@ -35,6 +35,7 @@ class Loop:
         policy: the rules in force.
         partitions: of the log.
         store: None: one of its own.
+        read: how records are read.
         keeps_log: whether records stay when they have been read; else memory does not grow with the log.
 
     Attributes:
@@ -50,9 +51,11 @@ class Loop:
         partitions: int,
         store: Store | None = None,
         *,
+        read: Reading = read_record,
         keeps_log: bool = False,
     ) -> None:
         self.policy, self.partitions, self._keeps_log = policy, partitions, keeps_log
+        self._reading = read
         self.store = store or MemoryStore(lambda: 0)
         self.populations: list[Population] = []
         self.effects: list[OutboxRow] = []
@@ -68,9 +71,8 @@ class Loop:
 
     def _fold(self, partition: int) -> PartitionFold:
         identity = LogIdentity("loop", "", self.partitions, partition)
-        return PartitionFold(
-            identity, self.policy, self.store, no_records, self._body, self._new_nonce
-        )
+        given = (self.policy, self.store, no_records, self._body, self._new_nonce)
+        return PartitionFold(identity, *given, read=self._reading)
 
     async def _body(self, digest: str) -> Population:
         return self._bodies[digest]

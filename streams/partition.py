@@ -29,6 +29,7 @@ from models.events import (
     PolicyPublished,
     PopulationLearned,
     Read,
+    Reading,
     Tick,
     read_record,
 )
@@ -100,6 +101,7 @@ class PartitionFold:
         born_with: async: the marks of all who were erased before, by pseudonym; asked when
             nothing was ever written to the partition.
         policies: async (digest) → the published policy of that digest.
+        read: (record, topic) → what it says; several folds of the same records may share one.
 
     Attributes:
         tally: what was folded, by kind.
@@ -117,8 +119,10 @@ class PartitionFold:
         new_nonce: Callable[[], bytes],
         born_with: Callable[[], Awaitable[Mapping[str, Mark]]] = nobody,
         policies: Policies = no_policies,
+        read: Reading = read_record,
     ) -> None:
         self._log = log
+        self._read = read
         self._given = PublishedPolicy(0, policy)
         self._in_force = self._given
         self._policies = policies
@@ -152,7 +156,7 @@ class PartitionFold:
             OutboxFull: likewise.
         """
         position = batch.from_offset
-        for end, chunk in _chunks(batch):
+        for end, chunk in _chunks(batch, self._read):
             seek = await self._bring_to(position, end, chunk)
             if seek is not None:
                 return seek
@@ -355,7 +359,7 @@ def _leave_the_relay_time(loaded: Loaded) -> None:
         raise OutboxFull(f"{loaded.outbox_rows} effects wait to be relayed")
 
 
-def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
+def _chunks(batch: Batch, read_one: Reading) -> Iterator[tuple[int, Sequence[Understood]]]:
     """Cut a batch into what one script may write: (end offset, records).
 
     A control record stands alone, because its walk takes scripts of its own; an erasure and a merge
@@ -365,7 +369,7 @@ def _chunks(batch: Batch) -> Iterator[tuple[int, Sequence[Understood]]]:
     customers: set[str] = set()
     size = 0
     for record in batch.records:
-        read = read_record(record, LOG)
+        read = read_one(record, LOG)
         size += len(record.value or b"")
         if isinstance(read, Read):
             customers.add(read.event.customer_id)
