@@ -168,12 +168,26 @@ class LogInspector:
             KafkaUnavailable.
         """
         extents = self.extents(topic, partitions)
-        ends = {TopicPartition(topic, each): extents[each].end for each in partitions}
+        newest = {
+            each: Extent(max(extents[each].start, extents[each].end - count), extents[each].end)
+            for each in partitions
+        }
+        yield from self.iter_between(topic, newest, "read_uncommitted")
+
+    def iter_between(
+        self, topic: str, extents: Mapping[int, Extent], isolation_level: str = "read_committed"
+    ) -> Iterator[tuple[int, Record]]:
+        """The records within these offsets, in the order of each partition.
+
+        Raises:
+            KafkaUnavailable.
+        """
+        ends = {TopicPartition(topic, each): extent.end for each, extent in extents.items()}
         # A consumer of its own: one that was paused and sought elsewhere may fetch no more.
-        with self._consumer(isolation_level="read_uncommitted") as consumer:
+        with self._consumer(isolation_level) as consumer:
             consumer.assign(list(ends))
-            for tp, end in ends.items():
-                consumer.seek(tp, max(extents[tp.partition].start, end - count))
+            for tp in ends:
+                consumer.seek(tp, extents[tp.partition].start)
             yield from read_until(consumer, ends)
 
     def read_all(self, topic: str) -> list[Record]:

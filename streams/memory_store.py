@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+import msgpack
+
 from streams.store import (
     Change,
     CustomerWrite,
@@ -64,6 +66,30 @@ class _Partition:
         elif write.history:
             self.history[customer_id].update(write.history)
 
+    def packed(self) -> bytes:
+        """All but notes that expire and a walk under way."""
+        outbox = [(row_id, *row) for row_id, row in self.outbox.items()]
+        segments = {name: sorted(members) for name, members in self.segments.items()}
+        customers = (self.states, self.due, segments, dict(self.history))
+        whole = (self.sketch, self.population, self.policy, self.erased, self.movement)
+        fields = (tuple(self.meta), customers, outbox, self.rows_written, whole)
+        return bytes(msgpack.packb(fields))
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> _Partition:
+        """The reverse."""
+        found = cls()
+        meta, customers, outbox, found.rows_written, whole = msgpack.unpackb(
+            packed, use_list=False, strict_map_key=False
+        )
+        found.states, found.due, segments, history = customers
+        found.sketch, found.population, found.policy, found.erased, found.movement = whole
+        found.meta = Meta(*meta)
+        found.segments.update({name: set(members) for name, members in segments.items()})
+        found.history.update(history)
+        found.outbox = {row_id: OutboxRow(*row) for row_id, *row in outbox}
+        return found
+
 
 def _write_fields(held: dict[str, bytes], fields: Mapping[str, bytes | None]) -> None:
     """As `HSET` and `HDEL` do; None empties a field."""
@@ -86,6 +112,14 @@ class MemoryStore:
         self._partitions: defaultdict[int, _Partition] = defaultdict(_Partition)
         self._newest: Newest | None = None
         self._partition_count = 0
+
+    def packed(self, partition: int) -> bytes:
+        """A partition as it stands; `take` reads it."""
+        return self._partitions[partition].packed()
+
+    def take(self, partition: int, packed: bytes) -> None:
+        """Put a partition in the place of what is there."""
+        self._partitions[partition] = _Partition.unpacked(packed)
 
     async def load(
         self, partition: int, customer_ids: Sequence[str], known: bytes | None = None

@@ -1,0 +1,240 @@
+"""One partition of a recording, folded again: the same states and effects, byte for byte.
+
+The records go through the very `PartitionFold.handle` that workers use; populations and policies come
+from the recording, so nothing is learned anew. Partitions do not touch each other, and each may be
+folded in a process of its own.
+
+    Recording.records ──► batches ──► PartitionFold.handle ──► store
+                                            └► outbox ──► Told (digest), tally; and no further
+
+Nothing leaves: whoever folds again takes the rows out of the outbox and tells nobody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
+from typing import NamedTuple
+
+from models.erasure import Mark, Pseudonyms
+from models.events import LogRecord, Read, read_record
+from models.policy import Policy
+from models.policy_record import PublishedPolicy, decode_published, digest_of_policy
+from models.population import Population, decode_population, digest_of
+from streams.chunk import LogIdentity
+from streams.digest import Digest, Told, of_sketch, of_states
+from streams.erasures import born_marks
+from streams.log import Record
+from streams.loop import no_records
+from streams.partition import NO_NONCE, Batch, PartitionFold
+from streams.recording import Head, NotARecording, Recording
+from streams.span import Span
+from streams.store import OutboxRow, Store
+from streams.topics import ERASURES, LOG, POLICIES, POPULATIONS
+
+SLICE = 1_000  # records folded at once
+_ALL = 10**9
+
+
+class Chosen(NamedTuple):
+    """Which records of a recording are folded.
+
+    Attributes:
+        span: of the log.
+        customers: whose events; None: everybody's. Control records always are.
+    """
+
+    span: Span = Span()
+    customers: frozenset[str] | None = None
+
+    def of(self, records: Iterable[LogRecord]) -> Iterator[LogRecord]:
+        """Those of these."""
+        within = self.span.of_times(records)
+        if self.customers is None:
+            return within
+        return (each for each in within if self._concerns(each))
+
+    def _concerns(self, record: LogRecord) -> bool:
+        read = read_record(record, LOG)
+        if not isinstance(read, Read):
+            return True
+        assert self.customers is not None
+        return read.event.customer_id in self.customers
+
+
+EVERYTHING = Chosen()
+
+
+class Refolded(NamedTuple):
+    """What a partition came to.
+
+    Attributes:
+        partition: which.
+        next_offset: where reading would go on.
+        tally: what was folded, by kind; see `Folding.tally`.
+        digest: of states, effects and sketch.
+        clock_ms: the partition's clock, event time.
+    """
+
+    partition: int
+    next_offset: int
+    tally: Mapping[str, int]
+    digest: Digest
+    clock_ms: int
+
+
+class Refold:
+    """Folds one partition of a recording into a store.
+
+    Args:
+        recording: what to read.
+        partition: of it.
+        policy: in force until the log names another.
+        pseudonyms: with the hash key that the installation has.
+        store: where states are kept; if it holds some of this partition, folding goes on there.
+        chosen: what of it is folded.
+        told: what was told before, if folding goes on.
+
+    Raises:
+        NotARecording: it was recorded with another hash key.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        partition: int,
+        policy: Policy,
+        pseudonyms: Pseudonyms,
+        store: Store,
+        chosen: Chosen = EVERYTHING,
+        told: Told | None = None,
+    ) -> None:
+        _require_key(recording, pseudonyms)
+        self._recording, self._partition, self._store = recording, partition, store
+        self._chosen, self.told = chosen, told or Told()
+        self._head = head = recording.head
+        log = LogIdentity(head.namespace, head.topic_id, head.partitions, partition, pseudonyms)
+        self._log, self._populations, self._policies = log, dict[str, bytes](), dict[str, bytes]()
+        nonces = (b"%d" % each for each in count())
+        self._fold = PartitionFold(
+            *(log, policy, store, no_records, self._population, nonces.__next__),
+            *(self._born_with, self._policy),
+        )
+
+    @property
+    def tally(self) -> Counter[str]:
+        """What was folded from here, by kind."""
+        return self._fold.tally
+
+    async def run(self, progress: Callable[[int], None]) -> Refolded:
+        """Fold to the end of what was chosen.
+
+        Args:
+            progress: called now and then with the number of records read.
+
+        Raises:
+            NotARecording: a body is missing, or the file is damaged.
+        """
+        stands = (await self._store.load(self._partition, ())).meta.offset
+        for batch in self.batches(stands):
+            await self.take(batch)
+            progress(len(batch.records))
+        return await self.result()
+
+    def batches(self, stands: int = 0) -> Iterator[Batch]:
+        """What is to be folded, from an offset on."""
+        start, end = self._head.extents[self._partition]
+        first = max(stands, start, (self._chosen.span.since or (None,))[0] or 0)
+        begin, records = first, list[LogRecord]()
+        for each in self._chosen.of(self._within(self._recording.records(self._partition, first))):
+            records.append(each)
+            if len(records) == SLICE:
+                yield Batch(begin, each.offset + 1, records)
+                begin, records = each.offset + 1, []
+        last = records[-1].offset + 1 if records else begin
+        open_end = self._chosen.span.until is None and self._chosen.customers is None
+        yield Batch(begin, max(last, end) if open_end else last, records)
+
+    def _within(self, records: Iterable[LogRecord]) -> Iterator[LogRecord]:
+        until = self._chosen.span.until
+        last = _ALL**2 if until is None or until.offset is None else until.offset
+        for each in records:
+            if each.offset >= last:
+                return
+            yield each
+
+    async def take(self, batch: Batch) -> list[OutboxRow]:
+        """Fold one batch; answers what was told of it."""
+        if batch.next_offset == batch.from_offset:
+            return []
+        seek = await self._fold.handle(batch)
+        assert seek is None  # a recording has no gap that could be read
+        waiting = await self._store.outbox(self._partition, _ALL)
+        await self._store.outbox_delete(self._partition, [row_id for row_id, _ in waiting])
+        rows = [row for _, row in waiting]
+        for row in rows:
+            self.told.add(row)
+        return rows
+
+    async def result(self) -> Refolded:
+        """As it stands now."""
+        states: dict[str, bytes] = {}
+        cursor = -1
+        while cursor:
+            loaded = await self._store.walk(self._partition, max(0, cursor), SLICE)
+            states.update(loaded.states)
+            cursor = loaded.cursor
+        found = await self._store.load(self._partition, (), NO_NONCE)
+        assert found.whole is not None
+        sketch = {self._partition: of_sketch(found.whole.sketch)}
+        digest = Digest(len(states), self.told.count, of_states(states), self.told.total(), sketch)
+        meta = found.meta
+        return Refolded(self._partition, meta.offset, dict(self._fold.tally), digest, meta.clock_ms)
+
+    async def _population(self, digest: str) -> Population:
+        return decode_population(self._body(self._populations, POPULATIONS, digest, digest_of))
+
+    async def _policy(self, digest: str) -> PublishedPolicy:
+        return decode_published(self._body(self._policies, POLICIES, digest, digest_of_policy))
+
+    def _body(
+        self, known: dict[str, bytes], topic: str, digest: str, name: Callable[[bytes], str]
+    ) -> bytes:
+        if not known:
+            known.update(
+                {
+                    name(each.value): each.value
+                    for each in self._recording.bodies(topic)
+                    if each.value
+                }
+            )
+        if digest not in known:
+            raise NotARecording(
+                f"{self._recording.name}: the log names {digest}, but what was recorded of {topic} "
+                "does not hold it; record again where that topic is whole"
+            )
+        return known[digest]
+
+    async def _born_with(self) -> Mapping[str, Mark]:
+        """Who was erased before what is folded begins; later erasures are folded themselves."""
+        before = (each for each in self._recording.bodies(ERASURES) if self._is_older(each))
+        return born_marks(before, self._log)
+
+    def _is_older(self, erasure: Record) -> bool:
+        headers = dict(erasure.headers)
+        if headers.get("source.namespace") != self._head.namespace.encode():
+            return True
+        partition = int(headers.get("source.partition", b"-1"))
+        start = self._head.extents[self._partition][0]
+        return partition == self._partition and int(headers.get("source.offset", b"0")) < start
+
+
+def _require_key(recording: Recording, pseudonyms: Pseudonyms) -> None:
+    head: Head = recording.head
+    if head.key_id != pseudonyms.key_id:
+        raise NotARecording(
+            f"{recording.name} was recorded with hash key {head.key_id or '(none)'}, this is "
+            f"{pseudonyms.key_id or '(none)'}: samples and erasures would differ; set "
+            "SEGMENTER_HASH_KEY to the key it was recorded with"
+        )

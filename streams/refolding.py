@@ -1,0 +1,181 @@
+"""All partitions of a recording, folded again: in this process, or several side by side.
+
+Each partition is one task: it opens the recording by itself, goes on from its snapshot if there is one,
+and answers what it came to. How far each has come stands in an array that all share.
+
+Blocks until all is folded. An interrupt leaves the snapshots of what was folded by then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from models.erasure import Pseudonyms
+from models.policy import Policy
+from streams.digest import Digest, Told, together
+from streams.memory_store import MemoryStore
+from streams.recording import Recording
+from streams.refold import EVERYTHING, Chosen, Refold, Refolded
+from streams.snapshot import Snapshot, Snapshots
+
+KEPT_EVERY = 100_000  # records between two snapshots of a partition
+LOOK_EVERY_S = 0.2
+
+
+class Asked(NamedTuple):
+    """What is to be folded, and how; goes to other processes.
+
+    Attributes:
+        recording: to be read.
+        policy: in force until the log names another.
+        pseudonyms: with the installation's hash key.
+        chosen: which records.
+        snapshots: a folder; "": none are kept.
+    """
+
+    recording: Recording
+    policy: Policy
+    pseudonyms: Pseudonyms
+    chosen: Chosen = EVERYTHING
+    snapshots: str = ""
+
+
+class Total(NamedTuple):
+    """What a replay came to.
+
+    Attributes:
+        partitions: each.
+        digest: of all together.
+        tally: likewise.
+    """
+
+    partitions: tuple[Refolded, ...]
+    digest: Digest
+    tally: Counter[str]
+
+
+def refold(asked: Asked, cores: int, progress: Callable[[int], None]) -> Total:
+    """Fold everything that was asked for.
+
+    Args:
+        asked: what.
+        cores: how many processes; 1: this one.
+        progress: called now and then with the number of records read so far.
+
+    Raises:
+        SourceError: the recording or a snapshot can't be used.
+    """
+    partitions = range(asked.recording.head.partitions)
+    if cores == 1:
+        counter = _Counter(progress)
+        done = [asyncio.run(_folded(asked, each, counter.add)) for each in partitions]
+    else:
+        done = _side_by_side(asked, min(cores, len(partitions)), progress)
+    tally = sum((Counter(each.tally) for each in done), Counter[str]())
+    return Total(tuple(done), together(each.digest for each in done), tally)
+
+
+class _Counter:
+    def __init__(self, progress: Callable[[int], None]) -> None:
+        self._progress, self._count = progress, 0
+
+    def add(self, count: int) -> None:
+        self._count += count
+        self._progress(self._count)
+
+
+async def _folded(asked: Asked, partition: int, progress: Callable[[int], None]) -> Refolded:
+    """One partition, into memory."""
+    store, snapshots = MemoryStore(lambda: 0), _snapshots(asked)
+    before = snapshots and snapshots.read(f"partition-{partition}")
+    told, tally = Told(), Counter[str]()
+    if before:
+        store.take(partition, before.store)
+        told, tally = Told.unpacked(before.told), Counter(before.tally)
+    again = Refold(
+        *(asked.recording, partition, asked.policy, asked.pseudonyms, store),
+        *(asked.chosen, told),
+    )
+    unkept = 0
+    stands = (await store.load(partition, ())).meta.offset
+    for batch in again.batches(stands):
+        await again.take(batch)
+        progress(len(batch.records))
+        unkept += len(batch.records)
+        if snapshots and unkept >= KEPT_EVERY:
+            _keep(snapshots, store, again, tally, partition)
+            unkept = 0
+    if snapshots:
+        _keep(snapshots, store, again, tally, partition)
+    found = await again.result()
+    return found._replace(tally=tally + Counter(found.tally))
+
+
+def _snapshots(asked: Asked) -> Snapshots | None:
+    if not asked.snapshots:
+        return None
+    head, chosen = asked.recording.head, asked.chosen
+    customers = None if chosen.customers is None else sorted(chosen.customers)
+    of = {
+        "namespace": head.namespace,
+        "topic_id": head.topic_id,
+        "partitions": head.partitions,
+        "policy": asked.policy.version,
+        "hash_key": asked.pseudonyms.key_id,
+        "customers": customers,
+    }
+    return Snapshots(Path(asked.snapshots), of)
+
+
+def _keep(
+    snapshots: Snapshots, store: MemoryStore, again: Refold, before: Counter[str], partition: int
+) -> None:
+    tally = dict(before + again.tally)
+    snapshot = Snapshot(store.packed(partition), again.told.packed(), tally)
+    snapshots.write(f"partition-{partition}", snapshot)
+
+
+_read: Any = None  # in a process of its own: how many records each partition has read
+
+
+def _begin(read: Any) -> None:
+    global _read  # noqa: PLW0603 - set once, before the first task of the process
+    _read = read
+
+
+def _task(asked: Asked, partition: int) -> Refolded:
+    def note(count: int) -> None:
+        _read[partition] += count  # nobody else writes there
+
+    return asyncio.run(_folded(asked, partition, note))
+
+
+def _side_by_side(asked: Asked, cores: int, progress: Callable[[int], None]) -> list[Refolded]:
+    partitions = range(asked.recording.head.partitions)
+    spawning = multiprocessing.get_context("spawn")
+    read = spawning.Array("q", len(partitions), lock=False)
+    with _pool(cores, spawning, read) as pool:
+        tasks = [pool.submit(_task, asked, each) for each in partitions]
+        pending: Iterable[Any] = tasks
+        while pending:
+            done, pending = wait(pending, LOOK_EVERY_S, "FIRST_EXCEPTION")
+            progress(sum(read))
+            for each in done:
+                each.result()
+        return [each.result() for each in tasks]
+
+
+@contextmanager
+def _pool(cores: int, spawning: Any, read: Any) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(cores, spawning, _begin, (read,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)

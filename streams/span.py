@@ -1,0 +1,104 @@
+"""Which part of a log is meant: from an offset or a moment on, up to another.
+
+An offset holds in every partition. A moment is an append time: the log's own order, so what it leaves
+is always one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import dropwhile, takewhile
+from typing import NamedTuple, TypeVar
+
+from models.events import LogRecord
+from streams.log import Extent, Record
+
+_EVERYTHING = 2**63
+R = TypeVar("R", LogRecord, Record)
+
+
+class BadPlace(ValueError):
+    """Neither an offset nor a moment."""
+
+
+class Place(NamedTuple):
+    """An offset, or a moment in epoch milliseconds; the other one is None."""
+
+    offset: int | None
+    at_ms: int | None
+
+
+def parse_place(text: str) -> Place:
+    """An offset, a date (its midnight in UTC) or a moment with a zone.
+
+    >>> parse_place("1200"), parse_place("2024-03-01")
+    (Place(offset=1200, at_ms=None), Place(offset=None, at_ms=1709251200000))
+
+    Raises:
+        BadPlace: says what is understood.
+    """
+    if text.isascii() and text.isdigit():
+        return Place(int(text), None)
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None and len(text) <= len("2024-03-01"):
+            moment = moment.replace(tzinfo=UTC)
+        if moment.tzinfo is not None:
+            return Place(None, round(moment.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        pass  # the same answer
+    raise BadPlace(
+        f"{text!r} is not a place in a log; write an offset such as 1200, a date such as 2024-03-01, "
+        "or a moment with its zone such as 2024-03-01T09:30:00Z"
+    )
+
+
+class Span(NamedTuple):
+    """What lies in [since, until); None: from the beginning, or to the end."""
+
+    since: Place | None = None
+    until: Place | None = None
+
+    @property
+    def by_time(self) -> bool:
+        """Whether a moment bounds it."""
+        return any(each is not None and each.at_ms is not None for each in self)
+
+    def of_offsets(self, extents: Mapping[int, Extent]) -> dict[int, Extent]:
+        """What of these extents lies in it, as far as offsets tell."""
+        first, last = _offset(self.since, 0), _offset(self.until, _EVERYTHING)
+        found = {}
+        for partition, (start, end) in extents.items():
+            begin = min(end, max(start, first))
+            found[partition] = Extent(begin, max(begin, min(end, last)))
+        return found
+
+    def of_times(self, records: Iterable[R]) -> Iterator[R]:
+        """What of these records lies in it, as far as append times tell."""
+        first, last = _at_ms(self.since, 0), _at_ms(self.until, _EVERYTHING)
+        begun = dropwhile(lambda each: each.timestamp_ms < first, records)
+        return takewhile(lambda each: each.timestamp_ms < last, begun)
+
+
+def _offset(place: Place | None, otherwise: int) -> int:
+    return otherwise if place is None or place.offset is None else place.offset
+
+
+def _at_ms(place: Place | None, otherwise: int) -> int:
+    return otherwise if place is None or place.at_ms is None else place.at_ms
+
+
+def span_of(since: str, until: str) -> Span:
+    """From the options `--from` and `--to`; empty ones are not given.
+
+    Raises:
+        BadPlace: names the option.
+    """
+    found = []
+    for option, text in (("--from", since), ("--to", until)):
+        try:
+            found.append(parse_place(text) if text else None)
+        except BadPlace as error:
+            raise BadPlace(f"{option}: {error}") from None
+    return Span(*found)
