@@ -10,11 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+import msgpack
+
 from models.calendar import day_of, start_of_day_ms
+from models.erasure import Pseudonyms
 from models.events import Kind, LogRecord, Reading, encode_tick, read_record
 from models.policy import Policy
-from models.population import Population, decode_population
-from models.sketch import Sketch, from_slots
+from models.population import Population, decode_population, digest_of, encode_population
+from models.sketch import UNKEYED, Sketch, from_slots
 from streams.chunk import LogIdentity
 from streams.learning import LearnerFold
 from streams.memory_store import MemoryStore
@@ -36,6 +39,7 @@ class Loop:
         partitions: of the log.
         store: None: one of its own.
         read: how records are read.
+        pseudonyms: with the installation's hash key.
         keeps_log: whether records stay when they have been read; else memory does not grow with the log.
 
     Attributes:
@@ -52,10 +56,11 @@ class Loop:
         store: Store | None = None,
         *,
         read: Reading = read_record,
+        pseudonyms: Pseudonyms = UNKEYED,
         keeps_log: bool = False,
     ) -> None:
         self.policy, self.partitions, self._keeps_log = policy, partitions, keeps_log
-        self._reading = read
+        self._reading, self.pseudonyms = read, pseudonyms
         self.store = store or MemoryStore(lambda: 0)
         self.populations: list[Population] = []
         self.effects: list[OutboxRow] = []
@@ -70,7 +75,7 @@ class Loop:
         self.learner = LearnerFold(identity, policy, self.store, no_records, self._new_nonce)
 
     def _fold(self, partition: int) -> PartitionFold:
-        identity = LogIdentity("loop", "", self.partitions, partition)
+        identity = LogIdentity("loop", "", self.partitions, partition, self.pseudonyms)
         given = (self.policy, self.store, no_records, self._body, self._new_nonce)
         return PartitionFold(identity, *given, read=self._reading)
 
@@ -95,7 +100,10 @@ class Loop:
         await self.settle()
 
     async def replay(
-        self, records: Iterable[SourceRecord], new_day: Callable[[int], Awaitable[None]]
+        self,
+        records: Iterable[SourceRecord],
+        new_day: Callable[[int], Awaitable[None]],
+        today: int | None = None,
     ) -> int | None:
         """Write recorded events in their order, day by day; answers the last customer-day, ordinal.
 
@@ -103,8 +111,9 @@ class Loop:
             records: by event time; None is answered if there are none.
             new_day: called with each customer-day after the first, before its events: the place for
                 ticks.
+            today: the customer-day that the loop has come to; None at its beginning.
         """
-        zone, today = self.policy.timezone, None
+        zone = self.policy.timezone
         for record in records:
             day = day_of(record.occurred_at_ms, zone)
             today = day if today is None else today
@@ -187,6 +196,26 @@ class Loop:
             else:
                 self.effects.append(row)
         await self.store.outbox_delete(place, [row_id for row_id, _ in waiting])
+
+    def packed(self) -> bytes:
+        """All that it has come to, once it has settled, in a memory of its own; `take` reads it."""
+        store = self.store
+        assert isinstance(store, MemoryStore)
+        places = [store.packed(each) for each in (*range(self.partitions), LEARNER)]
+        bodies = [encode_population(each) for each in self.populations]
+        return bytes(msgpack.packb((places, self._read_to, bodies)))
+
+    def take(self, packed: bytes) -> None:
+        """Go on from there, with nothing else folded before."""
+        store = self.store
+        assert isinstance(store, MemoryStore)
+        places, self._read_to, bodies = msgpack.unpackb(packed)
+        self._begins = list(self._read_to)
+        for place, each in zip((*range(self.partitions), LEARNER), places, strict=True):
+            store.take(place, each)
+        self.populations = [decode_population(each) for each in bodies]
+        named = zip(bodies, self.populations, strict=True)
+        self._bodies = {digest_of(each): population for each, population in named}
 
     async def sketches(self) -> list[Sketch]:
         """Each partition's sketch, as it stands in the store."""

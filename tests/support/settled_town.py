@@ -42,8 +42,7 @@ class TwoPartitions(Loop):
         partitions: int = 2,
     ) -> None:
         self.erasures: list[OutboxRow] = list(erasures or ())
-        self.pseudonyms = pseudonyms
-        super().__init__(policy, partitions, store, keeps_log=True)
+        super().__init__(policy, partitions, store, pseudonyms=pseudonyms, keeps_log=True)
 
     def _fold(self, partition: int) -> PartitionFold:
         log = LogIdentity("loop", "", self.partitions, partition, self.pseudonyms)
