@@ -1,0 +1,135 @@
+"""A file of events through a whole installation in memory, day by day, learner and all.
+
+A file has events and no control records. So time passes as in `streams/loop.py`: one tick at the start
+of each customer-day, and populations are learned at the ends of epochs. What comes of it is told to
+nobody; it is counted, and hashed into a digest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import msgpack
+
+from models.calendar import start_of_day_ms
+from streams.digest import Digest, Told, of_sketch, of_states
+from streams.loop import Loop
+from streams.partition import NO_NONCE
+from streams.snapshot import Snapshot, Snapshots
+from streams.sources import SourceRecord
+
+NAME = "events"
+KEPT_EVERY = 100_000  # events between two snapshots
+PROGRESS_EVERY = 500
+
+
+class Replayed(NamedTuple):
+    """What a replay of events came to.
+
+    Attributes:
+        events: read from the input, those before a snapshot included.
+        populations: learned.
+        tally: what was folded, by kind; see `Folding.tally`.
+        digest: of states, effects and sketches.
+        last_day: the customer-day that it ends on, ordinal; None: no event.
+    """
+
+    events: int
+    populations: int
+    tally: Counter[str]
+    digest: Digest
+    last_day: int | None
+
+
+class EventReplay:
+    """A replay of events.
+
+    Args:
+        loop: to fold them in.
+        snapshots: where it goes on, and what it leaves; None: neither.
+        progress: called now and then with the number of events read.
+    """
+
+    def __init__(
+        self, loop: Loop, snapshots: Snapshots | None, progress: Callable[[int], None]
+    ) -> None:
+        self._loop, self._snapshots, self._progress = loop, snapshots, progress
+        self._told, self._before = Told(), Counter[str]()
+        self._read = self._kept = 0
+        self._today: int | None = None
+
+    async def run(self, records: Iterable[SourceRecord], until_day: int | None = None) -> Replayed:
+        """Fold to the end.
+
+        Args:
+            records: the whole input, in order; what a snapshot has of it is passed over.
+            until_day: let time pass to the end of this customer-day, ordinal; None: no further than
+                the last event.
+
+        Raises:
+            SourceError: a record or a snapshot can't be used.
+        """
+        self._take_up()
+        left = islice(records, self._read, None)
+        today = await self._loop.replay(self._noted(left), self._new_day, self._today)
+        while today is not None and until_day is not None and today <= until_day:
+            today += 1
+            await self._new_day(today)
+        self._today = today
+        await self._loop.settle()
+        self._drain()
+        self._keep()
+        self._progress(self._read)
+        return await self._result()
+
+    def _noted(self, records: Iterable[SourceRecord]) -> Iterator[SourceRecord]:
+        for each in records:
+            yield each
+            self._read += 1
+            if self._read % PROGRESS_EVERY == 0:
+                self._progress(self._read)
+
+    async def _new_day(self, day: int) -> None:
+        await self._loop.tick(start_of_day_ms(day, self._loop.policy.timezone))
+        self._today = day
+        self._drain()
+        if self._read - self._kept >= KEPT_EVERY:
+            self._keep()
+
+    def _drain(self) -> None:
+        for row in self._loop.effects:
+            self._told.add(row)
+        self._loop.effects.clear()
+
+    def _take_up(self) -> None:
+        found = self._snapshots and self._snapshots.read(NAME)
+        if found:
+            packed, self._read, self._today = msgpack.unpackb(found.store)
+            self._loop.take(packed)
+            self._told, self._before = Told.unpacked(found.told), Counter(found.tally)
+            self._kept = self._read
+
+    def _keep(self) -> None:
+        if self._snapshots:
+            store = bytes(msgpack.packb((self._loop.packed(), self._read, self._today)))
+            tally = dict(self._tally())
+            self._snapshots.write(NAME, Snapshot(store, self._told.packed(), tally))
+            self._kept = self._read
+
+    def _tally(self) -> Counter[str]:
+        return sum((each.tally for each in self._loop.folds), self._before)
+
+    async def _result(self) -> Replayed:
+        loop, states = self._loop, await self._loop.states()
+        sketches = {}
+        for partition in range(loop.partitions):
+            whole = (await loop.store.load(partition, (), NO_NONCE)).whole
+            assert whole is not None
+            sketches[partition] = of_sketch(whole.sketch)
+        digest = Digest(
+            len(states), self._told.count, of_states(states), self._told.total(), sketches
+        )
+        return Replayed(self._read, len(loop.populations), self._tally(), digest, self._today)
