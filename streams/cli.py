@@ -1,6 +1,7 @@
 """The command `segmenter`: parses, builds, hands over. Data on stdout, logs on stderr.
 
-Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a dependency is down.
+Exit codes: 0 ok, 1 failure, 2 usage or configuration, 3 not found, 4 a dependency is down,
+5 two policies differ and --expect-same was given.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from streams.cli_alerts import alerts_app
+from streams.cli_compare import replay_compare
 from streams.cli_customers import customer_app
 from streams.cli_exits import Exit, err, errors, fail
 from streams.cli_given import (
@@ -251,6 +253,9 @@ def population_show(as_json: AsJson = False) -> None:
         print_json(population_as_json(newest))
     else:
         out.print(population_tables(newest, policy))
+
+
+replay_app.command("compare")(replay_compare)
 
 
 @replay_app.command("file")

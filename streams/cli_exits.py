@@ -24,6 +24,7 @@ class Exit(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     DEPENDENCY_DOWN = 4
+    DIFFERENT = 5
 
 
 @contextmanager
