@@ -16,6 +16,7 @@ from streams.cli_alerts import alerts_app
 from streams.cli_compare import replay_compare
 from streams.cli_customers import customer_app
 from streams.cli_exits import Exit, err, errors, fail
+from streams.cli_generate import generate
 from streams.cli_given import (
     AsJson,
     Given,
@@ -57,6 +58,7 @@ for _name, _sub in (
     ("keys", keys_app),
 ):
     app.add_typer(_sub, name=_name)
+app.command("generate")(generate)
 
 _LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
 
