@@ -92,7 +92,7 @@ def like(fit: Fit, asked: Asked) -> Population:
 
 
 def fitted_to(records: Iterable[SourceRecord], name: str) -> Fit:
-    """What the customers of a file are like; purchases are kept in memory, as two numbers each.
+    """What the customers of a file are like; ids and purchases are kept in memory.
 
     Args:
         records: of the file.
@@ -101,7 +101,7 @@ def fitted_to(records: Iterable[SourceRecord], name: str) -> Fit:
     Raises:
         SourceError: too little to fit anything to.
     """
-    read = _Reading()
+    read = Reading()
     for record in records:
         read.add(record)
     if not read.purchases:
@@ -109,11 +109,16 @@ def fitted_to(records: Iterable[SourceRecord], name: str) -> Fit:
     return _fit(read, name)
 
 
-class _Reading:
-    """Purchases by customer, and counts of the rest."""
+class Reading:
+    """Purchases by customer, and counts of the rest; an event that is there twice counts once.
+
+    Attributes:
+        purchases: of each customer seconds since 1970 and minor units, as they came.
+    """
 
     def __init__(self) -> None:
         self.purchases: dict[str, list[tuple[int, int]]] = {}
+        self._ids: set[str] = set()
         self.refunds = self.lines = self.baskets = self.count = 0
         self.profiled: set[str] = set()
         self.attributes: dict[str, Counter[Any]] = {}
@@ -124,6 +129,11 @@ class _Reading:
     def add(self, record: SourceRecord) -> None:
         """One record more."""
         body = orjson.loads(record.value)
+        event_id = body.get("event_id")
+        if event_id in self._ids:
+            return
+        if event_id is not None:
+            self._ids.add(event_id)
         if record.kind == "refund":
             self.refunds += 1
         elif record.kind == "profile":
@@ -150,7 +160,7 @@ class _Reading:
         self.categories.update(item["category"] for item in items if item.get("category"))
 
 
-def _fit(read: _Reading, name: str) -> Fit:
+def _fit(read: Reading, name: str) -> Fit:
     histories = [sorted(each) for each in read.purchases.values()]
     moments = np.array([second for each in histories for second, _ in each])
     start_s = int(moments.min()) // DAY_S * DAY_S
@@ -178,7 +188,7 @@ def _fit(read: _Reading, name: str) -> Fit:
     )
 
 
-def _segment(read: _Reading, figures: Figures, name: str) -> Segment:
+def _segment(read: Reading, figures: Figures, name: str) -> Segment:
     if figures.purchasing is None or figures.spend is None:
         raise SourceError(
             f"{name}: too little to be like: expected two customers who paid, and one who came back"
