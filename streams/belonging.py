@@ -7,6 +7,8 @@ from streams.log import Extent, TopicFacts
 from streams.store import Meta
 from streams.topics import LOG
 
+REPLAY_OF = "replay of "  # in the place of a topic's id, see streams/isolated.py
+
 
 def why_refused(
     meta: Meta,
@@ -34,6 +36,11 @@ def why_refused(
             f"partition {partition}: the states were written with hash key "
             f"{meta.key_id or '(none)'}, this worker has {key_id or '(none)'}: it could not tell "
             f"whom they are of; set SEGMENTER_HASH_KEY to that key, or {beside}"
+        )
+    if meta.topic_id.startswith(REPLAY_OF):
+        return (
+            f"partition {partition}: the states are those of a {meta.topic_id or 'replay'}, nobody "
+            f"may be told of them; {apart}"
         )
     if meta.topic_id and facts.topic_id and meta.topic_id != facts.topic_id:
         return (

@@ -30,6 +30,7 @@ from streams.cli_given import (
 from streams.cli_keys import keys_app
 from streams.cli_lists import list_app
 from streams.cli_policy import policy_app
+from streams.cli_replay import digest, record, replay_app
 from streams.cli_segments import segments_app
 from streams.settings import Settings
 
@@ -42,7 +43,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 run_app = typer.Typer(no_args_is_help=True, help="Run the long-lived processes.")
 topics_app = typer.Typer(no_args_is_help=True, help="Kafka topics.")
 population_app = typer.Typer(no_args_is_help=True, help="What is typical of all customers.")
-replay_app = typer.Typer(no_args_is_help=True, help="Recorded events into the log.")
 config_app = typer.Typer(no_args_is_help=True, help="The file: policy and settings.")
 for _name, _sub in (
     ("run", run_app),
@@ -59,6 +59,8 @@ for _name, _sub in (
 ):
     app.add_typer(_sub, name=_name)
 app.command("generate")(generate)
+app.command("record")(record)
+app.command("digest")(digest)
 
 _LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
 
@@ -258,38 +260,6 @@ def population_show(as_json: AsJson = False) -> None:
 
 
 replay_app.command("compare")(replay_compare)
-
-
-@replay_app.command("file")
-def replay_file(
-    path: Annotated[
-        str, typer.Argument(help="CSV, JSONL or Parquet; or complete-journey, or cdnow.")
-    ],
-    to_topic: Annotated[
-        bool, typer.Option("--to-topic", help="Write into customer-events.v1, with ticks.")
-    ] = False,
-    speed: Annotated[
-        str, typer.Option(help="Times real time: 0 is as fast as possible, 1, 60x.")
-    ] = "0",
-    as_json: AsJson = False,
-) -> None:
-    """Replay recorded events."""
-    from streams.replay import BadSpeed, parse_speed
-    from streams.replay_command import replay_to_topic
-
-    if not to_topic:
-        fail("say where to: --to-topic writes into customer-events.v1", Exit.USAGE)
-    try:
-        pace = parse_speed(speed)
-    except BadSpeed as error:
-        fail(f"--speed: {error}", Exit.USAGE)
-    settings, policy = settings_given(), policy_given()
-    with errors():
-        published = replay_to_topic(path, pace, settings, policy, err)
-    if as_json:
-        print_json(published._asdict())
-    else:
-        out.print(f"{published.records:,} events and {published.ticks:,} ticks written")
 
 
 @config_app.command("show")

@@ -35,6 +35,7 @@ class Replayed(NamedTuple):
         tally: what was folded, by kind; see `Folding.tally`.
         digest: of states, effects and sketches.
         last_day: the customer-day that it ends on, ordinal; None: no event.
+        clock_ms: event time that it has come to.
     """
 
     events: int
@@ -42,6 +43,7 @@ class Replayed(NamedTuple):
     tally: Counter[str]
     digest: Digest
     last_day: int | None
+    clock_ms: int
 
 
 class EventReplay:
@@ -124,12 +126,12 @@ class EventReplay:
 
     async def _result(self) -> Replayed:
         loop, states = self._loop, await self._loop.states()
-        sketches = {}
-        for partition in range(loop.partitions):
-            whole = (await loop.store.load(partition, (), NO_NONCE)).whole
-            assert whole is not None
-            sketches[partition] = of_sketch(whole.sketch)
+        found = [await loop.store.load(each, (), NO_NONCE) for each in range(loop.partitions)]
+        wholes = enumerate(each.whole for each in found)
+        sketches = {place: of_sketch(whole.sketch) for place, whole in wholes if whole}
+        clock_ms = max(each.meta.clock_ms for each in found)
         digest = Digest(
             len(states), self._told.count, of_states(states), self._told.total(), sketches
         )
-        return Replayed(self._read, len(loop.populations), self._tally(), digest, self._today)
+        learned = len(loop.populations)
+        return Replayed(self._read, learned, self._tally(), digest, self._today, clock_ms)

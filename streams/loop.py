@@ -40,6 +40,7 @@ class Loop:
         store: None: one of its own.
         read: how records are read.
         pseudonyms: with the installation's hash key.
+        topic_id: that the store is told.
         keeps_log: whether records stay when they have been read; else memory does not grow with the log.
 
     Attributes:
@@ -57,10 +58,11 @@ class Loop:
         *,
         read: Reading = read_record,
         pseudonyms: Pseudonyms = UNKEYED,
+        topic_id: str = "",
         keeps_log: bool = False,
     ) -> None:
         self.policy, self.partitions, self._keeps_log = policy, partitions, keeps_log
-        self._reading, self.pseudonyms = read, pseudonyms
+        self._reading, self.pseudonyms, self._topic_id = read, pseudonyms, topic_id
         self.store = store or MemoryStore(lambda: 0)
         self.populations: list[Population] = []
         self.effects: list[OutboxRow] = []
@@ -75,7 +77,7 @@ class Loop:
         self.learner = LearnerFold(identity, policy, self.store, no_records, self._new_nonce)
 
     def _fold(self, partition: int) -> PartitionFold:
-        identity = LogIdentity("loop", "", self.partitions, partition, self.pseudonyms)
+        identity = LogIdentity("loop", self._topic_id, self.partitions, partition, self.pseudonyms)
         given = (self.policy, self.store, no_records, self._body, self._new_nonce)
         return PartitionFold(identity, *given, read=self._reading)
 

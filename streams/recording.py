@@ -18,8 +18,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import orjson
+from pydantic import ValidationError
 
 from models.events import LogRecord
+from models.policy import Policy
 from streams.log import Record
 from streams.sources import SourceError
 from streams.topics import ERASURES, LOG, POLICIES, POPULATIONS
@@ -120,6 +122,22 @@ def decode_head(name: str, packed: bytes) -> Head:
     if not head.extents or any(not 0 <= start <= end for start, end in head.extents):
         raise NotARecording(f"{name}: its head is damaged; record it again")
     return head
+
+
+def policy_of(recording: Recording) -> Policy:
+    """The one of the file when it was recorded.
+
+    Raises:
+        NotARecording: this version does not know all that it says.
+    """
+    try:
+        return Policy.model_validate(recording.head.policy)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise NotARecording(
+            f"{recording.name}: its policy can't be read: {key}: {first['msg']}; give one with --config"
+        ) from None
 
 
 def encode_line(entry: Entry) -> bytes:

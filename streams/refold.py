@@ -66,6 +66,26 @@ class Chosen(NamedTuple):
 EVERYTHING = Chosen()
 
 
+class Asked(NamedTuple):
+    """What is to be folded, and how; goes to other processes.
+
+    Attributes:
+        recording: to be read.
+        policy: in force until the log names another.
+        pseudonyms: with the installation's hash key.
+        chosen: which records.
+        snapshots: a folder; "": none are kept.
+        topic_id: that the store is told; None: the recording's own.
+    """
+
+    recording: Recording
+    policy: Policy
+    pseudonyms: Pseudonyms
+    chosen: Chosen = EVERYTHING
+    snapshots: str = ""
+    topic_id: str | None = None
+
+
 class Refolded(NamedTuple):
     """What a partition came to.
 
@@ -88,12 +108,9 @@ class Refold:
     """Folds one partition of a recording into a store.
 
     Args:
-        recording: what to read.
+        asked: which recording, and how.
         partition: of it.
-        policy: in force until the log names another.
-        pseudonyms: with the hash key that the installation has.
         store: where states are kept; if it holds some of this partition, folding goes on there.
-        chosen: what of it is folded.
         told: what was told before, if folding goes on.
 
     Raises:
@@ -101,24 +118,20 @@ class Refold:
     """
 
     def __init__(
-        self,
-        recording: Recording,
-        partition: int,
-        policy: Policy,
-        pseudonyms: Pseudonyms,
-        store: Store,
-        chosen: Chosen = EVERYTHING,
-        told: Told | None = None,
+        self, asked: Asked, partition: int, store: Store, told: Told | None = None
     ) -> None:
-        _require_key(recording, pseudonyms)
-        self._recording, self._partition, self._store = recording, partition, store
-        self._chosen, self.told = chosen, told or Told()
-        self._head = head = recording.head
-        log = LogIdentity(head.namespace, head.topic_id, head.partitions, partition, pseudonyms)
-        self._log, self._populations, self._policies = log, dict[str, bytes](), dict[str, bytes]()
+        self._recording, self._chosen = asked.recording, asked.chosen
+        self._head = head = asked.recording.head
+        _require_key(asked.recording, asked.pseudonyms)
+        self._partition, self._store, self.told = partition, store, told or Told()
+        topic_id = head.topic_id if asked.topic_id is None else asked.topic_id
+        self._log = LogIdentity(
+            head.namespace, topic_id, head.partitions, partition, asked.pseudonyms
+        )
+        self._populations, self._policies = dict[str, bytes](), dict[str, bytes]()
         nonces = (b"%d" % each for each in count())
         self._fold = PartitionFold(
-            *(log, policy, store, no_records, self._population, nonces.__next__),
+            *(self._log, asked.policy, store, no_records, self._population, nonces.__next__),
             *(self._born_with, self._policy),
         )
 

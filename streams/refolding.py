@@ -17,34 +17,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models.erasure import Pseudonyms
-from models.policy import Policy
 from streams.digest import Digest, Told, together
 from streams.memory_store import MemoryStore
-from streams.recording import Recording
-from streams.refold import EVERYTHING, Chosen, Refold, Refolded
+from streams.refold import Asked, Refold, Refolded
 from streams.snapshot import Snapshot, Snapshots
+from streams.store import Store
 
 KEPT_EVERY = 100_000  # records between two snapshots of a partition
 LOOK_EVERY_S = 0.2
-
-
-class Asked(NamedTuple):
-    """What is to be folded, and how; goes to other processes.
-
-    Attributes:
-        recording: to be read.
-        policy: in force until the log names another.
-        pseudonyms: with the installation's hash key.
-        chosen: which records.
-        snapshots: a folder; "": none are kept.
-    """
-
-    recording: Recording
-    policy: Policy
-    pseudonyms: Pseudonyms
-    chosen: Chosen = EVERYTHING
-    snapshots: str = ""
 
 
 class Total(NamedTuple):
@@ -78,6 +58,27 @@ def refold(asked: Asked, cores: int, progress: Callable[[int], None]) -> Total:
         done = [asyncio.run(_folded(asked, each, counter.add)) for each in partitions]
     else:
         done = _side_by_side(asked, min(cores, len(partitions)), progress)
+    return _total(done)
+
+
+async def refold_into(asked: Asked, store: Store, progress: Callable[[int], None]) -> Total:
+    """Fold everything into one store, and go on where it stands.
+
+    Args:
+        asked: what; snapshots are the store's own matter.
+        store: where to.
+        progress: see `refold`.
+
+    Raises:
+        SourceError: the recording can't be used.
+        StoreUnavailable.
+    """
+    counter = _Counter(progress)
+    partitions = range(asked.recording.head.partitions)
+    return _total([await Refold(asked, each, store).run(counter.add) for each in partitions])
+
+
+def _total(done: list[Refolded]) -> Total:
     tally = sum((Counter(each.tally) for each in done), Counter[str]())
     return Total(tuple(done), together(each.digest for each in done), tally)
 
@@ -99,10 +100,7 @@ async def _folded(asked: Asked, partition: int, progress: Callable[[int], None])
     if before:
         store.take(partition, before.store)
         told, tally = Told.unpacked(before.told), Counter(before.tally)
-    again = Refold(
-        *(asked.recording, partition, asked.policy, asked.pseudonyms, store),
-        *(asked.chosen, told),
-    )
+    again = Refold(asked, partition, store, told)
     unkept = 0
     stands = (await store.load(partition, ())).meta.offset
     for batch in again.batches(stands):

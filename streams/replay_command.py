@@ -1,59 +1,245 @@
-"""`segmenter replay file … --to-topic`: a file or a data set into the log, with a progress bar."""
+"""What `segmenter replay file` and `replay topic` do, once their options are understood.
+
+    into memory      a recording, or the log: streams/refolding.py, by partition, on several cores
+                     events: streams/event_replay.py, learner and all
+    --isolated NAME  the same into a namespace of its own in Redis, to be looked at
+    --to-topic       the events into the log, marked as a replay's: streams/replay.py
+    --dry-run        everything is read and judged, nothing is folded
+
+Nothing of a replay into memory or an isolated namespace is told to anybody.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from models.calendar import day_of
+from models.events import LogRecord, Read, Rejected, read_record
 from models.policy import Policy
-from streams.datasets import DATASETS
+from streams.belonging import REPLAY_OF
+from streams.digest import Digest
+from streams.event_replay import EventReplay, Replayed
+from streams.isolated import isolated
 from streams.log import LogInspector
+from streams.loop import APPENDED_MS, Loop
+from streams.messages import rfc3339
+from streams.recorded_events import Events
+from streams.recording import Recording
+from streams.redis_store import RedisStore
+from streams.refold import Asked, Chosen
+from streams.refolding import Total, refold, refold_into
+from streams.refusal import Refused
 from streams.replay import Published, Publisher
 from streams.settings import Settings
-from streams.sources import SourceError, SourceRecord, count_records, read_file
+from streams.snapshot import Snapshots
+from streams.sources import SourceError, SourceRecord
 from streams.topics import LOG
 
+Progress = Callable[[int], None]
 
-def _telling(records: Iterator[SourceRecord]) -> Iterator[SourceRecord]:
+
+class Ask(NamedTuple):
+    """One replay.
+
+    Attributes:
+        events: what is replayed.
+        settings: where Kafka and Redis are.
+        policy: in force, until the log names another.
+        chosen: which part of it, and whose.
+        cores: how many processes fold a recording.
+        partitions: of events without a log.
+        snapshots: a folder; "": none are kept.
+    """
+
+    events: Events
+    settings: Settings
+    policy: Policy
+    chosen: Chosen
+    cores: int = 1
+    partitions: int = 4
+    snapshots: str = ""
+
+
+class Outcome(NamedTuple):
+    """What a replay came to.
+
+    Attributes:
+        digest: of states, effects and sketches.
+        tally: what was folded, by kind.
+        populations: learned; None: taken from the recording.
+        as_of_ms: event time that it has come to; None: nothing was folded.
+    """
+
+    digest: Digest
+    tally: Counter[str]
+    populations: int | None
+    as_of_ms: int | None
+
+
+class Judged(NamedTuple):
+    """What a dry run has found.
+
+    Attributes:
+        records: read.
+        kinds: how many of each.
+        rejected: how many would become dead letters, by reason.
+        customers: how many different ones.
+        first: event time of the earliest event, RFC 3339; None: there is none.
+        last: of the latest one.
+    """
+
+    records: int
+    kinds: dict[str, int]
+    rejected: dict[str, int]
+    customers: int
+    first: str | None
+    last: str | None
+
+
+def into_memory(ask: Ask, progress: Progress) -> Outcome:
+    """Fold it, and keep nothing but the outcome and, if asked for, snapshots; blocks.
+
+    Raises:
+        SourceError: the input, or a snapshot, can't be used.
+    """
+    recording = ask.events.recording
+    if recording is None:
+        loop = Loop(ask.policy, ask.partitions, pseudonyms=ask.settings.pseudonyms)
+        return _of_replayed(asyncio.run(_events_into(ask, loop, progress)))
+    given = (recording, ask.policy, ask.settings.pseudonyms, ask.chosen)
+    return _of_total(refold(Asked(*given, ask.snapshots), ask.cores, progress))
+
+
+def into_namespace(ask: Ask, namespace: str, progress: Progress) -> Outcome:
+    """Fold it into a namespace of its own in Redis; a recording goes on where that stands. Blocks.
+
+    Raises:
+        Refused: an installation has that name, or events were replayed there already.
+        SourceError, StoreUnavailable.
+    """
+    return asyncio.run(_into_namespace(ask, namespace, progress))
+
+
+async def _into_namespace(ask: Ask, namespace: str, progress: Progress) -> Outcome:
+    recording, pseudonyms = ask.events.recording, ask.settings.pseudonyms
+    async with isolated(ask.settings, namespace) as store:
+        if recording is None:
+            if await store.partitions():
+                raise Refused(
+                    f"--isolated {namespace}: something was replayed there already; remove it with "
+                    f"segmenter replay drop {namespace}, or choose another name"
+                )
+            await store.set_partitions(ask.partitions)
+            name = f"{REPLAY_OF}{ask.events.name}"
+            loop = Loop(ask.policy, ask.partitions, store, pseudonyms=pseudonyms, topic_id=name)
+            return _of_replayed(await _events_into(ask, loop, progress))
+        await _require_same(store, recording, namespace)
+        topic_id = f"{REPLAY_OF}{recording.head.topic_id}"
+        asked = Asked(recording, ask.policy, pseudonyms, ask.chosen, topic_id=topic_id)
+        return _of_total(await refold_into(asked, store, progress))
+
+
+async def _require_same(store: RedisStore, recording: Recording, namespace: str) -> None:
+    """What stands there already is of the same log."""
+    head, known = recording.head, await store.partitions()
+    metas = [(await store.load(each, ())).meta for each in range(known)]
+    ours = f"{REPLAY_OF}{head.topic_id}"
+    same = known == head.partitions and all(m.topic_id in {"", ours} for m in metas)
+    if known and not same:
+        raise Refused(
+            f"--isolated {namespace}: something else was replayed there; remove it with segmenter "
+            f"replay drop {namespace}, or choose another name"
+        )
+    await store.set_partitions(head.partitions)
+
+
+async def _events_into(ask: Ask, loop: Loop, progress: Progress) -> Replayed:
+    of = {
+        "input": ask.events.name,
+        "partitions": loop.partitions,
+        "policy": ask.policy.version,
+        "customers": ask.chosen.customers and sorted(ask.chosen.customers),
+        "since": repr(ask.chosen.span.since),
+    }
+    snapshots = Snapshots(Path(ask.snapshots), of) if ask.snapshots else None
+    until = ask.chosen.span.until
+    until_day = None
+    if until is not None and until.at_ms is not None:  # time goes by up to then
+        until_day = day_of(until.at_ms - 1, ask.policy.timezone)
+    return await EventReplay(loop, snapshots, progress).run(ask.events.read(), until_day)
+
+
+def _of_replayed(done: Replayed) -> Outcome:
+    return Outcome(done.digest, done.tally, done.populations, done.clock_ms or None)
+
+
+def _of_total(done: Total) -> Outcome:
+    clock_ms = max((each.clock_ms for each in done.partitions), default=0)
+    return Outcome(done.digest, done.tally, None, clock_ms or None)
+
+
+def judged(ask: Ask, progress: Progress) -> Judged:
+    """Read everything, and say what it is; blocks.
+
+    Raises:
+        SourceError: a row can't be read at all.
+    """
+    kinds, rejected = Counter[str](), Counter[str]()
+    customers: set[str] = set()
+    times: list[int] = []
+    count = 0
+    for count, record in enumerate(_records(ask), 1):
+        kinds[record.headers.get("kind", b"(none)").decode("utf-8", "replace")] += 1
+        read = read_record(record, LOG)
+        if isinstance(read, Rejected):
+            rejected[read.reason] += 1
+        elif isinstance(read, Read):
+            customers.add(read.event.customer_id)
+            times = [min([read.at_ms, *times]), max([read.at_ms, *times])]
+        progress(count)
+    first, last = map(rfc3339, times) if times else (None, None)
+    return Judged(count, dict(kinds), dict(rejected), len(customers), first, last)
+
+
+def _records(ask: Ask) -> Any:
+    recording = ask.events.recording
+    if recording is None:
+        return (_as_written(number, each) for number, each in enumerate(ask.events.read()))
+    partitions = range(recording.head.partitions)
+    return (r for each in partitions for r in ask.chosen.of(recording.records(each)))
+
+
+def _as_written(number: int, each: SourceRecord) -> LogRecord:
+    key, headers = each.customer_id.encode(), {"kind": each.kind.encode()}
+    return LogRecord(0, number, APPENDED_MS, key, each.value, headers)
+
+
+def to_topic(ask: Ask, speed: float, progress: Progress) -> Published:
+    """Write the events into the log; blocks.
+
+    Raises:
+        SourceError: a row can't be used; says how many were written before it.
+        KafkaUnavailable, TopicMissing.
+    """
+    servers = ask.settings.bootstrap_servers
+    partitions = LogInspector(servers).facts(LOG).partitions
+    publisher = Publisher(servers, partitions, ask.policy.timezone)
+    try:
+        return publisher.publish(_telling(ask.events), speed, progress)
+    finally:
+        publisher.close()
+
+
+def _telling(events: Events) -> Any:
     """The records; an error among them says how many came before it."""
     count = 0
     try:
-        for record in records:
+        for record in events.read():
             yield record
             count += 1
     except SourceError as error:
         raise SourceError(f"{error}; the {count} events before it were written") from None
-
-
-def replay_to_topic(
-    path: str, speed: float, settings: Settings, policy: Policy, console: Console
-) -> Published:
-    """Write a file's events, or a data set's, into the log; blocks.
-
-    Raises:
-        SourceError: a row can't be used; names it.
-        KafkaUnavailable, TopicMissing.
-    """
-    dataset = DATASETS.get(path)
-    total = dataset.count_records() if dataset else count_records(Path(path))
-    records = dataset.read() if dataset else read_file(Path(path))
-    partitions = LogInspector(settings.bootstrap_servers).facts(LOG).partitions
-    publisher = Publisher(settings.bootstrap_servers, partitions, policy.timezone)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-    try:
-        with bar:
-            task = bar.add_task(path, total=total)
-            return publisher.publish(
-                _telling(records), speed, lambda count: bar.update(task, completed=count)
-            )
-    finally:
-        publisher.close()
