@@ -25,6 +25,7 @@ from streams.generating.making import TELL_EVERY, Count, as_record, made
 from streams.generating.observing import DAY_S, Observed
 from streams.generating.population import BadPopulation, Population
 from streams.generating.summary import Likeness, Summary
+from streams.generating.truth import SUFFIXES as TRUTH_SUFFIXES
 from streams.generating.truth import truth_file
 from streams.generating.writing import suffix_of, write_events
 from streams.log import LogInspector
@@ -78,6 +79,10 @@ class Files(NamedTuple):
         """
         if self.events is not None:
             suffix_of(self.events)
+        if self.truth is not None:
+            suffix_of(self.truth, TRUTH_SUFFIXES)
+        if self.events is not None and self.events == self.truth:
+            raise SourceError(f"{self.events}: both events and truth, expected two files")
         for path in filter(None, self[:2]):
             if not path.parent.is_dir():
                 raise SourceError(f"{path.parent}: no such folder")

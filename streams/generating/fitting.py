@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import orjson
 
 from models.bgnbd import BgNbd, expected_purchases
 from streams.generating.choosing import Asked
-from streams.generating.observing import DAY_S, SHORTEST_GAP_S, Figures, Observed
+from streams.generating.observing import DAY_S, SHORTEST_GAP_S, Figures, Gaps, Observed
 from streams.generating.population import (
     Choice,
     Joins,
@@ -29,6 +30,7 @@ from streams.generating.population import (
     around_one,
     one_of,
 )
+from streams.generating.timing import ShopClock
 from streams.sources import SourceError, SourceRecord
 
 RARE = 5  # what fewer have is not taken over: it might be somebody
@@ -85,7 +87,9 @@ def like(fit: Fit, asked: Asked) -> Population:
         segments=(fit.segment,),
         joins=Joins(asked.join_days) if asked.join_days else joins,
         seasons=fit.seasons if asked.seasons else Seasons(),
-        mess=Mess(fit.refunds if asked.refunds is None else asked.refunds, *asked[7:9]),
+        mess=Mess(
+            fit.refunds if asked.refunds is None else asked.refunds, asked.late, asked.duplicates
+        ),
         hot=asked.hot,
         currency=fit.currency,
     )
@@ -164,6 +168,7 @@ def _fit(read: Reading, name: str) -> Fit:
     histories = [sorted(each) for each in read.purchases.values()]
     moments = np.array([second for each in histories for second, _ in each])
     start_s = int(moments.min()) // DAY_S * DAY_S
+    start = datetime.fromtimestamp(start_s, UTC).date()
     days = int(moments.max() - start_s) // DAY_S + 1
     only_days = len(np.unique(moments % DAY_S)) == 1
     shortest_gap_s = DAY_S // 2 if only_days else SHORTEST_GAP_S
@@ -172,14 +177,21 @@ def _fit(read: Reading, name: str) -> Fit:
         seconds, amounts = zip(*history, strict=True)
         observed.add(seconds, amounts)
     figures = observed.figures()
-    firsts = np.array([history[0][0] for history in histories])
-    joined = (firsts - start_s) // DAY_S
-    start = datetime.fromtimestamp(start_s, UTC).date()
+    if figures.purchasing is None or figures.spend is None:
+        raise SourceError(
+            f"{name}: too little to be like: expected two customers who paid, and one who came back"
+        )
+    joined = (np.array([history[0][0] for history in histories]) - start_s) // DAY_S
+    seasons = _seasons(moments, joined, start, days, figures.purchasing)
+    joins = _joins(joined, days)
+    segment = Segment("like", 1.0, figures.purchasing, figures.spend)
+    bare = Population(0, 1, start, days, (segment,), joins, seasons)
+    shape = _gap_shape(bare, start_s, histories, shortest_gap_s)
     return Fit(
         figures,
-        _segment(read, figures, name),
-        _seasons(moments, joined, start, days, figures),
-        _joins(joined, days),
+        _dressed(replace(segment, gap_shape=shape), read),
+        seasons,
+        joins,
         read.refunds / read.count,
         start,
         days,
@@ -188,20 +200,23 @@ def _fit(read: Reading, name: str) -> Fit:
     )
 
 
-def _segment(read: Reading, figures: Figures, name: str) -> Segment:
-    if figures.purchasing is None or figures.spend is None:
-        raise SourceError(
-            f"{name}: too little to be like: expected two customers who paid, and one who came back"
-        )
+def _gap_shape(
+    bare: Population, start_s: int, histories: list[list[tuple[int, int]]], shortest_gap_s: int
+) -> float:
+    """Of gaps by the shop's clock: what the seasons bring about is no irregularity of customers."""
+    clock, gaps = ShopClock(bare, 1.0), Gaps(shortest_gap_s / 3600)
+    for history in histories:
+        gaps.add([clock.shop_hours_at((second - start_s) / DAY_S) for second, _ in history])
     low, high = SHAPES
+    return min(high, max(low, gaps.shape() or 1.0))
+
+
+def _dressed(segment: Segment, read: Reading) -> Segment:
+    """With what they buy and what is known of them."""
     attributes = ((each, _common(counts)) for each, counts in read.attributes.items())
     labels = ((each, _common(counts, "")) for each, counts in read.labels.items())
-    return Segment(
-        name="like",
-        share=1.0,
-        purchases=figures.purchasing,
-        spend=figures.spend,
-        gap_shape=min(high, max(low, figures.gap_shape or 1.0)),
+    return replace(
+        segment,
         lines=max(1.0, read.lines / read.baskets) if read.baskets else 1.0,
         goods=_common(read.categories),
         labels=tuple((each, choice) for each, choice in labels if choice is not None),
@@ -230,15 +245,12 @@ def _joins(joined: Any, days: int) -> Joins:
     return Joins(float(days), tuple(counts.astype(float).tolist()))
 
 
-def _seasons(moments: Any, joined: Any, start: date, days: int, figures: Figures) -> Seasons:
+def _seasons(moments: Any, joined: Any, start: date, days: int, model: BgNbd) -> Seasons:
     weekdays = np.bincount((moments // DAY_S + 3) % 7, minlength=7)  # 1970 began on a Thursday
     hours = np.bincount(moments % DAY_S // 3600, minlength=24)
-    months: tuple[float, ...] = (1.0,) * 12
-    if figures.purchasing is not None:
-        start_s = int(moments.min()) // DAY_S
-        on_day = np.bincount(moments // DAY_S - start_s, minlength=days)
-        joining = np.bincount(joined, minlength=days)
-        months = _months(on_day - joining, joining, start, figures.purchasing)
+    on_day = np.bincount(moments // DAY_S - int(moments.min()) // DAY_S, minlength=days)
+    joining = np.bincount(joined, minlength=days)
+    months = _months(on_day - joining, joining, start, model)
     return Seasons(months, around_one(weekdays.tolist()), around_one(hours.tolist()))
 
 

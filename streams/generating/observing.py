@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import pairwise
-from math import log
+from math import exp, log
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +53,55 @@ class Figures(NamedTuple):
     spend: GammaGamma | None
 
 
+class Gaps:
+    """How regular gaps are, whatever the rates of those who left them.
+
+    Args:
+        shortest: gaps below count as so long.
+    """
+
+    def __init__(self, shortest: float) -> None:
+        self._shortest = shortest
+        self._unlike: dict[int, list[float]] = {}  # gaps of a customer: customers, Σ ln g − n ln ḡ
+
+    def add(self, moments: Sequence[float]) -> None:
+        """The moments of one customer more, ascending; less than three say nothing."""
+        if len(moments) < 3:
+            return
+        gaps = [max(self._shortest, later - earlier) for earlier, later in pairwise(moments)]
+        count = len(gaps)
+        found = self._unlike.setdefault(count, [0, 0.0])
+        found[0] += 1
+        found[1] += sum(map(log, gaps)) - count * log(sum(gaps) / count)
+
+    def shape(self) -> float | None:
+        """The likeliest shape of the Gamma distribution, given the sum of each customer's gaps.
+
+        Gaps over their sum are Dirichlet(k, …, k), whatever the customer's rate: the score is
+        Σ (Σ ln g − n ln ḡ) − Σ n·(ψ(k) − ψ(nk) + ln n), which falls in k. Gaps that were still open
+        at the end are left out, so long ones are somewhat too rare.
+
+        Source: Minka (2000), Estimating a Dirichlet distribution, section 1, for equal parameters.
+        """
+        if not self._unlike:
+            return None
+        low, high = map(log, _SHAPES)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if self._score(exp(middle)) > 0:
+                low = middle
+            else:
+                high = middle
+        return exp(low)
+
+    def _score(self, shape: float) -> float:
+        total: float = sum(
+            found - customers * gaps * (digamma(shape) - digamma(gaps * shape) + log(gaps))
+            for gaps, (customers, found) in self._unlike.items()
+        )
+        return total
+
+
 class Observed:
     """Adds customers up.
 
@@ -62,13 +111,12 @@ class Observed:
     """
 
     def __init__(self, end_s: int, shortest_gap_s: int = SHORTEST_GAP_S) -> None:
-        self._end_s, self._shortest_gap_s = end_s, shortest_gap_s
+        self._end_s = end_s
         self._repeats, self._last, self._now, self._counted, self._mean = (
             array("d") for _ in range(5)
         )
-        self._gaps = 0
-        self._gaps_s = 0
-        self._unlike: dict[int, list[float]] = {}  # gaps of a customer: customers, Σ ln g − n ln ḡ
+        self._closed, self._closed_s = 0, 0
+        self._gaps = Gaps(shortest_gap_s)
 
     @property
     def any(self) -> bool:
@@ -84,17 +132,9 @@ class Observed:
         paid = [each for each in amounts_minor if each > 0]
         self._counted.append(len(paid))
         self._mean.append(sum(paid) / len(paid) if paid else 0.0)
-        self._gaps += len(seconds) - 1
-        self._gaps_s += last - first
-        if len(seconds) > 2:
-            self._compare_gaps(seconds)
-
-    def _compare_gaps(self, seconds: Sequence[int]) -> None:
-        gaps = [max(self._shortest_gap_s, later - earlier) for earlier, later in pairwise(seconds)]
-        count = len(gaps)
-        found = self._unlike.setdefault(count, [0, 0.0])
-        found[0] += 1
-        found[1] += sum(map(log, gaps)) - count * log(sum(gaps) / count)
+        self._closed += len(seconds) - 1
+        self._closed_s += last - first
+        self._gaps.add(seconds)
 
     def figures(self) -> Figures:
         """Of all customers added, at least one."""
@@ -110,37 +150,10 @@ class Observed:
             purchases,
             purchases / customers,
             float((x == 0).mean()),
-            self._gaps_s / DAY_S / self._gaps if self._gaps else None,
-            self._gap_shape(),
+            self._closed_s / DAY_S / self._closed if self._closed else None,
+            self._gaps.shape(),
             float(money.sum()) / paid,
             float(money[: -(-customers // 10)].sum() / max(1.0, money.sum())),
             bgnbd.fitted(x, last, now),
             gamma_gamma.fitted(counted, mean),
         )
-
-    def _gap_shape(self) -> float | None:
-        """The likeliest shape, given how long each customer's gaps are together.
-
-        Gaps over their sum are Dirichlet(k, …, k), whatever the customer's rate: the score is
-        Σ (Σ ln g − n ln ḡ) − Σ n·(ψ(k) − ψ(nk) + ln n), which falls in k. Gaps that were still open
-        at the end are left out, so long ones are somewhat too rare.
-
-        Source: Minka (2000), Estimating a Dirichlet distribution, section 1, for equal parameters.
-        """
-        if not self._unlike:
-            return None
-        low, high = map(log, _SHAPES)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            if self._score(float(np.exp(middle))) > 0:
-                low = middle
-            else:
-                high = middle
-        return float(np.exp(low))
-
-    def _score(self, shape: float) -> float:
-        total: float = sum(
-            found - customers * gaps * (digamma(shape) - digamma(gaps * shape) + log(gaps))
-            for gaps, (customers, found) in self._unlike.items()
-        )
-        return total

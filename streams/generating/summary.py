@@ -6,6 +6,7 @@ Enters: a population, counts, figures. Leaves: text or JSON. Forbidden here: fil
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
@@ -84,10 +85,10 @@ def summary_shown(summary: Summary) -> RenderableType:
     table.add_column(justify="right")
     for name, value in _lines(summary):
         table.add_row(name, value)
-    last = population.days - 1
+    last = population.end - timedelta(days=1)
     head = (
         f"{count.events:,} events of {count.customers:,} customers in {summary.where}, "
-        f"{population.start} and {last:,} days after it, seed {population.seed}"
+        f"from {population.start} to {last}, seed {population.seed}"
     )
     shown: list[RenderableType] = [head, "", table]
     if summary.likeness is not None:
