@@ -61,9 +61,10 @@ def write_recording(
 
 def _in_order(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The entries, as readers rely on them; ValueError is a mistake of the caller's."""
-    last = (-1, -1, -1)
+    last = (0, -1, -1)
     for entry in entries:
-        place = (TOPICS.index(entry.topic), entry.partition, entry.record.offset)
+        known = TOPICS.index(entry.topic) if entry.topic in TOPICS else -1
+        place = (known, entry.partition, entry.record.offset)
         if place <= last:
             raise ValueError(f"{entry.topic}/{entry.partition}/{entry.record.offset}: not in order")
         last = place

@@ -17,9 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from models.erasure import Pseudonyms
+from models.policy import Policy
+from models.policy_record import policy_as_json
 from streams.digest import Digest, Told, together
 from streams.memory_store import MemoryStore
-from streams.refold import Asked, Refold, Refolded
+from streams.recording_files import open_recording
+from streams.refold import Asked, Chosen, Refold, Refolded
 from streams.snapshot import Snapshot, Snapshots
 from streams.store import Store
 
@@ -46,7 +50,7 @@ def refold(asked: Asked, cores: int, progress: Callable[[int], None]) -> Total:
 
     Args:
         asked: what.
-        cores: how many processes; 1: this one.
+        cores: how many processes; 1: this one. More than one read a file.
         progress: called now and then with the number of records read so far.
 
     Raises:
@@ -148,19 +152,37 @@ def _begin(read: Any) -> None:
     _read = read
 
 
-def _task(asked: Asked, partition: int) -> Refolded:
+class _Told(NamedTuple):
+    """What another process is told: what it is to open by itself, and plain values."""
+
+    path: str
+    policy: dict[str, Any]
+    pseudonyms: Pseudonyms
+    chosen: Chosen
+    snapshots: str
+
+    def asked(self) -> Asked:
+        recording = open_recording(Path(self.path))
+        assert recording is not None
+        policy = Policy.model_validate(self.policy)
+        return Asked(recording, policy, self.pseudonyms, self.chosen, self.snapshots)
+
+
+def _task(told: _Told, partition: int) -> Refolded:
     def note(count: int) -> None:
         _read[partition] += count  # nobody else writes there
 
-    return asyncio.run(_folded(asked, partition, note))
+    return asyncio.run(_folded(told.asked(), partition, note))
 
 
 def _side_by_side(asked: Asked, cores: int, progress: Callable[[int], None]) -> list[Refolded]:
     partitions = range(asked.recording.head.partitions)
+    policy = policy_as_json(asked.policy)
+    told = _Told(asked.recording.name, policy, asked.pseudonyms, asked.chosen, asked.snapshots)
     spawning = multiprocessing.get_context("spawn")
     read = spawning.Array("q", len(partitions), lock=False)
     with _pool(cores, spawning, read) as pool:
-        tasks = [pool.submit(_task, asked, each) for each in partitions]
+        tasks = [pool.submit(_task, told, each) for each in partitions]
         pending: Iterable[Any] = tasks
         while pending:
             done, pending = wait(pending, LOOK_EVERY_S, "FIRST_EXCEPTION")
