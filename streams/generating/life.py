@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.bgnbd import BgNbd
-from streams.generating.population import Population, Segment, one_of
+from streams.generating.population import Population, Segment, customer_id_of, one_of
 from streams.generating.timing import DAY_HOURS, ShopClock
 
 _LIFE, _GOODS, _MESS = range(3)  # what a customer's sources of chance are for
@@ -53,7 +53,7 @@ class Life(NamedTuple):
     @property
     def customer_id(self) -> str:
         """Their id in events."""
-        return f"c{self.number:07d}"
+        return customer_id_of(self.number)
 
 
 class Chances(NamedTuple):

@@ -16,7 +16,7 @@ from streams.generating.life import Life, Lives, chances_of
 from streams.generating.mess import Event, Told, told
 from streams.generating.observing import Observed
 from streams.generating.ordering import BLOCK_BYTES, in_order
-from streams.generating.population import Population
+from streams.generating.population import Population, customer_id_of
 from streams.generating.truth import TruthFile
 from streams.sources import SourceRecord
 
@@ -114,5 +114,5 @@ def made(
 
 def as_record(event: Event) -> SourceRecord:
     """An event as a reader of files would give it."""
-    customer_id = f"c{event.number:07d}"
+    customer_id = customer_id_of(event.number)
     return SourceRecord(event.kind, customer_id, 1000 * event.occurred_s, event.value)

@@ -11,14 +11,14 @@ what moves a purchase.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
 
 from streams.generating.basket import items_of
 from streams.generating.life import Chances, Life
-from streams.generating.population import Choice, Population, Value
+from streams.generating.population import Choice, Population, Value, rfc_3339
 from streams.generating.timing import promotion_on
 
 DAY_S = 86_400
@@ -29,7 +29,6 @@ SOONEST_LATE_S = 600
 WHOLE_REFUNDS = 0.7  # of all refunds
 MOST_OVERTAKING = 20  # purchases of the customer that a late event may be read after
 _DRAWS_A_PURCHASE = 11
-_MOST_ORDERS = 100_000_000
 
 
 class Event(NamedTuple):
@@ -94,9 +93,8 @@ class _Telling:
         self.life, self.population = life, population
         self.events: list[Event] = []
         self.counts = [0, 0, 0, 0]  # refunds, refunded, late, repeated
-        midnight = datetime(*population.start.timetuple()[:3], tzinfo=UTC)
-        self._start = midnight
-        self._start_s = int(midnight.timestamp())
+        self._start = population.midnight
+        self._start_s = int(self._start.timestamp())
         self._end_s = self._start_s + population.days * DAY_S
 
     def profile(self, chances: Chances) -> None:
@@ -157,7 +155,7 @@ class _Telling:
         head = {
             "event_id": f"g{self.population.seed}-{self.life.customer_id}-{name}",
             "customer_id": self.life.customer_id,
-            "occurred_at": _rfc_3339(self._start + timedelta(seconds=second)),
+            "occurred_at": rfc_3339(self._start + timedelta(seconds=second)),
         }
         value, occurred_s = orjson.dumps({**head, **body}), self._start_s + second
         for late_s in self._read_after(draw, latest_s):
@@ -183,7 +181,3 @@ _ON_TIME = _Draw(1.0, 0.0, 1.0, 0.0)
 
 def _chosen(choices: Iterable[tuple[str, Choice]], chance: list[float]) -> dict[str, Value]:
     return {name: choice.at(each) for (name, choice), each in zip(choices, chance, strict=True)}
-
-
-def _rfc_3339(moment: datetime) -> str:
-    return moment.isoformat()[:19] + "Z"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -23,6 +23,20 @@ _LAST = date(9_800, 1, 1)
 
 class BadPopulation(ValueError):
     """Numbers that no population can have; the message names them."""
+
+
+def customer_id_of(number: int) -> str:
+    """The id of a customer, however many there are."""
+    return f"c{number:07d}"
+
+
+def rfc_3339(moment: datetime) -> str:
+    """A moment in UTC, to the second.
+
+    >>> rfc_3339(datetime(2024, 5, 1, 9, 30, tzinfo=UTC))
+    '2024-05-01T09:30:00Z'
+    """
+    return moment.isoformat()[:19] + "Z"
 
 
 class Choice(NamedTuple):
@@ -198,6 +212,11 @@ class Population:
         for name, choice in (each for segment in self.segments for each in segment.profile):
             found.setdefault(name, set()).update(type(value) for value in choice.values)
         return {name: kinds.pop() if len(kinds) == 1 else str for name, kinds in found.items()}
+
+    @property
+    def midnight(self) -> datetime:
+        """The beginning of the span, UTC."""
+        return datetime.combine(self.start, time(), UTC)
 
     @property
     def end(self) -> date:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, get_type_hints
 
@@ -18,7 +18,7 @@ import orjson
 
 from streams.generating.life import Life
 from streams.generating.mess import Told
-from streams.generating.population import Population, Segment
+from streams.generating.population import Population, Segment, rfc_3339
 from streams.generating.timing import day_factors
 from streams.generating.writing import opened, suffix_of, whole
 from streams.sources import ROWS_A_BATCH, load_extra
@@ -133,9 +133,7 @@ def truth_of_customer(life: Life, told: Told, population: Population) -> Truth:
 def _moment(life: Life, place: int, population: Population) -> str | None:
     if not life.seconds:
         return None
-    midnight = datetime(*population.start.timetuple()[:3], tzinfo=UTC)
-    moment = midnight + timedelta(seconds=life.seconds[place])
-    return moment.isoformat()[:19] + "Z"
+    return rfc_3339(population.midnight + timedelta(seconds=life.seconds[place]))
 
 
 @contextmanager

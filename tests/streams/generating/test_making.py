@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from models.events import LogRecord, Read, read_record
+from streams.generating import command as command_module
+from streams.generating import life as life_module
+from streams.generating import population as population_module
 from streams.generating.making import Count, as_record, lives_of
 from streams.generating.mess import LATEST_S, REPEATED_WITHIN_S, Event
 from streams.generating.population import BadPopulation, Mess
@@ -159,3 +164,9 @@ def test_hot_customers_are_the_first_ones_and_never_leave() -> None:
 def test_a_population_that_cannot_be_is_refused(changed: dict[str, Any], said: str) -> None:
     with pytest.raises(BadPopulation, match=said):
         replace(SMALL, **changed)
+
+
+@pytest.mark.parametrize("module", [population_module, life_module, command_module])
+def test_examples_in_docstrings_hold(module: ModuleType) -> None:
+    ran = doctest.testmod(module)
+    assert (ran.failed, ran.attempted > 0) == (0, True)
