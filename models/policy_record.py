@@ -151,10 +151,15 @@ def with_memory_of(policy: Policy, given: Policy) -> Policy:
 
 def differences(before: Policy, new: Policy) -> list[tuple[str, Any, Any]]:
     """Dotted keys whose values differ: (key, before, new); None: not there."""
-    one, other = _flat("", policy_as_json(before)), _flat("", policy_as_json(new))
+    one, other = settings_of(before), settings_of(new)
     keys = sorted(one.keys() | other.keys())
     pairs = ((key, one.get(key), other.get(key)) for key in keys)
     return [each for each in pairs if each[1] != each[2]]
+
+
+def settings_of(policy: Policy) -> dict[str, Any]:
+    """Every setting by its dotted key, presets resolved."""
+    return _flat("", policy_as_json(policy))
 
 
 def _flat(prefix: str, value: Any) -> dict[str, Any]:

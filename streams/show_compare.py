@@ -138,12 +138,13 @@ def alerts_table(rules: Sequence[Mapping[str, Any]], currency: str) -> Table:
     for each in rules:
         for side in "ab":
             table.add_row(
-                each["rule"] if side == "a" else "", side.upper(), *_figures(each[side], currency)
+                each["rule"] if side == "a" else "", side.upper(), *figures(each[side], currency)
             )
     return table
 
 
-def _figures(told: Mapping[str, Any] | None, currency: str) -> list[str]:
+def figures(told: Mapping[str, Any] | None, currency: str) -> list[str]:
+    """Cells of what one policy's rule brings; one, if there is no such rule."""
     if told is None:
         return ["no such rule"]
     return [
