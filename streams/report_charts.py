@@ -12,9 +12,10 @@ from math import ceil, floor, log10
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 320, 150
-LEFT, RIGHT, TOP, BOTTOM = 40, 8, 8, 18
+LEFT, RIGHT, TOP, BOTTOM = 40, 8, 14, 18
 TICKS = 4
 MOST_X_LABELS = 3
+NAME_WIDTH, NAME_HEIGHT = 24, 11
 
 
 class Scale(NamedTuple):
@@ -34,6 +35,14 @@ class Scale(NamedTuple):
         """Where a value stands."""
         span = (self.high - self.low) or 1
         return self.begin + (value - self.low) / span * (self.end - self.begin)
+
+
+class Spot(NamedTuple):
+    """A point of a grid: its name, and the two things that it trades against each other."""
+
+    name: str
+    across: float
+    up: float
 
 
 def nice_step(span: float) -> float:
@@ -95,6 +104,34 @@ def curve_chart(says: str, labels: Sequence[str], values: Sequence[float | None]
     return _svg(says, [*_y_axis(y), *_x_labels(x, labels, len(labels)), *runs, *dots])
 
 
+def trade_off_chart(says: str, points: Sequence[Spot]) -> str:
+    """One thing against another, a dot with its name for each point of a grid, joined in their order."""
+    x = _scale(max([each.across for each in points] + [0]) or 1, LEFT + 6, WIDTH - RIGHT - 18)
+    y = _upwards(max([each.up for each in points] + [0]) or 1)
+    spots = [(x.at(each.across), y.at(each.up), escape(each.name)) for each in points]
+    path = "L".join(f"{across:.1f} {up:.1f}" for across, up, _ in spots)
+    dots = [f'<circle class="dot" cx="{a:.1f}" cy="{up:.1f}" r="3"/>' for a, up, _ in spots]
+    lines = [f'<path class="b" d="M{path}"/>'] if path else []
+    return _svg(says, [*_y_axis(y), *_x_axis(x), *lines, *dots, *_names(spots)])
+
+
+def _names(spots: Sequence[tuple[float, float, str]]) -> Iterator[str]:
+    """Of dots beside each other only some: names must not cover each other."""
+    named: list[tuple[float, float]] = []
+    for across, up, name in spots:
+        if all(abs(across - x) > NAME_WIDTH or abs(up - y) > NAME_HEIGHT for x, y in named):
+            named.append((across, up))
+            at = f'x="{across:.1f}" y="{up - 6:.1f}"'
+            yield f'<text class="named" {at} text-anchor="middle">{name}</text>'
+
+
+def _x_axis(x: Scale) -> Iterator[str]:
+    step = nice_step(x.high)
+    for count in range(round(x.high / step) + 1):
+        at, y = x.at(count * step), HEIGHT - 4
+        yield f'<text x="{at:.1f}" y="{y}" text-anchor="middle">{count * step:,.6g}</text>'
+
+
 def _runs(x: Scale, y: Scale, values: Sequence[float | None]) -> Iterator[str]:
     """A path for each stretch without a gap."""
     points: list[str] = []
@@ -111,8 +148,12 @@ def _path(x: Scale, y: Scale, values: Sequence[int]) -> str:
 
 
 def _upwards(most: float) -> Scale:
+    return _scale(most, HEIGHT - BOTTOM, TOP)
+
+
+def _scale(most: float, begin: float, end: float) -> Scale:
     step = nice_step(most)
-    return Scale(0, step * ceil(most / step - 1e-9), HEIGHT - BOTTOM, TOP)
+    return Scale(0, step * ceil(most / step - 1e-9), begin, end)
 
 
 def _y_axis(y: Scale) -> Iterator[str]:

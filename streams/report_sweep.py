@@ -5,11 +5,11 @@ Enters: the sweep as JSON. Leaves: an HTML file as text. Forbidden here: working
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from models.amounts import money
-from streams.report_charts import curve_chart
+from streams.report_charts import Spot, curve_chart, trade_off_chart
 from streams.report_html import (
     Cell,
     Column,
@@ -26,15 +26,10 @@ from streams.report_html import (
     text,
 )
 from streams.show_alerts import rate
-from streams.show_sweep import varying
+from streams.show_sweep import unmoved, varying
 
 NOTHING = "—"
-_AXES: Sequence[tuple[str, Callable[[Mapping[str, Any]], float | None]]] = (
-    ("volume", lambda told: told["alerts_a_week"]),
-    ("precision_axis", lambda told: told["precision"] and 100 * told["precision"]["value"]),
-    ("lead_axis", lambda told: told["lead_days"]),
-    ("silent_axis", lambda told: told["silence_days"]),
-)
+Measure = Callable[[Mapping[str, Any]], float | None]
 
 
 def sweep_report(told: Mapping[str, Any], language: Language) -> str:
@@ -68,23 +63,42 @@ class _Report:
         return page(self._says("sweep_title", setting=told["key"]), head, parts, self._language)
 
     def _rule(self, rule: str) -> str:
-        title = self._says("sweep_rule", rule=rule)
-        curves = charts(self._curve(name, rule, value) for name, value in _AXES)
+        title, same = self._says("sweep_rule", rule=rule), unmoved(self._told, rule)
+        if same is not None:
+            told = {"alerts": f"{same['alerts']:,}", "right": rate(same["precision"])}
+            return section(title, paragraph(self._says("sweep_same", **told)))
+        curves = charts(
+            [
+                self._trade_off("precision_axis", rule, _precision),
+                self._trade_off("lead_axis", rule, _lead),
+                self._volume(rule),
+            ]
+        )
         return section(title, curves, self._figures(title, rule))
 
-    def _curve(
-        self, name: str, rule: str, value: Callable[[Mapping[str, Any]], float | None]
-    ) -> str:
-        points, title = self._told["points"], self._says(name)
+    def _trade_off(self, name: str, rule: str, up: Measure) -> str:
+        """What is gained against how many alerts it costs, over the values at which both are known."""
+        found = [(str(each["value"]), each["alerts"].get(rule)) for each in self._told["points"]]
+        spots = [
+            Spot(value, told["alerts_a_week"], gain)
+            for value, told in found
+            if told is not None and (gain := up(told)) is not None
+        ]
+        words = ", ".join(f"{each.name}: {each.across:,.1f}, {each.up:,.1f}" for each in spots)
+        title = self._says(name)
+        told = {"name": title, "setting": self._told["key"], "points": words}
+        said = self._says("trade_off_says", **told)
+        return figure(title, self._says("by_volume"), trade_off_chart(said, spots))
+
+    def _volume(self, rule: str) -> str:
+        points, title = self._told["points"], self._says("volume")
         labels = [str(each["value"]) for each in points]
         found = [each["alerts"].get(rule) for each in points]
-        values = [None if each is None else value(each) for each in found]
-        words = ", ".join(
-            f"{label}: {NOTHING if each is None else f'{each:,.1f}'}"
-            for label, each in zip(labels, values, strict=True)
-        )
-        said = self._says("curve_says", name=title, setting=self._told["key"], points=words)
-        return figure(title, "", curve_chart(said, labels, values))
+        values = [None if each is None else each["alerts_a_week"] for each in found]
+        words = ", ".join(f"{label}: {each}" for label, each in zip(labels, values, strict=True))
+        told = {"name": title, "setting": self._told["key"], "points": words}
+        svg = curve_chart(self._says("curve_says", **told), labels, values)
+        return figure(title, self._says("by_value"), svg)
 
     def _figures(self, title: str, rule: str) -> str:
         names = ("alerts_column", "a_week", "judged", "right", "silent", "lead", "at_stake")
@@ -127,3 +141,11 @@ class _Report:
             [name, *(f"{each['segments'][name]:,}" for each in points)] for name in names
         ]
         return section(title, table(title, columns, rows))
+
+
+def _precision(told: Mapping[str, Any]) -> float | None:
+    return None if told["precision"] is None else 100 * float(told["precision"]["value"])
+
+
+def _lead(told: Mapping[str, Any]) -> float | None:
+    return None if told["lead_days"] is None else float(told["lead_days"])

@@ -108,6 +108,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "sweep_title": ("What {setting} would bring", "{setting} 取值的影响"),
     "sweep_points": ("{count} values, {name}", "{count} 个取值，{name}"),
     "sweep_rule": ("{rule}: volume, precision, lead", "{rule}：数量、准确率、提前天数"),
+    "sweep_same": (
+        "The same under every value: {alerts} alerts, {right} right.",
+        "所有取值的结果相同：{alerts} 条预警，准确率 {right}。",
+    ),
     "sweep_none": (
         "There are no alert rules, so there is no curve; the table has segments.",
         "没有预警规则，因此没有曲线；请看客群人数表。",
@@ -120,7 +124,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "volume": ("alerts a week", "每周预警数"),
     "precision_axis": ("right, % of judged", "准确率，%"),
     "lead_axis": ("lead, days", "提前天数"),
-    "silent_axis": ("silent, days", "静默天数"),
+    "by_volume": ("across: alerts a week", "横轴：每周预警数"),
+    "by_value": ("across: the value", "横轴：取值"),
     "now": ("now", "当前值"),
+    "trade_off_says": (
+        "{name} against alerts a week, by {setting}: {points}.",
+        "{name} 与每周预警数，随 {setting} 变化：{points}。",
+    ),
     "curve_says": ("{name} by {setting}: {points}.", "{name} 随 {setting} 变化：{points}。"),
 }

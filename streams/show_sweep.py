@@ -34,12 +34,19 @@ def _head(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rule(told: Mapping[str, Any], rule: str) -> Iterator[RenderableType]:
-    first, *others = (each["alerts"].get(rule) for each in told["points"])
-    if first is not None and all(each == first for each in others):
-        count = f"{first['alerts']:,} alert{'' if first['alerts'] == 1 else 's'}"
-        yield Text(f"the same under every value: {count}, {rate(first['precision'])} right")
-    else:
+    found = unmoved(told, rule)
+    if found is None:
         yield rule_table(told, rule)
+    else:
+        count = f"{found['alerts']:,} alert{'' if found['alerts'] == 1 else 's'}"
+        yield Text(f"the same under every value: {count}, {rate(found['precision'])} right")
+
+
+def unmoved(told: Mapping[str, Any], rule: str) -> Mapping[str, Any] | None:
+    """What a rule brings, if that is the same under every value; else None."""
+    first, *others = (each["alerts"].get(rule) for each in told["points"])
+    found: Mapping[str, Any] | None = first
+    return found if all(each == first for each in others) else None
 
 
 def rule_table(told: Mapping[str, Any], rule: str) -> Table:
