@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from streams.cli_exits import Exit, fail
+from streams.cli_exits import Exit, errors, fail
 from streams.cli_given import (
     AsJson,
+    Given,
+    bar,
     out,
+    policy_given,
     print_json,
     run,
     settings_given,
@@ -28,17 +31,31 @@ T = TypeVar("T")
 customer_app = typer.Typer(no_args_is_help=True, help="One customer: look up, forget, merge.")
 CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
 WaitS = Annotated[float, typer.Option("--wait", min=0, help="Seconds that a worker may take.")]
+AsOf = Annotated[
+    str,
+    typer.Option(
+        help="A date (the end of that day), or a moment with its zone: the log is folded up to there.",
+        metavar="DATE",
+    ),
+]
+On = Annotated[
+    str, typer.Option(help="With --as-of: a recording (default: the log).", metavar="FILE")
+]
 
 
 @customer_app.command("get")
-def customer_get(customer_id: CustomerId, as_json: AsJson = False) -> None:
-    """Where a customer stands now."""
+def customer_get(
+    customer_id: CustomerId, as_of: AsOf = "", on: On = "", as_json: AsJson = False
+) -> None:
+    """Where a customer stands now, or stood at a moment of the past."""
     from streams import lookup
     from streams.show import customer_card
     from streams.show_outlook import expected_as_json
     from streams.show_rules import rules_line
 
-    found, policy = _find(customer_id)
+    if on and not as_of:
+        fail("--on is for --as-of: now is in the store", Exit.USAGE)
+    found, policy = _find_then(customer_id, as_of, on) if as_of else _find(customer_id)
     if as_json:
         print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
         return
@@ -145,3 +162,28 @@ def _find(raw_id: str) -> tuple[Found, Policy]:
     if found is None:
         fail("nobody is known by that id", Exit.NOT_FOUND)
     return found, policy
+
+
+def _find_then(raw_id: str, as_of: str, on: str) -> tuple[Found, Policy]:
+    """The same, as of a moment of the past."""
+    from streams.recorded_events import TOPIC, open_events
+    from streams.recording import policy_of
+    from streams.span import BadPlace, parse_moment
+    from streams.time_travel import customer_then
+
+    customer_id, settings, policy = _normalised(raw_id), settings_given(), policy_given()
+    try:
+        at_ms = parse_moment(as_of, policy.timezone)
+    except BadPlace as error:
+        fail(f"--as-of: {error}", Exit.USAGE)
+    with errors():
+        recording = open_events(on or TOPIC, settings, policy).recording
+        if recording is None:
+            fail(f"--on: {on} is no recording; make one with: segmenter record FILE", Exit.USAGE)
+    given = policy if Given.config or not on else policy_of(recording)
+    with bar(recording.name, None) as progress:
+        keys = settings.pseudonyms
+        then = run(lambda: customer_then(recording, customer_id, at_ms, given, keys, progress))
+    if then.found is None:
+        fail("nobody was known by that id then", Exit.NOT_FOUND)
+    return then.found, then.policy

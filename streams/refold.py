@@ -76,6 +76,7 @@ class Asked(NamedTuple):
         chosen: which records.
         snapshots: a folder; "": none are kept.
         topic_id: that the store is told; None: the recording's own.
+        forgets: whether who is erased in it is forgotten from its beginning.
     """
 
     recording: Recording
@@ -84,6 +85,7 @@ class Asked(NamedTuple):
     chosen: Chosen = EVERYTHING
     snapshots: str = ""
     topic_id: str | None = None
+    forgets: bool = False
 
 
 class Refolded(NamedTuple):
@@ -124,6 +126,7 @@ class Refold:
         self._head = head = asked.recording.head
         _require_key(asked.recording, asked.pseudonyms)
         self._partition, self._store, self.told = partition, store, told or Told()
+        self._forgets = asked.forgets
         topic_id = head.topic_id if asked.topic_id is None else asked.topic_id
         self._log = LogIdentity(
             head.namespace, topic_id, head.partitions, partition, asked.pseudonyms
@@ -231,8 +234,9 @@ class Refold:
 
     async def _born_with(self) -> Mapping[str, Mark]:
         """Who was erased before what is folded begins; later erasures are folded themselves."""
-        before = (each for each in self._recording.bodies(ERASURES) if self._is_older(each))
-        return born_marks(before, self._log)
+        erasures = self._recording.bodies(ERASURES)
+        born = erasures if self._forgets else filter(self._is_older, erasures)
+        return born_marks(born, self._log)
 
     def _is_older(self, erasure: Record) -> bool:
         headers = dict(erasure.headers)

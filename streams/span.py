@@ -7,7 +7,7 @@ is always one piece.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from itertools import dropwhile, takewhile
 from typing import NamedTuple, TypeVar
 
@@ -51,6 +51,31 @@ def parse_place(text: str) -> Place:
     raise BadPlace(
         f"{text!r} is not a place in a log; write an offset such as 1200, a date such as 2024-03-01, "
         "or a moment with its zone such as 2024-03-01T09:30:00Z"
+    )
+
+
+def parse_moment(text: str, zone: tzinfo) -> int:
+    """A moment with its zone, or a date, which means the last millisecond of that day; epoch ms.
+
+    >>> from datetime import UTC
+    >>> parse_moment("2024-02-29", UTC), parse_moment("2024-03-01T00:00:00Z", UTC)
+    (1709251199999, 1709251200000)
+
+    Raises:
+        BadPlace: says what is understood.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return round(moment.timestamp() * 1000)
+        if len(text) <= len("2024-03-01"):
+            after = datetime.combine(moment.date() + timedelta(days=1), time(), zone)
+            return round(after.timestamp() * 1000) - 1
+    except (ValueError, OverflowError):
+        pass  # the same answer
+    raise BadPlace(
+        f"{text!r} is not a moment; write a date such as 2024-03-01, or a moment with its zone such as "
+        "2024-03-01T09:30:00Z"
     )
 
 

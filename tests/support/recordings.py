@@ -11,7 +11,7 @@ from streams.log import Record
 from streams.loop import Loop
 from streams.recording import Entry, Head, Recording
 from streams.recording_files import open_recording, write_recording
-from streams.topics import LOG, POPULATIONS
+from streams.topics import ERASURES, LOG, POPULATIONS
 
 
 def head_of(loop: Loop, key_id: str = "") -> Head:
@@ -26,6 +26,9 @@ def entries_of(loop: Loop) -> Iterator[Entry]:
         packed = encode_population(population)
         record = Record(offset, 0, digest_of(packed).encode(), packed, ())
         yield Entry(POPULATIONS, 0, record)
+    erasures = [each for each in loop.effects if each.topic == ERASURES]
+    for offset, row in enumerate(erasures):
+        yield Entry(ERASURES, 0, Record(offset, 0, row.key, row.value, row.headers))
     for partition, log in enumerate(loop.log):
         for each in log:
             headers = list(each.headers.items())
