@@ -32,7 +32,7 @@ SIZES = "customers in each segment at the end of each week"
 KINDS = "all effects"
 _SECTIONS = (EFFECTS, SIZES, KINDS)
 _GONE = {EffectType.CUSTOMER_ERASED, EffectType.CUSTOMER_MERGED}
-_WHEN = re.compile(r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?) {2,}")
+_WHEN = re.compile(r"(\d{4}-\d\d-\d\d(?: \d\d:\d\d)?) {2,}")
 _PLAIN = re.compile(r"[^\s\"#\[]\S*")
 
 

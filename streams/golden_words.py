@@ -2,7 +2,7 @@
 
     2 effects of 1 customer are gone, 1 effect of 1 customer is new, 3 effects of 2 customers have moved.
 
-    ada: "enters gone-quiet (time)" 10 days earlier
+    ada: enters gone-quiet (time) 10 days earlier
     - 2024-03-31        enters gone-quiet (time)
     + 2024-03-21        enters gone-quiet (time)
 
@@ -62,7 +62,8 @@ def difference(expected: Golden, found: Golden) -> str | None:
     if expected == found:
         return None
     changes = list(_changes(expected.lines, found.lines))
-    parts = [_first_sentence(changes), *_counted(expected, found), ACCEPT]
+    of = "of the customers shown line by line, " if found.kinds else ""
+    parts = [f"{of}{_first_sentence(changes)}", *_counted(expected, found), ACCEPT]
     for change in changes[:CUSTOMERS_SHOWN]:
         parts += ["", *_diff(change)]
     if len(changes) > CUSTOMERS_SHOWN:
@@ -82,13 +83,18 @@ def _change(customer: str, before: tuple[Line, ...], after: tuple[Line, ...]) ->
     gone = list((Counter(before) - Counter(after)).elements())
     new = list((Counter(after) - Counter(before)).elements())
     moved = []
-    for line in [*gone]:
-        twin = next((each for each in new if each.what == line.what), None)
-        if twin is not None:
-            moved.append(Moved(line.what, line.when, twin.when))
-            gone.remove(line)
+    for old, twin in _nearest_first(gone, new):
+        if old in gone and twin in new:
+            moved.append(Moved(old.what, old.when, twin.when))
+            gone.remove(old)
             new.remove(twin)
     return Change(customer, before, after, tuple(gone), tuple(new), tuple(moved))
+
+
+def _nearest_first(gone: Sequence[Line], new: Sequence[Line]) -> list[tuple[Line, Line]]:
+    """All that says the same at another time, the least moved first."""
+    pairs = [(old, twin) for old in gone for twin in new if old.what == twin.what]
+    return sorted(pairs, key=lambda pair: abs(_far(pair[0].when, pair[1].when)))
 
 
 def _first_sentence(changes: Sequence[Change]) -> str:
@@ -101,8 +107,8 @@ def _first_sentence(changes: Sequence[Change]) -> str:
     if said:
         return f"{said}."
     if changes:
-        return f"Effects of {_plural(len(changes), 'customer')} stand in another order."
-    return "Of the customers shown line by line nothing has changed."
+        return f"effects of {_plural(len(changes), 'customer')} stand in another order."
+    return "nothing has changed."
 
 
 def _of_customers(counts: Sequence[int], one: str, many: str) -> str:
@@ -115,14 +121,15 @@ def _of_customers(counts: Sequence[int], one: str, many: str) -> str:
 
 def _diff(change: Change) -> Iterator[str]:
     heading = printable(written(change.customer))
-    moved = [f'"{each.what}" {_by(each.before, each.after)}' for each in change.moved]
-    yield f"{heading}: {'; '.join(moved)}" if moved else f"{heading}:"
+    moved = Counter(f"{each.what} {_by(each.before, each.after)}" for each in change.moved)
+    told = [f"{says}, {count} times" if count > 1 else says for says, count in moved.items()]
+    yield f"{heading}: {'; '.join(told)}" if told else f"{heading}:"
     before, after = ([_line(each) for each in side] for side in (change.expected, change.found))
     lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
     shown = ["  …" if each.startswith("@@") else f"{each[0]} {each[1:]}" for each in lines]
     yield from shown[1 if shown[:1] == ["  …"] else 0 :][:LINES_SHOWN]
     if len(shown) > LINES_SHOWN:
-        yield f"  … {len(shown) - LINES_SHOWN} more lines"
+        yield f"  … {_plural(len(shown) - LINES_SHOWN, 'more line')}"
 
 
 def _line(line: Line) -> str:
@@ -135,13 +142,17 @@ def _by(before: str, after: str) -> str:
     >>> _by("2024-03-31", "2024-03-21"), _by("2024-03-01", "2024-03-01 02:00")
     ('10 days earlier', '2 hours later')
     """
-    far = datetime.fromisoformat(after) - datetime.fromisoformat(before)
+    far = _far(before, after)
     words = "later" if far > timedelta() else "earlier"
     if abs(far) >= timedelta(days=1):
         return f"{_plural(round(abs(far) / timedelta(days=1)), 'day')} {words}"
     if abs(far) >= timedelta(hours=1):
         return f"{_plural(round(abs(far) / timedelta(hours=1)), 'hour')} {words}"
     return f"{_plural(round(abs(far) / timedelta(minutes=1)), 'minute')} {words}"
+
+
+def _far(before: str, after: str) -> timedelta:
+    return datetime.fromisoformat(after) - datetime.fromisoformat(before)
 
 
 def _counted(expected: Golden, found: Golden) -> Iterator[str]:

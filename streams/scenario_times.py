@@ -57,14 +57,14 @@ def _fault(given: object) -> NotAMoment:
 
 
 def when_text(at: datetime) -> str:
-    """A moment for people: the date alone is its first moment.
+    """A moment for people, to the minute: the date alone is its first moment.
 
     >>> when_text(datetime(2024, 3, 1)), when_text(datetime(2024, 3, 1, 14, 30, 9))
-    ('2024-03-01', '2024-03-01 14:30:09')
+    ('2024-03-01', '2024-03-01 14:30')
     """
     if at.time() == time.min:
         return at.date().isoformat()
-    return f"{at:%Y-%m-%d %H:%M:%S}" if at.second else f"{at:%Y-%m-%d %H:%M}"
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def published_at(text: str, zone: ZoneInfo) -> datetime:
