@@ -158,7 +158,8 @@ def _sweep(policies: list[Path], on: str, window: Window, wanted: Wanted, text: 
     except GridError as error:
         fail(f"--grid: {error}", Exit.USAGE)
     points = list(_points(path, grid))
-    _require_together(policy, points[0].policy)
+    for point in points:
+        _require_together(policy, point.policy)
     sweep = Sweep(str(path), grid.key, known[grid.key], points, on, window)
     told = swept_as_json(_replayed(on, policy, lambda *given: swept(sweep, *given)))
     if wanted.html is not None:
