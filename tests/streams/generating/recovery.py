@@ -85,6 +85,15 @@ def seen(lives: Iterator[Life]) -> Seen:
     return Seen(x, tx, t, mean_minor, alive, later)
 
 
+def by_day(life: Life) -> Life:
+    """As the product counts: the purchases of a day are one."""
+    spent: dict[int, int] = {}
+    for second, amount_minor in zip(life.seconds, life.amounts_minor, strict=True):
+        day = second // DAY_S
+        spent[day] = spent.get(day, 0) + amount_minor
+    return life._replace(seconds=[day * DAY_S for day in spent], amounts_minor=list(spent.values()))
+
+
 class Answer(NamedTuple):
     """One quantity: what is true, and the interval that the estimate comes with."""
 
