@@ -26,8 +26,8 @@ from models.rule_names import BY_NAME, Kind
 from models.rule_tree import AllOf, AnyOf, Condition, Not, Op, Rule
 from models.sight import READ, Sight
 from models.step import advance, step
+from streams.collecting import COLLECT_EVERY
 from streams.datasets import complete_journey
-from streams.processes import COLLECT_EVERY
 from streams.topics import LOG
 
 SEED = 7

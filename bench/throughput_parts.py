@@ -25,11 +25,11 @@ from models.policy import Policy
 from models.population import Population, digest_of, encode_population
 from models.step import advance, populate, step
 from streams.chunk import LogIdentity
+from streams.collecting import COLLECT_EVERY
 from streams.loop import no_records
 from streams.memory_store import MemoryStore
 from streams.messages import Source, change_row, pack_history
 from streams.partition import Batch, PartitionFold
-from streams.processes import COLLECT_EVERY
 from streams.store import Change, Loaded, Meta
 from streams.topics import CHANGES, LOG
 

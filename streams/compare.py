@@ -21,11 +21,11 @@ from models.customer import CustomerState
 from models.policy import Policy
 from models.segments import segments_by_kind
 from streams.alert_notices import Forgotten, Notice, Raised, Resolved
+from streams.collecting import uncollected
 from streams.compare_why import Why, why
 from streams.lookup import Found
 from streams.sources import SourceRecord
 from streams.trial import PARTITION, Morning, Side, Trial
-from streams.tuning import uncollected
 
 TIDIED_EVERY_DAYS = 7
 _ONLY_ONE_SHOP = ("timezone", "currency")  # of [business]: days, and sums, must be the same

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from models.policy import Policy
+from streams.collecting import collect_rarely
 from streams.feed import FeedingSender
 from streams.log import LogInspector
 from streams.logs import logging_config
@@ -34,7 +34,6 @@ from streams.topics import LOG
 
 # States are trees without cycles: looking for garbage among them every 700 objects costs a tenth of
 # a worker's time. Cycles are made by the libraries, a few a second.
-COLLECT_EVERY = 50_000
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
@@ -46,8 +45,7 @@ def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
     from streams.app import Worker  # seconds of imports, which a relay need not wait for
 
     worker = Worker(settings, policy, serving=_ask(_serving_at_last(settings)))
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(COLLECT_EVERY, 10, 10)
+    collect_rarely()
     with serve(worker.meter.registry, settings.metrics_host, settings.metrics_port):
         worker.run(log_level)
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from models.erasure import Pseudonyms
 from models.policy import Policy
 from models.policy_record import policy_as_json
+from streams.collecting import collected_rarely
 from streams.digest import Digest, Told, together
 from streams.memory_store import MemoryStore
 from streams.recording_files import open_recording
@@ -59,7 +60,7 @@ def refold(asked: Asked, cores: int, progress: Callable[[int], None]) -> Total:
     partitions = range(asked.recording.head.partitions)
     if cores == 1:
         counter = _Counter(progress)
-        done = [asyncio.run(_folded(asked, each, counter.add)) for each in partitions]
+        done = [_folded(asked, each, counter.add) for each in partitions]
     else:
         done = _side_by_side(asked, min(cores, len(partitions)), progress)
     return _total(done)
@@ -96,7 +97,12 @@ class _Counter:
         self._progress(self._count)
 
 
-async def _folded(asked: Asked, partition: int, progress: Callable[[int], None]) -> Refolded:
+def _folded(asked: Asked, partition: int, progress: Callable[[int], None]) -> Refolded:
+    with collected_rarely():
+        return asyncio.run(_into_memory(asked, partition, progress))
+
+
+async def _into_memory(asked: Asked, partition: int, progress: Callable[[int], None]) -> Refolded:
     """One partition, into memory."""
     store, snapshots = MemoryStore(lambda: 0), _snapshots(asked)
     before = snapshots and snapshots.read(f"partition-{partition}")
@@ -172,7 +178,7 @@ def _task(told: _Told, partition: int) -> Refolded:
     def note(count: int) -> None:
         _read[partition] += count  # nobody else writes there
 
-    return asyncio.run(_folded(told.asked(), partition, note))
+    return _folded(told.asked(), partition, note)
 
 
 def _side_by_side(asked: Asked, cores: int, progress: Callable[[int], None]) -> list[Refolded]:

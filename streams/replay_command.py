@@ -21,6 +21,7 @@ from models.calendar import day_of
 from models.events import LogRecord, Read, Rejected, read_record
 from models.policy import Policy
 from streams.belonging import REPLAY_OF
+from streams.collecting import collected_rarely
 from streams.digest import Digest
 from streams.event_replay import EventReplay, Replayed
 from streams.isolated import isolated
@@ -109,7 +110,8 @@ def into_memory(ask: Ask, progress: Progress) -> Outcome:
     recording = ask.events.recording
     if recording is None:
         loop = Loop(ask.policy, ask.partitions, pseudonyms=ask.settings.pseudonyms)
-        return _of_replayed(asyncio.run(_events_into(ask, loop, progress)))
+        with collected_rarely():
+            return _of_replayed(asyncio.run(_events_into(ask, loop, progress)))
     given = (recording, ask.policy, ask.settings.pseudonyms, ask.chosen)
     return _of_total(refold(Asked(*given, ask.snapshots), ask.cores, progress))
 

@@ -14,11 +14,11 @@ from models.comparing import Window
 from models.grid import Value
 from models.policy import Policy
 from streams.alert_notices import Forgotten, Notice, Raised, Resolved
+from streams.collecting import uncollected
 from streams.compare import NothingToCompare, counted
 from streams.compare_json import heard_as_json
 from streams.sources import SourceRecord
 from streams.trial import Trial
-from streams.tuning import uncollected
 
 
 class Point(NamedTuple):

@@ -8,9 +8,7 @@ is looked at. Enters: events, or records. Leaves: `Observed`. Forbidden here: ch
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from pydantic_core import from_json, to_json
@@ -21,6 +19,7 @@ from models.calendar import day_of, start_of_day_ms
 from models.policy import Policy, Rfm
 from models.policy_alerts import AlertRule, Alerts
 from models.policy_segments import Behaviour
+from streams.collecting import uncollected
 from streams.loop import Loop
 from streams.silences import Observed, Watch
 from streams.sources import SourceRecord
@@ -118,18 +117,6 @@ def without_items(record: SourceRecord) -> SourceRecord:
     body = from_json(record.value)
     body.pop("items", None)
     return replace(record, value=to_json(body))
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without Python's collector of cycles: it finds next to none here, in two fifths of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def recorded(records: Iterable[AlertRecord], rule: str) -> Observed:

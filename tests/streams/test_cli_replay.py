@@ -1,0 +1,180 @@
+"""Replays on the command line: of files, into memory and into a namespace of its own."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+
+from models.policy import policy_from_preset
+from streams.loop import replayed
+from tests.streams.recorded_town import history
+from tests.streams.shoppers_file import shoppers
+from tests.support.recordings import recorded
+from tests.support.terminal import Terminal
+
+POLICY = 'preset = "grocery"\n'
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """In a folder with a policy and a file of events."""
+    monkeypatch.chdir(tmp_path)
+    Path("segmenter.toml").write_text(POLICY, "utf-8")
+    with Path("events.jsonl").open("wb") as out:
+        for each in shoppers():
+            out.write(each.value + b"\n")
+    return Terminal({})
+
+
+def test_a_file_of_events_is_replayed_in_memory(terminal: Terminal) -> None:
+    told = terminal.run("replay", "file", "events.jsonl", "--json").json
+    assert told["events"] == sum(1 for _ in shoppers())
+    assert told["customers"] == 60
+    assert told["populations_learned"] > 5
+    assert told["changes"]["lifecycle.changed"] > 60
+    assert len(told["digest"]) == 32
+    shown = terminal.run("replay", "file", "events.jsonl").out
+    assert f"digest         {told['digest']}" in shown
+    assert "changes: lifecycle.changed" in shown
+
+
+def test_a_replay_goes_on_from_its_snapshot(terminal: Terminal) -> None:
+    whole = terminal.run("replay", "file", "events.jsonl", "--json").json
+    lines = Path("events.jsonl").read_text("utf-8").splitlines(keepends=True)
+    Path("events.jsonl").write_text("".join(lines[:300]), "utf-8")
+    asked = ("replay", "file", "events.jsonl", "--snapshot", "kept", "--json")
+    assert terminal.run(*asked).json["events"] == 300
+    Path("events.jsonl").write_text("".join(lines), "utf-8")
+    assert terminal.run(*asked).json == whole
+
+
+def test_a_recording_brings_its_policy_with_it_unless_one_is_given(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    loop = replayed(policy_from_preset("fashion"), 2, [*shoppers()][:200])
+    path = recorded(loop, tmp_path / "log.jsonl.gz").name
+    own = terminal.run("replay", "file", path, "--json").json
+    given = terminal.run("--config", "segmenter.toml", "replay", "file", path, "--json").json
+    assert own["events"] == given["events"] == 200
+    assert own["populations_learned"] is None
+    assert own["digest"] != given["digest"]
+
+
+def test_a_part_of_a_file_and_some_customers(terminal: Terminal) -> None:
+    asked = ("replay", "file", "events.jsonl", "--json")
+    early = terminal.run(*asked, "--to", "2024-02-01").json
+    late = terminal.run(*asked, "--from", "2024-02-01").json
+    assert early["events"] + late["events"] == sum(1 for _ in shoppers())
+    assert early["as_of"] == "2024-02-01T00:00:00.000Z"
+    two = terminal.run(*asked, "--customers", "c1, c2").json
+    assert two["customers"] == 2
+    Path("who.txt").write_text("c1\nc2\n", "utf-8")
+    assert terminal.run(*asked, "--customers", "@who.txt").json == two
+
+
+def test_a_dry_run_reads_everything_and_says_what_would_not_do(terminal: Terminal) -> None:
+    with Path("events.jsonl").open("a") as out:
+        out.write('{"customer_id": "x", "occurred_at": "2024-03-01T00:00:00Z", "kind": "refund", ')
+        out.write('"amount_minor": 5, "currency": "USD"}\n')
+    told = terminal.run("replay", "file", "events.jsonl", "--dry-run", "--json").json
+    assert told["kinds"]["refund"] == 1
+    assert told["rejected"] == {"invalid": 1}
+    assert told["customers"] == 60
+    assert told["first"].startswith("2024-01-01T12:00")
+    shown = terminal.run("replay", "file", "events.jsonl", "--dry-run").out
+    assert "would be dead letters: invalid" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["--isolated", "x", "--dry-run"], "say one of --to-topic, --isolated, --dry-run"),
+        (["--speed", "60x"], "--speed is for --to-topic"),
+        (["--dry-run", "--snapshot", "s"], "--snapshot is for a replay into memory"),
+        (["--from", "soon"], "--from: 'soon' is not a place in a log; write an offset such as"),
+        (["--customers", "@nowhere"], "--customers: "),
+        (["--to-topic", "--speed", "fast"], "--speed: 'fast' is not a speed"),
+    ],
+)
+def test_options_that_do_not_go_together_are_named(
+    terminal: Terminal, asked: list[str], says: str
+) -> None:
+    ran = terminal.run("replay", "file", "events.jsonl", *asked)
+    assert ran.exit_code == 2
+    assert says in ran.err
+
+
+def test_what_is_not_there_is_said(terminal: Terminal) -> None:
+    ran = terminal.run("replay", "file", "events.csv")
+    assert (ran.exit_code, "events.csv: no such file" in ran.err) == (1, True)
+    ran = terminal.run("customer", "get", "ada", "--as-of", "2024-02-01", "--on", "events.jsonl")
+    assert ran.exit_code == 2
+    assert "events.jsonl is no recording; make one with: segmenter record FILE" in ran.err
+
+
+def test_a_customer_of_the_past_stands_in_a_recording(terminal: Terminal, tmp_path: Path) -> None:
+    path = recorded(replayed(policy_from_preset("grocery"), 2, history()), tmp_path / "l.parquet")
+    asked = ("customer", "get", "c3", "--on", path.name, "--json", "--as-of")
+    early = terminal.run(*asked, "2024-01-20").json
+    late = terminal.run(*asked, "2024-03-11T00:00:00Z").json
+    assert (early["lifecycle"], early["as_of"]) == ("new", "2024-01-20T23:59:59.999Z")
+    assert (late["lifecycle"], late["live"]) == ("dormant", False)
+    ran = terminal.run(*asked, "2023-01-01")
+    assert (ran.exit_code, "nobody was known by that id then" in ran.err) == (3, True)
+    ran = terminal.run(*asked, "yesterday")
+    assert (ran.exit_code, "--as-of: 'yesterday' is not a moment" in ran.err) == (2, True)
+
+
+def test_a_replay_apart_can_be_looked_at_and_is_taken_over_by_nobody(
+    terminal: Terminal, redis_url: str, namespace: str
+) -> None:
+    terminal.environment["SEGMENTER_REDIS_URL"] = redis_url
+    apart = f"{namespace[:20]}-then"
+    asked = ("replay", "file", "events.jsonl", "--isolated", apart)
+    done = terminal.run(*asked, "--json")
+    assert (
+        done.json["digest"]
+        == terminal.run("replay", "file", "events.jsonl", "--json").json["digest"]
+    )
+    seen = terminal.run("--namespace", apart, "customer", "get", "c3", "--json").json
+    assert seen["lifecycle"] == "dormant"
+    with closing(redis.Redis.from_url(redis_url)) as client:
+        keys = client.keys(f"seg:{{{apart}:*:outbox")
+        assert sum(client.xlen(each) for each in keys) == 0
+    again = terminal.run(*asked)
+    assert again.exit_code == 1
+    assert (
+        f"something was replayed there already; remove it with segmenter replay drop {apart}"
+        in again.err
+    )
+    assert "keys" in terminal.run("replay", "drop", apart).out
+    assert terminal.run("--namespace", apart, "customer", "get", "c3").exit_code == 1
+    assert terminal.run("replay", "drop", apart).exit_code == 1
+
+
+def test_an_installation_is_no_place_for_a_replay(
+    terminal: Terminal, redis_url: str, namespace: str
+) -> None:
+    terminal.environment["SEGMENTER_REDIS_URL"] = redis_url
+    terminal.environment["SEGMENTER_NAMESPACE"] = namespace
+    ran = terminal.run("replay", "file", "events.jsonl", "--isolated", namespace)
+    assert ran.exit_code == 1
+    assert "an installation has that name; choose another" in ran.err
+
+
+def test_a_recording_apart_goes_on_where_it_stood(
+    terminal: Terminal, tmp_path: Path, redis_url: str, namespace: str
+) -> None:
+    terminal.environment["SEGMENTER_REDIS_URL"] = redis_url
+    loop = replayed(policy_from_preset("grocery"), 2, history())
+    path, apart = recorded(loop, tmp_path / "l.parquet").name, f"{namespace[:20]}-then"
+    asked = ("replay", "file", path, "--isolated", apart, "--json")
+    terminal.run(*asked, "--to", "150")
+    on = terminal.run(*asked).json
+    whole = terminal.run("replay", "file", path, "--json").json
+    assert on["states"] == whole["states"]
+    assert on["sketch of 0"] == whole["sketch of 0"]
+    terminal.run("replay", "drop", apart)
