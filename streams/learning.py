@@ -33,6 +33,7 @@ from streams.messages import Source, population_rows
 from streams.partition import NO_NONCE, Batch, GapProbe, Policies, Seek, no_policies
 from streams.store import LEARNER, Change, CustomerWrite, Meta, OutboxRow, Store
 
+Arrival = Callable[[Learner, Barrier, Policy], Step]
 GIVE_UP = "give_up"
 _ITSELF = "learner"
 _EXPERIENCE = "experience"
@@ -81,6 +82,7 @@ class LearnerFold:
         new_nonce: a value never used before, for each write.
         elsewhere: runs the learning, which takes seconds on a large sample; here if left out.
         policies: async (digest) → the published policy of that digest, which barriers name.
+        arrive: what a barrier does to the learner; several folds of the same barriers may share one.
 
     Attributes:
         tally: what was folded, by kind.
@@ -97,7 +99,9 @@ class LearnerFold:
         new_nonce: Callable[[], bytes],
         elsewhere: Callable[[Callable[[], _Learned]], Awaitable[_Learned]] = _here,
         policies: Policies = no_policies,
+        arrive: Arrival = arrived,
     ) -> None:
+        self._arrive = arrive
         self._policies, self._given = policies, PublishedPolicy(0, policy)
         self._digests: dict[tuple[int, int], str] = {}
         self._elsewhere = elsewhere
@@ -208,7 +212,7 @@ class LearnerFold:
         place = read.partition, read.as_of_day
         digests = {place: digest, **self._digests}
         policy = self._newest(_up_to(read.as_of_day, digests), published)
-        step = arrived(learner, read, policy)
+        step = self._arrive(learner, read, policy)
         kept = {each: digests[each] for each in step.learner.barriers}
         return _Learned(step, kept, policy)
 

@@ -15,11 +15,12 @@ import msgpack
 from models.calendar import day_of, start_of_day_ms
 from models.erasure import Pseudonyms
 from models.events import Kind, LogRecord, Reading, encode_tick, read_record
+from models.learner import arrived
 from models.policy import Policy
 from models.population import Population, decode_population, digest_of, encode_population
 from models.sketch import UNKEYED, Sketch, from_slots
 from streams.chunk import LogIdentity
-from streams.learning import LearnerFold
+from streams.learning import Arrival, LearnerFold
 from streams.memory_store import MemoryStore
 from streams.partition import NO_NONCE, Batch, PartitionFold
 from streams.partitioner import partition_of
@@ -39,6 +40,7 @@ class Loop:
         partitions: of the log.
         store: None: one of its own.
         read: how records are read.
+        arrive: what a barrier does to the learner.
         pseudonyms: with the installation's hash key.
         topic_id: that the store is told.
         keeps_log: whether records stay when they have been read; else memory does not grow with the log.
@@ -57,6 +59,7 @@ class Loop:
         store: Store | None = None,
         *,
         read: Reading = read_record,
+        arrive: Arrival = arrived,
         pseudonyms: Pseudonyms = UNKEYED,
         topic_id: str = "",
         keeps_log: bool = False,
@@ -74,7 +77,8 @@ class Loop:
         self._begins = [0] * (partitions + 1)  # the offset of what is kept; likewise
         self.folds = [self._fold(each) for each in range(partitions)]
         identity = LogIdentity("loop", "", partitions, 0)
-        self.learner = LearnerFold(identity, policy, self.store, no_records, self._new_nonce)
+        given = (policy, self.store, no_records, self._new_nonce)
+        self.learner = LearnerFold(identity, *given, arrive=arrive)
 
     def _fold(self, partition: int) -> PartitionFold:
         identity = LogIdentity("loop", self._topic_id, self.partitions, partition, self.pseudonyms)

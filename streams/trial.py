@@ -4,8 +4,8 @@
                              └─► Loop under policy b ──┴─► each midnight: `look`
 
 Each policy has an installation of its own (`streams/loop.py`), learner included, so it comes to what it
-would have come to alone. A record's body is read once for all of them. What left since the last
-midnight is drained at each, so memory does not grow with the history.
+would have come to alone. A record's body is read once for all of them, and policies that learn alike learn
+once. What left since the last midnight is drained at each, so memory does not grow with the history.
 
 Enters: policies, records. Leaves: what each policy says as a customer-day begins. Forbidden here: comparing.
 """
@@ -13,15 +13,18 @@ Enters: policies, records. Leaves: what each policy says as a customer-day begin
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from models.barrier import Barrier
 from models.calendar import day_of, start_of_day_ms
 from models.events import Control, LogRecord, Read, Rejected, Tombstone, read_record
+from models.learner import Learner, Step, arrived
 from models.policy import Policy
 from models.population import Population
 from models.segments import ACCOUNTS, all_segments
 from streams.alert_notices import Notice, read_notice
+from streams.learning import Arrival
 from streams.loop import BATCH, Loop
 from streams.sources import SourceRecord
 from streams.topics import ALERTS, DEAD_LETTERS
@@ -61,6 +64,47 @@ class SharedReading:
         self._newest[place] = read
 
 
+class SharedLearning:
+    """Learns once of the same barriers, for as many policies as learn alike.
+
+    What was learned so far must be the very same, and so must all of the policy but rules and
+    alerts, which the learner does not ask for.
+
+    Args:
+        arrive: what a barrier does to the learner.
+    """
+
+    def __init__(self, arrive: Arrival = arrived) -> None:
+        self._arrive = arrive
+        self._newest: list[_Learned] = []
+
+    def __call__(self, learner: Learner, barrier: Barrier, policy: Policy) -> Step:
+        """See `models.learner.arrived`."""
+        told = _told_to_the_learner(policy)
+        for each in self._newest:
+            same = each.learner is learner or each.learner == learner == Learner()
+            if same and each.barrier == barrier and each.told == told:
+                return each.step
+        step = self._arrive(learner, barrier, policy)
+        self._newest = [
+            *(each for each in self._newest if each.barrier.as_of_day == barrier.as_of_day),
+            _Learned(learner, barrier, told, step),
+        ]
+        return step
+
+
+class _Learned(NamedTuple):
+    learner: Learner
+    barrier: Barrier
+    told: Mapping[str, object]
+    step: Step
+
+
+def _told_to_the_learner(policy: Policy) -> Mapping[str, object]:
+    names = Policy.model_fields.keys() - {"preset", "segments", "alerts", "calendar", "playbook"}
+    return {name: getattr(policy, name) for name in names}
+
+
 class Morning(NamedTuple):
     """What one policy says as a customer-day begins.
 
@@ -79,14 +123,15 @@ class Side:
     Args:
         policy: on trial.
         read: how records are read.
+        learn: what barriers do to the learner.
 
     Attributes:
         unusable: events that became dead letters, by reason.
     """
 
-    def __init__(self, policy: Policy, read: SharedReading) -> None:
+    def __init__(self, policy: Policy, read: SharedReading, learn: SharedLearning) -> None:
         self.policy = policy
-        self.loop = Loop(policy, 1, read=read)
+        self.loop = Loop(policy, 1, read=read, arrive=learn)
         self.unusable: Counter[str] = Counter()
 
     @property
@@ -133,8 +178,8 @@ class Trial:
     """
 
     def __init__(self, policies: Sequence[Policy]) -> None:
-        read = SharedReading()
-        self.sides = [Side(each, read) for each in policies]
+        read, learn = SharedReading(), SharedLearning()
+        self.sides = [Side(each, read, learn) for each in policies]
         self._zone = policies[0].timezone
         self.events = 0
         self.today: int | None = None

@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Sequence
 from functools import cache
 
+from models.barrier import Barrier
 from models.calendar import start_of_day_ms
 from models.codec import decode_state
 from models.events import EVENT_ID, LogRecord, Read
+from models.learner import Learner, Step, arrived
 from models.policy import Policy, policy_from_preset
 from models.segments import segments_of
 from streams.alert_notices import Notice, Raised
 from streams.loop import BATCH, Loop
 from streams.sources import SourceRecord
 from streams.topics import LOG
-from streams.trial import Morning, SharedReading, Trial
+from streams.trial import Morning, SharedLearning, SharedReading, Trial
 from tests.streams.shoppers_file import bought_by, shoppers
 
 ALERTS = {"rules": {"overdue": {"on": "customer.overdue", "cool_down_days": 0}}}
@@ -160,3 +162,29 @@ def test_only_the_newest_bodies_are_kept() -> None:
     firsts = [read(in_log(n, value), LOG) for n, value in enumerate(values)]
     assert read(in_log(0, values[-1]), LOG) is firsts[-1]
     assert read(in_log(0, values[0]), LOG) is not firsts[0]
+
+
+def test_policies_that_differ_in_alerts_alone_learn_once() -> None:
+    learned_under: list[Policy] = []
+
+    def learn(learner: Learner, barrier: Barrier, rules: Policy) -> Step:
+        learned_under.append(rules)
+        return arrived(learner, barrier, rules)
+
+    shared, barriers = SharedLearning(learn), [Barrier(0, 1, day, {}) for day in (738_893, 738_900)]
+    unalerted = policy_from_preset("grocery", clusters={"k": 4})
+    learners = [Learner(), Learner(), Learner()]
+    for barrier in barriers:
+        steps = [
+            shared(*each) for each in zip(learners, [barrier] * 3, [A, unalerted, B], strict=True)
+        ]
+        assert steps[0] is steps[1]
+        assert [each.learner.as_of_day for each in steps] == [barrier.as_of_day] * 3
+        learners = [each.learner for each in steps]
+    assert learned_under == [A, B, A, B]
+
+
+def test_who_learns_with_others_comes_to_the_same_as_alone() -> None:
+    unalerted = policy_from_preset("grocery", clusters={"k": 4})
+    trial, _ = asyncio.run(tried([A, unalerted]))
+    assert asyncio.run(trial.sides[1].loop.states()) == alone(unalerted)
