@@ -121,12 +121,10 @@ class PartitionFold:
         policies: Policies = no_policies,
         read: Reading = read_record,
     ) -> None:
-        self._log = log
-        self._read = read
+        self._log, self._read = log, read
         self._given = PublishedPolicy(0, policy)
         self._in_force = self._given
-        self._policies = policies
-        self._store = store
+        self._policies, self._store = policies, store
         self._records_exist = records_exist
         self._bodies = bodies
         self._new_nonce = new_nonce
