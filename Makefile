@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-alerts bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-segments chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-segments chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expec
 
 bench-rules: $(VENV)/.dev-ok  ## what a hundred rule segments cost an event
 	@$(BIN)/python -m bench.rules $(BENCH_ARGS)
+
+bench-replay: $(VENV)/.dev-ok  ## a year of real purchases replayed: one core, two, two policies, memory
+	@$(BIN)/python -m bench.replay $(BENCH_ARGS)
 
 bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, beside their references (long)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.science $(BENCH_ARGS)

@@ -127,16 +127,19 @@ async def _tried(trial: Trial, records: Iterator[SourceRecord]) -> None:
 
 
 def _clocks() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
+    spent = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return time.perf_counter(), sum(each.ru_utime + each.ru_stime for each in spent)
 
 
 def _since(began: tuple[float, float]) -> dict[str, float]:
     wall, cpu = (now - then for now, then in zip(_clocks(), began, strict=True))
-    rss = max(
-        resource.getrusage(who).ru_maxrss
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    )
-    return {"seconds": wall, "cpu_s": cpu, "rss_mb": rss / 1024}
+    return {"seconds": wall, "cpu_s": cpu, "peak_mb": _peak_mb()}
+
+
+def _peak_mb() -> float:
+    """Of this process since it began; the parts of two cores are not in it."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(each.split()[1]) / 1024 for each in lines if each.startswith("VmHWM"))
 
 
 def measured(kind: str, folder: Path) -> dict[str, Any]:
@@ -177,9 +180,11 @@ def _print(found: list[dict[str, dict[str, Any]]], records: int, purchases: int)
     for name in ("", "seconds", "µs a purchase", "CPU s", "peak MB"):
         table.add_column(name, justify="left" if not name else "right")
     for kind in KINDS:
-        seconds, cpu, rss = (_median(found, kind, each) for each in ("seconds", "cpu_s", "rss_mb"))
+        seconds, cpu, peak = (
+            _median(found, kind, each) for each in ("seconds", "cpu_s", "peak_mb")
+        )
         each_us = 1e6 * seconds / (purchases / 2 if kind == "half" else purchases)
-        table.add_row(kind, f"{seconds:.1f}", f"{each_us:.0f}", f"{cpu:.1f}", f"{rss:.0f}")
+        table.add_row(kind, f"{seconds:.1f}", f"{each_us:.0f}", f"{cpu:.1f}", f"{peak:.0f}")
     console.print(table)
     same = len({each[kind]["digest"] for each in found for kind in ("recording", "two cores")}) == 1
     one, two = (_median(found, kind, "seconds") for kind in ("one", "two"))
