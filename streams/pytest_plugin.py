@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
@@ -25,10 +24,18 @@ if TYPE_CHECKING:
 
 OPTION = "--segmenter-update-golden"
 _WRITTEN = "segmenter_golden"  # a property of the report of a test that has written files
+SIGNS_OF_CI = ("CI", "BUILD_NUMBER", "TF_BUILD")  # nearly all, Jenkins, Azure Pipelines
 _NO_CI = {"", "0", "false", "no", "off"}
 _UPDATING = pytest.StashKey["Updating"]()
 
-SegmenterReplay = Callable[..., "Scenario"]
+
+class SegmenterReplay(Protocol):
+    """What the fixture is: it makes a scenario of a policy, once or several times in a test."""
+
+    def __call__(
+        self, policy: str | Path | Policy | None = None, *, preset: str | None = None
+    ) -> Scenario:
+        """Of a file's name, the text of a policy or a policy; or of a preset's name."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,11 +49,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to write where nobody would look at it."""
-    if config.getoption(OPTION) and os.environ.get("CI", "").strip().lower() not in _NO_CI:
-        raise pytest.UsageError(
-            f"{OPTION} is refused where CI is set: golden files are written by somebody who looks at "
-            "what has changed, and are committed"
-        )
+    if not config.getoption(OPTION):
+        return
+    for sign in SIGNS_OF_CI:
+        if os.environ.get(sign, "").strip().lower() not in _NO_CI:
+            raise pytest.UsageError(
+                f"{OPTION} is refused where {sign} is set: golden files are written by somebody who "
+                "looks at what has changed, and are committed"
+            )
 
 
 @pytest.fixture
@@ -112,7 +122,7 @@ def _policy(
     path = near(policy)
     if not path.is_file():
         raise FileNotFoundError(f"{policy}: no such policy beside the test or in a folder above it")
-    return policy_from_toml(path.read_text("utf-8"), str(policy)), str(policy)
+    return policy_from_toml(path.read_text("utf-8"), str(policy)), path.name
 
 
 def _updating(request: pytest.FixtureRequest) -> Updating:

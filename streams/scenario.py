@@ -187,7 +187,7 @@ class Scenario:
         }
         return self._write(Kind.REFUND, customer, at, body, event_id)
 
-    def profile(self, customer: str, at: Moment, **attributes: Any) -> str:
+    def profile(self, customer: str, at: Moment, /, **attributes: Any) -> str:
         """Something is told of a customer; None takes it back.
 
         Names that are no Python words are given so: `**{"consent.email": True}`.

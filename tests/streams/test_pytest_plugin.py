@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from models.policy import PolicyError, policy_from_preset
-from streams.pytest_plugin import Nearest, SegmenterReplay
+from streams.pytest_plugin import SIGNS_OF_CI, Nearest, SegmenterReplay
 from streams.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,19 +23,24 @@ TEA = "tests/test_rules.py::test_tea_lovers_who_stop_buying_tea_are_noticed_thou
 
 
 class Run:
-    """A run of pytest in a process of its own."""
+    """A run of pytest in a process of its own, with our plugin by the name of its entry point.
+
+    That it is loaded without being named, every test here shows that asks for `segmenter_replay`.
+    """
 
     def __init__(self, folder: Path, *args: str, **environment: str) -> None:
         own = {
             name: value
             for name, value in os.environ.items()
-            if name != "CI" and not name.startswith("PYTEST_")
+            if name not in SIGNS_OF_CI and not name.startswith("PYTEST_")
         }
-        plain = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-p", "no:xdist")
-        command = [sys.executable, "-B", "-m", "pytest", *plain, *args]
-        surroundings = {**own, **environment}
         done = subprocess.run(
-            command, check=False, cwd=folder, env=surroundings, capture_output=True, text=True
+            [sys.executable, "-m", "pytest", "-p", "segmenter", "-p", "no:cacheprovider", *args],
+            check=False,
+            cwd=folder,
+            env={**own, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
+            capture_output=True,
+            text=True,
         )
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
@@ -65,10 +70,18 @@ def edited(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after), "utf-8")
 
 
-def test_the_example_passes_in_ci_with_every_warning_an_error(project: Path) -> None:
+def test_the_example_and_the_document_pass_in_ci_with_every_warning_an_error(
+    project: Path,
+) -> None:
+    of_document = project / "tests" / "document"
+    of_document.mkdir()
+    (policy,) = blocks("toml")
+    (of_document / "segmenter.toml").write_text(policy, "utf-8")
+    (of_document / "test_document.py").write_text("\n\n".join(blocks("python")), "utf-8")
     run = Run(project, "-q", "-W", "error", CI="true")
     assert (run.code, run.err) == (0, ""), run.out
-    assert re.search(r"\b9 passed", run.out)
+    assert len(blocks("python")) == 3
+    assert re.search(r"\b12 passed", run.out)
 
 
 def test_a_digit_of_a_rule_fails_as_the_document_shows_and_an_update_accepts_it(
@@ -95,18 +108,9 @@ def test_in_ci_nothing_is_accepted(project: Path) -> None:
     refused = Run(project, TEA, UPDATE, CI="1")
     assert refused.code == pytest.ExitCode.USAGE_ERROR
     assert f"{UPDATE} is refused where CI is set" in refused.err
+    jenkins = Run(project, TEA, UPDATE, BUILD_NUMBER="17")
+    assert f"{UPDATE} is refused where BUILD_NUMBER is set" in jenkins.err
     assert (project / "golden" / "tea_lover.txt").read_bytes() == before
-
-
-def test_the_document_is_true(tmp_path: Path) -> None:
-    (policy,) = blocks("toml")
-    (tmp_path / "segmenter.toml").write_text(policy, "utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_document.py").write_text("\n\n".join(blocks("python")), "utf-8")
-    run = Run(tmp_path, "-q")
-    assert run.code == 0, run.out
-    assert len(blocks("python")) == 3
-    assert re.search(r"\b3 passed", run.out)
 
 
 def test_the_documents_diary_is_the_examples() -> None:

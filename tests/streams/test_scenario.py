@@ -15,6 +15,7 @@ from models.codec import decode_held
 from models.customer import CustomerState
 from models.policy import policy_from_preset, policy_from_toml
 from models.rule_tree import RuleError
+from streams.golden import golden_of
 from streams.loop import replayed
 from streams.messages import rfc3339
 from streams.scenario import (
@@ -241,6 +242,11 @@ def test_a_profile_and_an_engagement_are_told_as_in_the_log(shop: Scenario) -> N
     )
 
 
+def test_an_attribute_may_have_any_name(shop: Scenario) -> None:
+    shop.profile("ada", "2024-03-01", customer="yes", at="home")
+    assert shop.customer("ada").attributes == {"customer": "yes", "at": "home"}
+
+
 def test_who_is_forgotten_is_not_known(shop: Scenario) -> None:
     shop.purchase("ada", "2024-03-01", 25_00)
     shop.erase("ada", "2024-03-02")
@@ -346,6 +352,24 @@ def test_everybody_stands_where_a_replay_of_four_partitions_leaves_them(shop: Sc
         assert isinstance(state, CustomerState)
         found = shop.customer(customer)
         assert (found.lifecycle, found.groups) == (state.standing.lifecycle, dict(state.groups))
+
+
+def test_who_is_counted_of_effects_is_who_the_lists_of_members_have(shop: Scenario) -> None:
+    for customer in ("ada", "bo", "di", "eva"):
+        for day in range(0, 40, 7):
+            shop.purchase(customer, f"2024-03-{day + 1:02}" if day < 30 else "2024-04-05", 30_00)
+    shop.profile("eva", "2024-04-06", region="North")
+    shop.merge("bo", "2024-04-07", into="ada")
+    shop.erase("di", "2024-04-08")
+    shop.advance(days=70)
+    shop.purchase("eva", "2024-06-01", 1_00)
+    sizes = golden_of(shop.effects(), ()).sizes
+    newest = max(each.week for each in sizes)
+    counted = {each.segment: count for each, count in sizes.items() if each.week == newest}
+    members = {name: len(found) for name, found in shop.segments().items()}
+    assert members["rule/northerners"] == 1
+    assert counted == {name: members[name] for name in counted}
+    assert sum(counted.values()) > 3
 
 
 async def test_it_serves_within_an_event_loop_too(shop: Scenario) -> None:
