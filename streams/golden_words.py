@@ -72,11 +72,19 @@ def difference(expected: Golden, found: Golden) -> str | None:
 
 
 def _changes(expected: Sequence[Line], found: Sequence[Line]) -> Iterator[Change]:
-    for customer in sorted({each.customer for each in (*expected, *found)}):
-        before = tuple(each for each in expected if each.customer == customer)
-        after = tuple(each for each in found if each.customer == customer)
-        if before != after:
-            yield _change(customer, before, after)
+    before, after = _by_customer(expected), _by_customer(found)
+    for customer in sorted(before.keys() | after.keys()):
+        sides = (tuple(each.get(customer, ())) for each in (before, after))
+        change = _change(customer, *sides)
+        if change.expected != change.found:
+            yield change
+
+
+def _by_customer(lines: Sequence[Line]) -> dict[str, list[Line]]:
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.customer, []).append(line)
+    return found
 
 
 def _change(customer: str, before: tuple[Line, ...], after: tuple[Line, ...]) -> Change:

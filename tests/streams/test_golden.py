@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import doctest
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.effects import EffectType
+from streams import golden as golden_module
+from streams import golden_words, scenario_times
 from streams.golden import (
     Golden,
     GoldenUnreadable,
@@ -258,3 +262,10 @@ def test_a_run_that_updates_leaves_what_is_right_alone(tmp_path: Path) -> None:
     for update in (Updating(wrote.append), Updating(wrote.append)):
         update(path, "vip.txt", golden("ada 2024-03-01 a"), ["head"])
     assert wrote == [path]
+
+
+@pytest.mark.parametrize("module", [golden_module, golden_words, scenario_times])
+def test_the_examples_in_the_code_are_true(module: ModuleType) -> None:
+    told = doctest.testmod(module)
+    assert told.failed == 0
+    assert told.attempted > 0
