@@ -31,7 +31,6 @@ from streams.golden_files import Compare, compare
 from streams.messages import rfc3339
 from streams.scenario_customer import Customer, customer_of
 from streams.scenario_effects import (
-    SUBJECTS,
     Alert,
     Effect,
     Rejection,
@@ -39,6 +38,7 @@ from streams.scenario_effects import (
     effect_of,
     rejected_in_words,
     rejection_of,
+    subjects,
 )
 from streams.scenario_engine import Engine
 from streams.scenario_times import Moment, moment_ms, when_text
@@ -93,6 +93,10 @@ class Scenario:
         self._told: list[Effect | Alert] = []
         self._rejections: list[Rejection] = []
         self._rejecting = False
+
+    def __repr__(self) -> str:
+        when = "before its first event" if self._engine.now_ms is None else when_text(self.now)
+        return f"<shop, {when}, customers: {len(self._engine.heard_of)}>"
 
     # time
 
@@ -257,8 +261,11 @@ class Scenario:
             customer: None: everybody's.
             about: only those about "lifecycle", "segments", "rfm", "cluster", "risk", "tier" or "persons"
                 (merged, forgotten), or several of these.
+
+        Raises:
+            UnknownCustomer: nothing was ever written of that id.
         """
-        wanted = _subjects(about)
+        wanted = subjects(about)
         of_customer = (each for each in self._of(customer) if each.about in wanted)
         return [each for each in of_customer if isinstance(each, Effect)]
 
@@ -266,9 +273,14 @@ class Scenario:
         """Alerts, likewise: what stands in `churn-alerts.v1`, before anything is held back."""
         return [each for each in self._of(customer) if isinstance(each, Alert)]
 
-    def _of(self, customer: str | None) -> Iterator[Effect | Alert]:
-        named = None if customer is None else normalised_id(customer)
-        return (each for each in self._told if named in (None, each.customer))
+    def _of(self, customer: str | None) -> list[Effect | Alert]:
+        if customer is None:
+            return self._told
+        named = normalised_id(customer)
+        found = [each for each in self._told if each.customer == named]
+        if not found and named not in self._engine.heard_of:  # a misspelt id has no effects, ever
+            raise UnknownCustomer(f"nothing was ever written of {customer!r}")
+        return found
 
     def customer(self, customer: str) -> Customer:
         """A customer as of now.
@@ -362,20 +374,14 @@ class Scenario:
 
         Raises:
             GoldenDiffers: it says something else, or there is none; the message says what.
+            UnknownCustomer: nothing was ever written of one of these.
         """
         __tracebackhide__ = True
-        wanted = _subjects(about)
+        for each in customers or ():
+            self._of(each)
+        wanted = subjects(about)
         told = golden_of([each for each in self._told if each.about in wanted], customers)
         self._golden(self._find(name), str(name), told, self._head)
-
-
-def _subjects(about: str | Collection[str] | None) -> Collection[str]:
-    if about is None:
-        return SUBJECTS
-    wanted = {about} if isinstance(about, str) else set(about)
-    for name in sorted(wanted - set(SUBJECTS)):
-        raise ValueError(f"no effect is about {name!r}; they are about {', '.join(SUBJECTS)}")
-    return wanted
 
 
 def _item(given: Mapping[str, Any]) -> dict[str, Any]:

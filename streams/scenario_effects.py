@@ -9,7 +9,7 @@ effects, alerts, rejections; each has a text, and equals it. Forbidden here: jud
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -274,3 +274,17 @@ def rejected_in_words(rejected: Sequence[Rejection]) -> str:
         f"rejected, and so a dead letter in production:\n{shown}{also}\n"
         "If the test is about that: with shop.rejected() as rejected: …"
     )
+
+
+def subjects(about: str | Collection[str] | None) -> Collection[str]:
+    """What effects are asked for by; None: all of them.
+
+    Raises:
+        ValueError: there is nothing of that name.
+    """
+    if about is None:
+        return SUBJECTS
+    wanted = {about} if isinstance(about, str) else set(about)
+    for name in sorted(wanted - set(SUBJECTS)):
+        raise ValueError(f"no effect is about {name!r}; they are about {', '.join(SUBJECTS)}")
+    return wanted

@@ -43,6 +43,7 @@ class Engine:
 
     Attributes:
         now_ms: the newest moment, event time; None before the first event.
+        heard_of: ids that events were written of, as they were written.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -50,6 +51,7 @@ class Engine:
         self._loop = Loop(policy, 1, read=_read)
         self._lookup = Lookup(self._loop.store, policy)
         self.now_ms: int | None = None
+        self.heard_of: set[str] = set()
         _done(self._loop.store.set_partitions(1))
 
     def pass_until(self, until_ms: int) -> None:
@@ -65,7 +67,7 @@ class Engine:
             self.now_ms = at_ms
         elif at_ms > self.now_ms:
             self.pass_until(at_ms)
-        _done(self._loop.write(record))
+        self._log(record)
         _done(self._loop.settle())
 
     def replay(self, records: Iterable[SourceRecord]) -> int:
@@ -74,11 +76,15 @@ class Engine:
         for record in records:
             self._new_days(record.occurred_at_ms)
             self.now_ms = max(self.now_ms or 0, record.occurred_at_ms)
-            _done(self._loop.write(record))
+            self._log(record)
             count += 1
         if self.now_ms is not None:
             _done(self._loop.tick(self.now_ms))
         return count
+
+    def _log(self, record: SourceRecord) -> None:
+        self.heard_of.add(record.customer_id)
+        _done(self._loop.write(record))
 
     def _new_days(self, until_ms: int) -> None:
         """Ticks at the midnights since `now_ms`."""

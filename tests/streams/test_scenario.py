@@ -6,7 +6,6 @@ import asyncio
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -21,11 +20,10 @@ from streams.messages import rfc3339
 from streams.scenario import (
     EventRejected,
     Scenario,
-    TimeGoesBack,
     UnknownCustomer,
     UnknownSegment,
 )
-from streams.scenario_times import Moment, NotAMoment
+from streams.scenario_times import NotAMoment
 from streams.sources import SourceError, SourceRecord
 
 POLICY = """
@@ -165,60 +163,6 @@ def test_what_a_block_about_rejections_raises_itself_goes_on(shop: Scenario) -> 
         shop.purchase("ada", "soon", 25_00)
 
 
-def test_dates_are_noon_times_are_the_shops_and_zones_are_obeyed(shop: Scenario) -> None:
-    moments: tuple[Moment, ...] = (
-        "2024-03-01",
-        date(2024, 3, 1),
-        "2024-03-01 12:00",
-        "2024-03-01T11:00:00Z",
-        datetime(2024, 3, 1, 11, tzinfo=UTC),
-    )
-    for number, moment in enumerate(moments):
-        shop.purchase(f"c{number}", moment, 25_00)
-    first = [each for each in shop.effects(about="lifecycle") if each.before is None]
-    assert {each.at for each in first} == {datetime(2024, 3, 1, 11, tzinfo=UTC)}
-    assert len(first) == len(moments)
-
-
-@pytest.mark.parametrize("moment", ["soon", "2024-13-01", "01.03.2024", 20240301])
-def test_what_is_no_moment_is_refused_with_examples(shop: Scenario, moment: object) -> None:
-    with pytest.raises(NotAMoment, match='write "2024-03-01"'):
-        shop.purchase("ada", moment, 25_00)  # type: ignore[arg-type]  # that is the mistake
-
-
-def test_days_are_the_shops_and_hours_are_hours(shop: Scenario) -> None:
-    shop.purchase("ada", "2024-03-30 12:00", 25_00)
-    shop.advance(days=1)  # the clocks went forward
-    assert shop.now == datetime(2024, 3, 31, 12, tzinfo=BERLIN)
-    shop.advance(hours=24)
-    shop.advance(to="2024-10-26")
-    shop.advance(hours=24)  # and back
-    assert shop.now == datetime(2024, 10, 27, 11, tzinfo=BERLIN)
-
-
-def test_time_never_goes_back(shop: Scenario) -> None:
-    shop.purchase("ada", "2024-03-01", 25_00)
-    wrongs: list[dict[str, Any]] = [{"to": "2024-03-01"}, {"to": "2024-02-01"}, {"days": -1}, {}]
-    for wrong in wrongs:
-        with pytest.raises(TimeGoesBack, match="it is 2024-03-01 12:00 already"):
-            shop.advance(**wrong)
-    with pytest.raises(TypeError, match="either to, or days and hours"):
-        shop.advance(days=1, to="2024-04-01")
-
-
-def test_time_begins_with_the_first_event_or_a_date(shop: Scenario) -> None:
-    with pytest.raises(TimeGoesBack, match="time has not begun"):
-        shop.advance(days=1)
-    shop.advance(to="2024-03-01")
-    assert shop.now == datetime(2024, 3, 1, 12, tzinfo=BERLIN)
-
-
-def test_a_test_may_play_in_any_year(shop: Scenario) -> None:
-    shop.purchase("ada", "2199-03-01", 25_00)
-    shop.advance(days=60)
-    assert shop.customer("ada").lifecycle == "dormant"
-
-
 def test_a_refund_names_the_purchase_that_it_undoes(shop: Scenario) -> None:
     bought = shop.purchase("ada", "2024-03-01", 100_00)
     shop.purchase("ada", "2024-03-02", 10_00, order_id="o2")
@@ -309,6 +253,22 @@ def test_effects_are_about_something_that_there_is(shop: Scenario) -> None:
         ValueError, match="no effect is about 'lifecycles'; they are about lifecycle,"
     ):
         shop.effects(about="lifecycles")
+
+
+def test_a_misspelt_customer_is_told_and_not_taken_for_one_without_effects(
+    shop: Scenario,
+) -> None:
+    shop.purchase("ada", "2024-03-01", 25_00)
+    assert shop.alerts("ada") == []
+    for ask in (shop.alerts, shop.effects, lambda who: shop.matches_golden("x", customers=[who])):
+        with pytest.raises(UnknownCustomer, match="nothing was ever written of 'adda'"):
+            ask("adda")
+
+
+def test_a_shop_shows_in_a_failing_test_how_late_it_is(shop: Scenario) -> None:
+    assert repr(shop) == "<shop, before its first event, customers: 0>"
+    shop.purchase("ada", "2024-03-01", 25_00)
+    assert repr(shop) == "<shop, 2024-03-01 12:00, customers: 1>"
 
 
 def test_a_file_is_replayed_and_what_is_wrong_in_it_is_told(shop: Scenario, tmp_path: Path) -> None:
