@@ -7,8 +7,8 @@ nobody; it is counted, and hashed into a digest.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from models.calendar import start_of_day_ms
 from streams.digest import Digest, Told, of_sketch, of_states
 from streams.loop import Loop
 from streams.partition import NO_NONCE
-from streams.snapshot import Snapshot, Snapshots
+from streams.snapshot import NotThisReplay, Snapshot, Snapshots
 from streams.sources import SourceRecord
 
 NAME = "events"
@@ -62,6 +62,7 @@ class EventReplay:
         self._told, self._before = Told(), Counter[str]()
         self._read = self._kept = 0
         self._today: int | None = None
+        self._last = b""  # the body that was read last
 
     async def run(self, records: Iterable[SourceRecord], until_day: int | None = None) -> Replayed:
         """Fold to the end.
@@ -75,7 +76,8 @@ class EventReplay:
             SourceError: a record or a snapshot can't be used.
         """
         self._take_up()
-        left = islice(records, self._read, None)
+        left = iter(records)
+        self._require_same(deque(islice(left, self._read), maxlen=1))
         today = await self._loop.replay(self._noted(left), self._new_day, self._today)
         while today is not None and until_day is not None and today <= until_day:
             today += 1
@@ -87,10 +89,19 @@ class EventReplay:
         self._progress(self._read)
         return await self._result()
 
+    def _require_same(self, passed: Sequence[SourceRecord]) -> None:
+        """What is passed over is what was read before."""
+        if self._read and (not passed or passed[-1].value != self._last):
+            raise NotThisReplay(
+                f"the snapshot was made after {self._read} events, and the last of them is another one "
+                "now; give the input that it was made of, with what came later behind it, or another "
+                "folder"
+            )
+
     def _noted(self, records: Iterable[SourceRecord]) -> Iterator[SourceRecord]:
         for each in records:
             yield each
-            self._read += 1
+            self._read, self._last = self._read + 1, each.value
             if self._read % PROGRESS_EVERY == 0:
                 self._progress(self._read)
 
@@ -109,14 +120,15 @@ class EventReplay:
     def _take_up(self) -> None:
         found = self._snapshots and self._snapshots.read(NAME)
         if found:
-            packed, self._read, self._today = msgpack.unpackb(found.store)
+            packed, self._read, self._last, self._today = msgpack.unpackb(found.store)
             self._loop.take(packed)
             self._told, self._before = Told.unpacked(found.told), Counter(found.tally)
             self._kept = self._read
 
     def _keep(self) -> None:
         if self._snapshots:
-            store = bytes(msgpack.packb((self._loop.packed(), self._read, self._today)))
+            stands = (self._loop.packed(), self._read, self._last, self._today)
+            store = bytes(msgpack.packb(stands))
             tally = dict(self._tally())
             self._snapshots.write(NAME, Snapshot(store, self._told.packed(), tally))
             self._kept = self._read

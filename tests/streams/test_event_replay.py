@@ -72,3 +72,13 @@ def test_a_snapshot_of_another_input_is_refused(tmp_path: Path) -> None:
     loop, other = Loop(POLICY, 3), Snapshots(tmp_path, {"input": "village"})
     with pytest.raises(NotThisReplay, match="its input is 'town', of this replay 'village'"):
         asyncio.run(EventReplay(loop, other, lambda _count: None).run(history()))
+
+
+def test_an_input_that_has_changed_before_the_snapshot_is_refused(tmp_path: Path) -> None:
+    replayed(history()[:50], tmp_path)
+    with pytest.raises(
+        NotThisReplay, match="made after 50 events, and the last of them is another"
+    ):
+        replayed(history()[1:], tmp_path)
+    with pytest.raises(NotThisReplay, match="made after 50 events"):
+        replayed([], tmp_path)
