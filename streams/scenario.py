@@ -315,8 +315,9 @@ class Scenario:
         found, whole = self.segments(), name if "/" in name else rule_segment(name)
         if whole not in found:
             near = nearest(whole, found)
-            meant = f"; did you mean {near!r}?" if near else ""
-            raise UnknownSegment(f"there is no segment {whole!r}{meant}")
+            rules = ", ".join(self.policy.segments) or "none"
+            hint = f"did you mean {near!r}?" if near else f"rules of the policy: {rules}"
+            raise UnknownSegment(f"there is no segment {whole!r}; {hint}")
         return found[whole]
 
     @contextmanager

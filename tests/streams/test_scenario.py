@@ -246,6 +246,8 @@ def test_members_are_listed_by_segment_and_none_is_a_list_too(shop: Scenario) ->
     assert shop.segment("northerners") == []
     with pytest.raises(UnknownSegment, match="did you mean 'rule/big-spenders'"):
         shop.segment("big-spender")
+    with pytest.raises(UnknownSegment, match="rules of the policy: big-spenders, northerners"):
+        shop.segment("tea")
 
 
 def test_effects_are_about_something_that_there_is(shop: Scenario) -> None:
