@@ -39,7 +39,7 @@ def why_refused(
         )
     if meta.topic_id.startswith(REPLAY_OF):
         return (
-            f"partition {partition}: the states are those of a {meta.topic_id or 'replay'}, nobody "
+            f"partition {partition}: the states are those of a {meta.topic_id}, nobody "
             f"may be told of them; {apart}"
         )
     if meta.topic_id and facts.topic_id and meta.topic_id != facts.topic_id:

@@ -29,7 +29,7 @@ from streams.store import LEARNER, OutboxRow, Store
 from streams.topics import INPUTS, LOG, POPULATIONS
 
 BATCH = 500
-APPENDED_MS = 1_790_000_000_000  # every record is written long after it happened
+APPENDED_MS = 250_000_000_000_000  # in 9892: every record is written long after it happened
 
 
 class Loop:
@@ -43,6 +43,7 @@ class Loop:
         arrive: what a barrier does to the learner.
         pseudonyms: with the installation's hash key.
         topic_id: that the store is told.
+        appended_ms: when every record is written: what claims to have happened later is a dead letter.
         keeps_log: whether records stay when they have been read; else memory does not grow with the log.
 
     Attributes:
@@ -62,10 +63,12 @@ class Loop:
         arrive: Arrival = arrived,
         pseudonyms: Pseudonyms = UNKEYED,
         topic_id: str = "",
+        appended_ms: int = APPENDED_MS,
         keeps_log: bool = False,
     ) -> None:
         self.policy, self.partitions, self._keeps_log = policy, partitions, keeps_log
         self._reading, self.pseudonyms, self._topic_id = read, pseudonyms, topic_id
+        self._appended_ms = appended_ms
         self.store = store or MemoryStore(lambda: 0)
         self.populations: list[Population] = []
         self.effects: list[OutboxRow] = []
@@ -121,7 +124,7 @@ class Loop:
         """
         zone = self.policy.timezone
         for record in records:
-            day = day_of(record.occurred_at_ms, zone)
+            day = day_of(min(record.occurred_at_ms, self._appended_ms), zone)
             today = day if today is None else today
             while today < day:
                 today += 1
@@ -141,7 +144,8 @@ class Loop:
         headers: dict[str, bytes],
     ) -> None:
         partition = max(place, 0)
-        record = LogRecord(partition, self._end(place), APPENDED_MS, key, value, headers)
+        offset = self._end(place)
+        record = LogRecord(partition, offset, self._appended_ms, key, value, headers)
         self._records(place).append(record)
 
     def _records(self, place: int) -> list[LogRecord]:

@@ -26,7 +26,7 @@ from streams.digest import Digest
 from streams.event_replay import EventReplay, Replayed
 from streams.isolated import isolated
 from streams.log import LogInspector
-from streams.loop import APPENDED_MS, Loop
+from streams.loop import Loop
 from streams.messages import rfc3339
 from streams.recorded_events import Events
 from streams.recording import Recording
@@ -38,7 +38,9 @@ from streams.replay import Published, Publisher
 from streams.settings import Settings
 from streams.snapshot import Snapshots
 from streams.sources import SourceError, SourceRecord
+from streams.store import Store
 from streams.topics import LOG
+from streams.wall import wall_ms
 
 Progress = Callable[[int], None]
 
@@ -109,11 +111,20 @@ def into_memory(ask: Ask, progress: Progress) -> Outcome:
     """
     recording = ask.events.recording
     if recording is None:
-        loop = Loop(ask.policy, ask.partitions, pseudonyms=ask.settings.pseudonyms)
         with collected_rarely():
-            return _of_replayed(asyncio.run(_events_into(ask, loop, progress)))
+            return _of_replayed(asyncio.run(_events_into(ask, _loop(ask), progress)))
     given = (recording, ask.policy, ask.settings.pseudonyms, ask.chosen)
     return _of_total(refold(Asked(*given, ask.snapshots), ask.cores, progress))
+
+
+def _loop(ask: Ask, store: Store | None = None) -> Loop:
+    """An installation that reads everything now."""
+    return Loop(
+        *(ask.policy, ask.partitions, store),
+        pseudonyms=ask.settings.pseudonyms,
+        topic_id=f"{REPLAY_OF}{ask.events.name}",
+        appended_ms=wall_ms(),
+    )
 
 
 def into_namespace(ask: Ask, namespace: str, progress: Progress) -> Outcome:
@@ -136,9 +147,7 @@ async def _into_namespace(ask: Ask, namespace: str, progress: Progress) -> Outco
                     f"segmenter replay drop {namespace}, or choose another name"
                 )
             await store.set_partitions(ask.partitions)
-            name = f"{REPLAY_OF}{ask.events.name}"
-            loop = Loop(ask.policy, ask.partitions, store, pseudonyms=pseudonyms, topic_id=name)
-            return _of_replayed(await _events_into(ask, loop, progress))
+            return _of_replayed(await _events_into(ask, _loop(ask, store), progress))
         await _require_same(store, recording, namespace)
         topic_id = f"{REPLAY_OF}{recording.head.topic_id}"
         asked = Asked(recording, ask.policy, pseudonyms, ask.chosen, topic_id=topic_id)
@@ -210,14 +219,15 @@ def judged(ask: Ask, progress: Progress) -> Judged:
 def _records(ask: Ask) -> Any:
     recording = ask.events.recording
     if recording is None:
-        return (_as_written(number, each) for number, each in enumerate(ask.events.read()))
+        now_ms = wall_ms()
+        return (_as_written(place, each, now_ms) for place, each in enumerate(ask.events.read()))
     partitions = range(recording.head.partitions)
     return (r for each in partitions for r in ask.chosen.of(recording.records(each)))
 
 
-def _as_written(number: int, each: SourceRecord) -> LogRecord:
+def _as_written(number: int, each: SourceRecord, at_ms: int) -> LogRecord:
     key, headers = each.customer_id.encode(), {"kind": each.kind.encode()}
-    return LogRecord(0, number, APPENDED_MS, key, each.value, headers)
+    return LogRecord(0, number, at_ms, key, each.value, headers)
 
 
 def to_topic(ask: Ask, speed: float, progress: Progress) -> Published:

@@ -12,7 +12,6 @@ from models.policy import policy_from_toml
 from streams.policies import publish
 from streams.processes import as_environment
 from streams.sources import SourceRecord
-from tests.hazards.rebuilds import stop
 from tests.kafka.conftest import Install
 from tests.streams.recorded_town import history
 from tests.support.installation import Installation, kill, wait_until
@@ -35,6 +34,7 @@ class Live:
 
     def __init__(self, here: Installation, config: Path) -> None:
         self.here, self._config, self._logs = here, config, list[Path]()
+        self._workers: list[subprocess.Popen[bytes]] = []
         self.start("relay")
 
     def start(self, command: str) -> subprocess.Popen[bytes]:
@@ -43,18 +43,16 @@ class Live:
 
     def run(self, records: list[SourceRecord]) -> None:
         """Two workers fold them; one is killed half way, and another one comes."""
-        workers = [self.start("worker"), self.start("worker")]
+        while len(self._workers) < 2:
+            self._workers.append(self.start("worker"))
         wait_until(lambda: all(OWNS in log.read_bytes() for log in self._logs[-2:]))
         half, stood = len(records) // 2, self.here.offsets()
         self.here.publish(records[:half])
         wait_until(lambda: self.here.offsets() != stood)
-        kill(workers.pop(0))
-        workers.append(self.start("worker"))
+        kill(self._workers.pop(0))
+        self._workers.append(self.start("worker"))
         self.here.publish(records[half:])
         self.here.wait_until_settled()
-        for worker in workers:
-            stop(worker)
-        self.here.wait_until_relayed()
 
     def told(self, *arguments: str) -> dict[str, Any]:
         """What `segmenter … --json` answers."""

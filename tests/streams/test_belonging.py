@@ -118,3 +118,10 @@ def test_an_empty_store_refuses_a_log_whose_beginning_has_expired() -> None:
     assert "the store stands at offset 0, the log begins at 1" in refused(
         Meta(), extent=Extent(1, 9)
     )
+
+
+def test_states_of_a_replay_are_nobody_s_to_go_on_with() -> None:
+    for of in ("topic-1", "", "sales.csv"):
+        said = refused(META._replace(topic_id=f"replay of {of}"))
+        assert said.startswith("partition 3: the states are those of a replay of")
+        assert said.endswith(APART)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,19 @@ def test_a_dry_run_reads_everything_and_says_what_would_not_do(terminal: Termina
     assert told["first"].startswith("2024-01-01T12:00")
     shown = terminal.run("replay", "file", "events.jsonl", "--dry-run").out
     assert "would be dead letters: invalid" in shown
+
+
+def test_what_claims_to_lie_in_the_future_is_a_dead_letter(terminal: Terminal) -> None:
+    line = '{"customer_id": "x", "occurred_at": "%s", "amount_minor": 5, "currency": "USD"}\n'
+    lately = datetime.now(UTC) - timedelta(days=1)
+    with Path("lately.jsonl").open("w") as out:
+        out.write(line % lately.isoformat())
+        out.write(line % "2199-01-01T00:00:00Z")
+    told = terminal.run("replay", "file", "lately.jsonl", "--json").json
+    assert (told["events"], told["dead_letters"]) == (1, {"future": 1})
+    assert told["as_of"] < "2199"
+    judged = terminal.run("replay", "file", "lately.jsonl", "--dry-run", "--json").json
+    assert judged["rejected"] == {"future": 1}
 
 
 @pytest.mark.parametrize(
