@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from streams.sweep import Point
 
 T = TypeVar("T")
-Records = Callable[["Iterator[SourceRecord]", Callable[[int], None]], Awaitable[T]]
+APART_FROM_EVENTS = 10_000  # fewer are read before other processes have begun
+Records = Callable[["Iterator[SourceRecord]", Callable[[int], None], int | None], Awaitable[T]]
 Policies = Annotated[
     list[Path], typer.Argument(help="Two policy files; with --grid one.", metavar="A.toml [B.toml]")
 ]
@@ -194,10 +195,11 @@ def _replayed(on: str, policy: Policy, work: Records[T]) -> T:
 
     with errors():
         events = open_events(on, settings_given(), policy)
+    cores = None if events.total >= APART_FROM_EVENTS else 1
 
     async def replayed() -> T:
         with bar(f"{on}: events", events.total) as progress:
-            return await work(events.read(), progress)
+            return await work(events.read(), progress, cores)
 
     try:
         return run(replayed)

@@ -25,7 +25,8 @@ from streams.collecting import uncollected
 from streams.compare_why import Why, why
 from streams.lookup import Found
 from streams.sources import SourceRecord
-from streams.trial import PARTITION, Morning, Side, Trial
+from streams.trial import PARTITION, Morning, Stand, Trial
+from streams.trial_apart import grouped
 
 TIDIED_EVERY_DAYS = 7
 _ONLY_ONE_SHOP = ("timezone", "currency")  # of [business]: days, and sums, must be the same
@@ -122,22 +123,27 @@ def why_not_together(a: Policy, b: Policy) -> str | None:
 
 
 async def compared(
-    asked: Asked, records: Iterable[SourceRecord], progress: Callable[[int], None]
+    asked: Asked,
+    records: Iterable[SourceRecord],
+    progress: Callable[[int], None],
+    cores: int | None = None,
 ) -> Compared:
-    """Replay a history under both policies; blocks for a millisecond or two an event.
+    """Replay a history under both policies; blocks for about a millisecond an event.
 
     Args:
         asked: what is to be compared.
         records: by event time.
         progress: told how many events were read.
+        cores: processes at most that fold; None: as many as there are.
 
     Raises:
         NothingToCompare: no event is old enough, or none is new enough.
         SourceError: a row can't be used.
     """
-    trial = Trial([asked.a.policy, asked.b.policy])
-    watch = _Watch(asked, trial)
-    with uncollected():
+    policies = (asked.a.policy, asked.b.policy)
+    with uncollected(), grouped(policies, cores) as groups:
+        trial = Trial(policies, groups)
+        watch = _Watch(asked, trial)
         await trial.run(counted(records, progress), watch.look)
         return await watch.done()
 
@@ -164,8 +170,9 @@ class _Watch:
 
     def __init__(self, asked: Asked, trial: Trial) -> None:
         self._asked, self._trial, self._window = asked, trial, asked.window
-        remembered = max(each.policy.time.remembered_days for each in trial.sides)
-        self._sizes = Sizes(len(trial.sides))
+        self._policies = asked.a.policy, asked.b.policy
+        remembered = max(each.time.remembered_days for each in self._policies)
+        self._sizes = Sizes(len(self._policies))
         self._heard = Heard(asked.window), Heard(asked.window)
         self._pairing = Pairing(asked.window, remembered)
         self._ended: _Ended | None = None
@@ -180,7 +187,7 @@ class _Watch:
         if day % TIDIED_EVERY_DAYS == 0:
             self._pairing.tidy(day)
         if yesterday == self._window.last_day:
-            self._ended = await self._look_at_all(day)
+            self._ended = self._look_at_all(await self._trial.stands(), day)
         if self._ended is None:
             return True
         return any(each.waits for each in self._heard)
@@ -190,8 +197,9 @@ class _Watch:
         today = self._trial.today
         if today is None or not self._sizes.days:
             raise NothingToCompare(self._nothing(today))
-        ended = self._ended or await self._look_at_all(today)
-        a, b = self._trial.sides
+        stands = await self._trial.stands()
+        ended = self._ended or self._look_at_all(stands, today)
+        a, b = stands
         return Compared(
             self._asked,
             self._sizes.days[0] - 1,
@@ -202,7 +210,7 @@ class _Watch:
             ended.moves,
             ended.examples,
             self._heard,
-            self._pairing.finish(await _last_days(b)),
+            self._pairing.finish(_last_days(b)),
         )
 
     def _nothing(self, today: int | None) -> str:
@@ -227,29 +235,27 @@ class _Watch:
             case Forgotten(customer_id=customer_id):
                 heard.forgotten(customer_id)
 
-    async def _look_at_all(self, day: int) -> _Ended:
-        a, b = self._trial.sides
-        one, other, moves = await a.loop.states(), await b.loop.states(), Moves()
-        for customer_id in sorted(one.keys() | other.keys()):
-            held = [_held(each, customer_id) for each in (one, other)]
+    def _look_at_all(self, stands: Sequence[Stand], day: int) -> _Ended:
+        a, b = stands
+        moves = Moves()
+        for customer_id in sorted(a.states.keys() | b.states.keys()):
+            held = [_held(each.states, customer_id) for each in stands]
             places = [segments_by_kind(customer_id, each) for each in held]
             if any(places):
                 moves.look(_place(customer_id, held), *places)
         examples = {
             move: [
-                Example(who, self._why(move, who.customer_id, (one, other), day))
+                Example(who, self._why(move, who.customer_id, stands, day))
                 for who in moves.examples(move)
             ]
             for move in moves.counts
         }
         return _Ended(day - 1, moves, examples)
 
-    def _why(
-        self, move: Move, customer_id: str, states: Sequence[Mapping[str, bytes]], day: int
-    ) -> Why:
-        sides = zip(self._trial.sides, states, strict=True)
-        a, b = (_found(side, found, customer_id, day) for side, found in sides)
-        return why(move, a, b, self._asked.a.policy, self._asked.b.policy)
+    def _why(self, move: Move, customer_id: str, stands: Sequence[Stand], day: int) -> Why:
+        sides = zip(stands, self._policies, strict=True)
+        a, b = (_found(stand, policy, customer_id, day) for stand, policy in sides)
+        return why(move, a, b, *self._policies)
 
 
 def _held(states: Mapping[str, bytes], customer_id: str) -> CustomerState | None:
@@ -262,21 +268,20 @@ def _place(customer_id: str, held: Sequence[CustomerState | None]) -> Place:
     return Place(customer_id, max(each.current.net_spend_minor for each in held if each))
 
 
-def _found(side: Side, states: Mapping[str, bytes], customer_id: str, day: int) -> Found | None:
+def _found(stand: Stand, policy: Policy, customer_id: str, day: int) -> Found | None:
     """A customer as a lookup would show them as that day begins."""
-    state, at_ms = _held(states, customer_id), start_of_day_ms(day, side.policy.timezone)
+    state, at_ms = _held(stand.states, customer_id), start_of_day_ms(day, policy.timezone)
     if state is None:
         return None
-    names = (customer_id, customer_id)
-    return Found(*names, state, at_ms, False, PARTITION, 0, side.population, states[customer_id])  # noqa: FBT003
+    names, packed = (customer_id, customer_id), stand.states[customer_id]
+    return Found(*names, state, at_ms, False, PARTITION, 0, stand.population, packed)  # noqa: FBT003
 
 
-async def _last_days(side: Side) -> dict[str, int]:
+def _last_days(stand: Stand) -> dict[str, int]:
     """The last purchase day of everybody who has one, ordinal."""
     found = {}
-    states = await side.loop.states()
-    for customer_id in states:
-        state = _held(states, customer_id)
+    for customer_id in stand.states:
+        state = _held(stand.states, customer_id)
         if state is not None and state.current.recent_days:
             found[customer_id] = state.current.recent_days[-1]
     return found

@@ -19,6 +19,7 @@ from streams.compare import NothingToCompare, counted
 from streams.compare_json import heard_as_json
 from streams.sources import SourceRecord
 from streams.trial import Trial
+from streams.trial_apart import grouped
 
 
 class Point(NamedTuple):
@@ -68,7 +69,10 @@ class Swept(NamedTuple):
 
 
 async def swept(
-    sweep: Sweep, records: Iterable[SourceRecord], progress: Callable[[int], None]
+    sweep: Sweep,
+    records: Iterable[SourceRecord],
+    progress: Callable[[int], None],
+    cores: int | None = None,
 ) -> Swept:
     """Replay a history under every policy; blocks for about a millisecond an event and policy.
 
@@ -76,14 +80,16 @@ async def swept(
         sweep: what is to be tried.
         records: by event time.
         progress: told how many events were read.
+        cores: processes at most that fold; None: as many as there are.
 
     Raises:
         NothingToCompare: no event is in these days.
         SourceError: a row can't be used.
     """
-    trial = Trial([each.policy for each in sweep.points])
-    watch = _Watch(sweep, trial)
-    with uncollected():
+    policies = [each.policy for each in sweep.points]
+    with uncollected(), grouped(policies, cores) as groups:
+        trial = Trial(policies, groups)
+        watch = _Watch(sweep, trial)
         await trial.run(counted(records, progress), watch.look)
     if not watch.days:
         raise NothingToCompare(f"{sweep.source}: it has no event in these days")

@@ -3,6 +3,8 @@
     records ──► day by day ──┬─► Loop under policy a ──┐
                              └─► Loop under policy b ──┴─► each midnight: `look`
 
+Policies are folded in groups: one here, or several, each in a process of its own (`streams/trial_apart.py`).
+
 Each policy has an installation of its own (`streams/loop.py`), learner included, so it comes to what it
 would have come to alone. A record's body is read once for all of them, and policies that learn alike learn
 once. What left since the last midnight is drained at each, so memory does not grow with the history.
@@ -14,95 +16,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from models.barrier import Barrier
 from models.calendar import day_of, start_of_day_ms
-from models.events import Control, LogRecord, Read, Rejected, Tombstone, read_record
-from models.learner import Learner, Step, arrived
+from models.events import LogRecord
 from models.policy import Policy
 from models.population import Population
 from models.segments import ACCOUNTS, all_segments
 from streams.alert_notices import Notice, read_notice
-from streams.learning import Arrival
 from streams.loop import BATCH, Loop
 from streams.sources import SourceRecord
 from streams.topics import ALERTS, DEAD_LETTERS
+from streams.trial_shared import SharedLearning, SharedReading
 
 NAMESPACE = "loop"
 PARTITION = 0  # there is one
 Look = Callable[[int], Awaitable[bool]]
-
-
-class SharedReading:
-    """Reads each body once, however many logs it stands in.
-
-    Only what has an id of its own and says nothing in its headers but its kind: all else may be read
-    otherwise in another place of another log. The newest bodies are kept, a batch or two.
-    """
-
-    def __init__(self) -> None:
-        self._newest: dict[tuple[bytes, bytes], Read] = {}
-        self._older: dict[tuple[bytes, bytes], Read] = {}
-
-    def __call__(self, record: LogRecord, topic: str) -> Read | Control | Tombstone | Rejected:
-        """See `read_record`."""
-        kind, value = record.headers.get("kind"), record.value
-        if kind is None or value is None or len(record.headers) > 1:
-            return read_record(record, topic)
-        known = self._newest.get((kind, value)) or self._older.get((kind, value))
-        if known is not None:
-            return known
-        read = read_record(record, topic)
-        if isinstance(read, Read) and read.event.event_id is not None:
-            self._keep((kind, value), read)
-        return read
-
-    def _keep(self, place: tuple[bytes, bytes], read: Read) -> None:
-        if len(self._newest) > BATCH:
-            self._newest, self._older = {}, self._newest
-        self._newest[place] = read
-
-
-class SharedLearning:
-    """Learns once of the same barriers, for as many policies as learn alike.
-
-    What was learned so far must be the very same, and so must all of the policy but rules and
-    alerts, which the learner does not ask for.
-
-    Args:
-        arrive: what a barrier does to the learner.
-    """
-
-    def __init__(self, arrive: Arrival = arrived) -> None:
-        self._arrive = arrive
-        self._newest: list[_Learned] = []
-
-    def __call__(self, learner: Learner, barrier: Barrier, policy: Policy) -> Step:
-        """See `models.learner.arrived`."""
-        told = _told_to_the_learner(policy)
-        for each in self._newest:
-            same = each.learner is learner or each.learner == learner == Learner()
-            if same and each.barrier == barrier and each.told == told:
-                return each.step
-        step = self._arrive(learner, barrier, policy)
-        self._newest = [
-            *(each for each in self._newest if each.barrier.as_of_day == barrier.as_of_day),
-            _Learned(learner, barrier, told, step),
-        ]
-        return step
-
-
-class _Learned(NamedTuple):
-    learner: Learner
-    barrier: Barrier
-    told: Mapping[str, object]
-    step: Step
-
-
-def _told_to_the_learner(policy: Policy) -> Mapping[str, object]:
-    names = Policy.model_fields.keys() - {"preset", "segments", "alerts", "calendar", "playbook"}
-    return {name: getattr(policy, name) for name in names}
 
 
 class Morning(NamedTuple):
@@ -115,6 +44,36 @@ class Morning(NamedTuple):
 
     sizes: dict[str, int]
     notices: list[Notice]
+
+
+class Stand(NamedTuple):
+    """Where one policy's installation stands.
+
+    Attributes:
+        states: everybody's, encoded.
+        population: the newest; None before the first.
+        unusable: events that became dead letters, by reason.
+    """
+
+    states: Mapping[str, bytes]
+    population: Population | None
+    unusable: Counter[str]
+
+
+class Group(Protocol):
+    """Policies that are folded together; what is asked for with `begin` is answered by `mornings`."""
+
+    async def write(self, records: Sequence[SourceRecord]) -> None:
+        """Events of one day, in their order."""
+
+    async def begin(self, day: int) -> None:
+        """A customer-day, ordinal, begins."""
+
+    async def mornings(self) -> list[Morning]:
+        """What each policy says as it does."""
+
+    async def stand(self) -> list[Stand]:
+        """Where each policy's installation stands."""
 
 
 class Side:
@@ -138,6 +97,10 @@ class Side:
     def population(self) -> Population | None:
         """The newest."""
         return self.loop.populations[-1] if self.loop.populations else None
+
+    async def stand(self) -> Stand:
+        """Where everybody stands now."""
+        return Stand(await self.loop.states(), self.population, self.unusable)
 
     async def begin_day(self, day: int) -> Morning:
         """Let time pass up to the beginning of a customer-day, ordinal."""
@@ -165,22 +128,56 @@ class Side:
         return notices
 
 
-class Trial:
-    """Several policies over one pass.
+class Here:
+    """A group in this process.
 
     Args:
-        policies: with one time zone.
+        policies: in order.
 
     Attributes:
         sides: an installation for each.
-        events: records that were read.
-        today: the customer-day that has begun, ordinal; None before the first record.
     """
 
     def __init__(self, policies: Sequence[Policy]) -> None:
         read, learn = SharedReading(), SharedLearning()
         self.sides = [Side(each, read, learn) for each in policies]
+        self._day = 0
+
+    async def write(self, records: Sequence[SourceRecord]) -> None:
+        """See `Group.write`."""
+        for record in records:
+            for side in self.sides:
+                await side.loop.write(record)
+
+    async def begin(self, day: int) -> None:
+        """See `Group.begin`."""
+        self._day = day
+
+    async def mornings(self) -> list[Morning]:
+        """See `Group.mornings`."""
+        return [await each.begin_day(self._day) for each in self.sides]
+
+    async def stand(self) -> list[Stand]:
+        """See `Group.stand`."""
+        return [await each.stand() for each in self.sides]
+
+
+class Trial:
+    """Several policies over one pass.
+
+    Args:
+        policies: with one time zone.
+        groups: that fold them, in their order; None: one, here.
+
+    Attributes:
+        events: records that were read.
+        today: the customer-day that has begun, ordinal; None before the first record.
+    """
+
+    def __init__(self, policies: Sequence[Policy], groups: Sequence[Group] | None = None) -> None:
         self._zone = policies[0].timezone
+        self._groups = [Here(policies)] if groups is None else groups
+        self._waiting: list[SourceRecord] = []
         self.events = 0
         self.today: int | None = None
 
@@ -202,13 +199,26 @@ class Trial:
                 self.today += 1
                 if not await look(self.today):
                     return
-            for side in self.sides:
-                await side.loop.write(record)
+            self._waiting.append(record)
             self.events += 1
+            if len(self._waiting) >= BATCH:
+                await self._write()
         if self.today is not None:
             self.today += 1
             await look(self.today)
 
+    async def _write(self) -> None:
+        for group in self._groups:
+            await group.write(self._waiting)
+        self._waiting = []
+
     async def mornings(self, day: int) -> list[Morning]:
         """What each policy says as a day begins."""
-        return [await each.begin_day(day) for each in self.sides]
+        await self._write()
+        for group in self._groups:
+            await group.begin(day)
+        return [each for group in self._groups for each in await group.mornings()]
+
+    async def stands(self) -> list[Stand]:
+        """Where each policy's installation stands."""
+        return [each for group in self._groups for each in await group.stand()]

@@ -50,7 +50,7 @@ to = "dormant"
 def found(a: str = NOW, b: str = NEW, window: Window = EVER, events: int | None = None) -> Compared:
     one, other = (Party(f"{at}.toml", policy_from_toml(text)) for at, text in (("a", a), ("b", b)))
     asked = Asked(one, other, "shop.jsonl", window)
-    return asyncio.run(compared(asked, islice(shoppers(), events), lambda _: None))
+    return asyncio.run(compared(asked, islice(shoppers(), events), lambda _: None, cores=1))
 
 
 def told() -> dict[str, Any]:
@@ -68,4 +68,4 @@ def curve() -> dict[str, Any]:
     ]
     now = settings_of(policy_from_mapping(tables, "a.toml"))[grid.key]
     sweep = Sweep("a.toml", grid.key, now, points, "shop.jsonl")
-    return swept_as_json(asyncio.run(swept(sweep, shoppers(), lambda _: None)))
+    return swept_as_json(asyncio.run(swept(sweep, shoppers(), lambda _: None, cores=1)))

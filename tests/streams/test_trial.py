@@ -17,7 +17,8 @@ from streams.alert_notices import Notice, Raised
 from streams.loop import BATCH, Loop
 from streams.sources import SourceRecord
 from streams.topics import LOG
-from streams.trial import Morning, SharedLearning, SharedReading, Trial
+from streams.trial import Here, Morning, Stand, Trial
+from streams.trial_shared import SharedLearning, SharedReading
 from tests.streams.shoppers_file import bought_by, shoppers
 
 ALERTS = {"rules": {"overdue": {"on": "customer.overdue", "cool_down_days": 0}}}
@@ -31,19 +32,20 @@ def policy(**lifecycle: object) -> Policy:
 A, B = policy(), policy(overdue={"cycles": 1, "min_days": 5}, new_days=10)
 
 
-async def tried(policies: Sequence[Policy]) -> tuple[Trial, list[list[Morning]]]:
-    trial, seen = Trial(policies), list[list[Morning]]()
+async def tried(policies: Sequence[Policy]) -> tuple[Here, list[list[Morning]]]:
+    group, seen = Here(policies), list[list[Morning]]()
+    trial = Trial(policies, [group])
 
     async def look(day: int) -> bool:
         seen.append(await trial.mornings(day))
         return True
 
     await trial.run(list(shoppers())[:EVENTS], look)
-    return trial, seen
+    return group, seen
 
 
 @cache
-def both() -> tuple[Trial, list[list[Morning]]]:
+def both() -> tuple[Here, list[list[Morning]]]:
     return asyncio.run(tried([A, B]))
 
 
@@ -120,7 +122,7 @@ def test_a_look_that_has_seen_enough_ends_it() -> None:
 def test_what_can_not_be_used_is_counted() -> None:
     strange = SourceRecord("purchase", "c1", 1_700_000_000_000, b"{}")
 
-    async def one() -> Trial:
+    async def one() -> list[Stand]:
         trial = Trial([A, B])
 
         async def look(day: int) -> bool:
@@ -128,9 +130,9 @@ def test_what_can_not_be_used_is_counted() -> None:
             return True
 
         await trial.run([strange], look)
-        return trial
+        return await trial.stands()
 
-    found = [each.unusable for each in asyncio.run(one()).sides]
+    found = [each.unusable for each in asyncio.run(one())]
     assert found == [{"invalid": 1}, {"invalid": 1}]
 
 
