@@ -23,6 +23,9 @@ _OF_SILENCE = 6  # the first so many sentences: standing, rhythm, silence, and i
 # Of what a population makes of somebody: how the sentences begin that tell why.
 _BEGINS = {CLUSTER: ("Cluster",), TIER: ("Value:",), RISK: ("Risk:", "Band")}
 _UNKNOWN = "Nobody is known by this id: their events could not be used."
+_AT_THE_NEXT_LOOK = (
+    "Both see the same today; the group itself is changed when the customer is next looked at."
+)
 
 
 class Why(NamedTuple):
@@ -48,8 +51,9 @@ def why(move: Move, a: Found | None, b: Found | None, one: Policy, other: Policy
         for found, policy in ((a, one), (b, other))
     )
     both = tuple(each for each in said if each in also)
+    settled = (_AT_THE_NEXT_LOOK,) if len(both) == len(said) == len(also) else ()
     return Why(
-        both,
+        (*both, *settled),
         tuple(each for each in said if each not in both),
         tuple(each for each in also if each not in both),
     )

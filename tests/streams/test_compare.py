@@ -125,7 +125,7 @@ def test_days_without_events_are_refused(window: Window, said: str) -> None:
     party = Party("a.toml", policy_from_toml(NOW))
     records = islice(shoppers(), FEW if window.first_day else 0)
     with pytest.raises(NothingToCompare, match=said):
-        asyncio.run(compared(Asked(party, party, "x", window), records, lambda _: None))
+        asyncio.run(compared(Asked(party, party, "x", window), records, lambda _: None, cores=1))
 
 
 def test_policies_of_different_shops_are_not_compared() -> None:
