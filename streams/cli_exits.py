@@ -62,6 +62,7 @@ def _expected() -> tuple[type[Exception], ...]:
         ("streams.persons", "OnePerson"),
         ("streams.policies", "PassedOver"),
         ("streams.lists", "BadList"),
+        ("streams.trial_apart", "ProcessEnded"),
         ("streams.api.keys", "KeysError"),
         ("streams.watchdog", "Stuck"),
         ("models.codec", "CorruptState"),

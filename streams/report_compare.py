@@ -28,6 +28,7 @@ from streams.report_html import (
     table,
     text,
 )
+from streams.show import printable
 from streams.show_alerts import rate
 
 NOTHING = "—"
@@ -175,7 +176,7 @@ class _Report:
             "for_example",
             move=" → ".join(self._move(move)),
             count=f"{move['customers']:,}",
-            who=example["customer_id"],
+            who=printable(example["customer_id"]),
             spent=self._money(example["net_spend_minor"]),
         )
         why = example["why"]

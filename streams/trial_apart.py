@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from multiprocessing.connection import Connection
 from os import sched_getaffinity
+from signal import SIG_IGN, SIGINT, signal
 from typing import Any
 
 import msgpack
@@ -131,6 +132,7 @@ def serve(connection: Connection, policies: str) -> None:
         connection: to whoever asks.
         policies: JSON.
     """
+    signal(SIGINT, SIG_IGN)  # whoever asks is interrupted, and closes the connection
     read = [Policy.model_validate(each) for each in json.loads(policies)]
     with uncollected():
         asyncio.run(_served(connection, Here(read)))
