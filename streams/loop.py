@@ -227,6 +227,12 @@ class Loop:
         named = zip(bodies, self.populations, strict=True)
         self._bodies = {digest_of(each): population for each, population in named}
 
+    def forget_populations(self) -> None:
+        """Keep the newest alone: once everything is settled, no record asks for an older one."""
+        del self.populations[:-1]
+        kept = set(map(id, self.populations))
+        self._bodies = {name: each for name, each in self._bodies.items() if id(each) in kept}
+
     async def sketches(self) -> list[Sketch]:
         """Each partition's sketch, as it stands in the store."""
         found = []

@@ -105,7 +105,7 @@ class Side:
     async def begin_day(self, day: int) -> Morning:
         """Let time pass up to the beginning of a customer-day, ordinal."""
         await self.loop.tick(start_of_day_ms(day, self.policy.timezone))
-        del self.loop.populations[:-1]
+        self.loop.forget_populations()
         return Morning(await self._sizes(), self._drained())
 
     async def _sizes(self) -> dict[str, int]:
