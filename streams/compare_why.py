@@ -6,6 +6,7 @@ Enters: a move, and the customer under both policies. Leaves: sentences. Forbidd
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from models.comparing import Move
@@ -14,7 +15,7 @@ from models.policy import Policy
 from models.segments import FLAGS, LIFECYCLE, RULE, label_of
 from streams.lookup import Found, rfm_as_json
 from streams.show import explanation
-from streams.show_outlook import outlook_explained
+from streams.show_outlook import Expected, outlook_explained
 from streams.show_rules import answers_of, reason
 from streams.show_rules import why as responsible
 
@@ -23,9 +24,6 @@ _OF_SILENCE = 6  # the first so many sentences: standing, rhythm, silence, and i
 # Of what a population makes of somebody: how the sentences begin that tell why.
 _BEGINS = {CLUSTER: ("Cluster",), TIER: ("Value:",), RISK: ("Risk:", "Band")}
 _UNKNOWN = "Nobody is known by this id: their events could not be used."
-_AT_THE_NEXT_LOOK = (
-    "Both see the same today; the group itself is changed when the customer is next looked at."
-)
 
 
 class Why(NamedTuple):
@@ -51,9 +49,8 @@ def why(move: Move, a: Found | None, b: Found | None, one: Policy, other: Policy
         for found, policy in ((a, one), (b, other))
     )
     both = tuple(each for each in said if each in also)
-    settled = (_AT_THE_NEXT_LOOK,) if len(both) == len(said) == len(also) else ()
     return Why(
-        (*both, *settled),
+        both,
         tuple(each for each in said if each not in both),
         tuple(each for each in also if each not in both),
     )
@@ -65,10 +62,20 @@ def _sentences(kind: str, found: Found, policy: Policy) -> list[str]:
         return [*more[1:2], standing, *more[2:]]  # the rhythm is told with the limits
     if kind in _BEGINS:
         lines = outlook_explained(found, policy)
-        return [each for each in lines if each.startswith(_BEGINS[kind])] or lines[:1]
+        told = [each for each in lines if each.startswith(_BEGINS[kind])] or lines[:1]
+        return [*told, *_still_listed(kind, found, policy)]
     if kind.startswith(f"{RULE}/"):
         return [_rule_says(kind, found, policy)]
     return [_scores(kind, found, policy)]
+
+
+def _still_listed(kind: str, found: Found, policy: Policy) -> Iterator[str]:
+    """Where somebody is listed, if measured today they would be elsewhere."""
+    known, listed = Expected(found, policy), found.state.groups.get(kind)
+    cluster = known.cluster and str(known.cluster.id)
+    measured = {CLUSTER: cluster, TIER: known.tier, RISK: known.band}[kind]
+    if listed is not None and measured != listed:
+        yield f"Listed under {kind} {listed} until they are next looked at."
 
 
 def _rule_says(segment: str, found: Found, policy: Policy) -> str:

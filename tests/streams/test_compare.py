@@ -61,6 +61,9 @@ def test_why_is_told_under_both_policies() -> None:
     [big, *_] = moves[None, "rule/big"]["examples"]
     assert big["why"]["a"][0].startswith('Not in "Big & loyal <b>" because spend_90d is ')
     assert big["why"]["b"][0].startswith('In "Big & loyal <b>" because spend_90d is ')
+    [listed, *_] = moves["risk/high", "risk/low"]["examples"]
+    assert listed["why"]["a"][-1].startswith("Band high: ")
+    assert listed["why"]["b"][-1] == "Listed under risk low until they are next looked at."
 
 
 def test_every_alert_is_the_same_earlier_later_missed_or_new() -> None:
