@@ -37,6 +37,7 @@ from models.sample import sampled
 from models.segments import list_of
 from models.sketch import UNKEYED, Contribution, Sketch
 from models.step import advance, instruct, populate
+from streams.decoded import Decoded
 from streams.messages import (
     Source,
     barrier_row,
@@ -94,6 +95,7 @@ class Folding:
         movement: of the partition; changed here.
         population: the one in force; None before the first.
         marks: of those who were erased; changed here.
+        decoded: states that were met before; changed here.
     """
 
     def __init__(
@@ -105,10 +107,11 @@ class Folding:
         movement: Movement,
         population: Population | None,
         marks: Marks,
+        decoded: Decoded,
     ) -> None:
         self._log = log
         self._policy, self._published = in_force.policy, in_force.digest
-        self._marks = marks
+        self._marks, self._decoded = marks, decoded
         self._loaded = loaded
         self._sketch = sketch
         self._movement = movement
@@ -147,7 +150,7 @@ class Folding:
         """Advance every loaded customer to `until_ms`, the time of a tick or earlier."""
         source = self._source(tick)
         for customer_id, packed in self._loaded.states.items():
-            touched = self._customers[customer_id] = Touched(customer_id, packed)
+            touched = self._customers[customer_id] = Touched(customer_id, packed, self._decoded)
             assert touched.state is not None
             state, effects = advance(
                 customer_id, touched.state, until_ms, self._policy, self.population
@@ -161,7 +164,7 @@ class Folding:
         """
         source = self._source(record)
         for customer_id, packed in self._loaded.states.items():
-            touched = Touched(customer_id, packed)
+            touched = Touched(customer_id, packed, self._decoded)
             if touched.state is None:  # another name of somebody
                 continue
             self._customers[customer_id] = touched
@@ -207,7 +210,7 @@ class Folding:
     def listed(self) -> None:
         """Have every loaded customer listed by the segments they are in."""
         for customer_id, packed in self._loaded.states.items():
-            touched = Touched(customer_id, packed)
+            touched = Touched(customer_id, packed, self._decoded)
             if touched.state is not None:
                 self._customers[customer_id] = touched
 
@@ -251,7 +254,8 @@ class Folding:
         self._clock_ms = max(self._clock_ms, min(read.at_ms, record.timestamp_ms))
         touched = self._customers.get(customer_id)
         if touched is None:
-            touched = Touched(customer_id, self._loaded.states.get(customer_id))
+            packed = self._loaded.states.get(customer_id)
+            touched = Touched(customer_id, packed, self._decoded)
             self._customers[customer_id] = touched
         self._begin_epochs()
         known = touched.held is not None

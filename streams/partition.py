@@ -39,6 +39,7 @@ from models.policy_record import PublishedPolicy, decode_published, why_not_afte
 from models.population import OlderPopulation, Population, decode_population, is_stale
 from models.sketch import Sketch, from_slots
 from streams.chunk import Folding, LogIdentity, Understood
+from streams.decoded import Decoded
 from streams.store import MAX_BYTES, MAX_CUSTOMERS, Loaded, Meta, Newest, Store
 from streams.topics import LOG
 
@@ -133,6 +134,7 @@ class PartitionFold:
         self._sketch = Sketch()
         self._movement = Movement()
         self._marks = Marks(log.pseudonyms)
+        self._decoded = Decoded()
         self._population: Population | None = None
         self.tally: Counter[str] = Counter()
         self.newest: Newest | None = None
@@ -232,6 +234,7 @@ class PartitionFold:
             self._movement,
             self._population,
             self._marks,
+            self._decoded,
         )
 
     async def _newer(

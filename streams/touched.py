@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from models.codec import decode_held, encode_held
 from models.customer import Alias, CustomerState
 from models.effects import PublishChange
 from models.segments import segments_by_kind
+from streams.decoded import Decoded
 from streams.messages import pack_history
 from streams.store import HISTORY_SLOTS, CustomerWrite
 
@@ -19,9 +19,9 @@ from streams.store import HISTORY_SLOTS, CustomerWrite
 class Touched:
     """A customer while the chunk is folded."""
 
-    def __init__(self, customer_id: str, packed: bytes | None) -> None:
-        self._id = customer_id
-        self.first = self.held = None if packed is None else decode_held(packed)
+    def __init__(self, customer_id: str, packed: bytes | None, decoded: Decoded) -> None:
+        self._id, self._decoded = customer_id, decoded
+        self.first = self.held = None if packed is None else decoded.read(customer_id, packed)
         self.history: dict[int, bytes] = {}
 
     @property
@@ -51,8 +51,10 @@ class Touched:
         left = [each for each in before.values() if each not in after.values()]
         entered = [each for each in after.values() if each not in before.values()]
         if held is None:
+            self._decoded.forget(self._id)
             return CustomerWrite(None, None, left, ())
+        packed = self._decoded.written(self._id, held)
         if isinstance(held, Alias):
-            return CustomerWrite(encode_held(held), None, left, (), None)
+            return CustomerWrite(packed, None, left, (), None)
         history = tuple(self.history.items())
-        return CustomerWrite(encode_held(held), held.next_deadline_ms, left, entered, history)
+        return CustomerWrite(packed, held.next_deadline_ms, left, entered, history)

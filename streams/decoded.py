@@ -1,0 +1,55 @@
+"""States as they were last read or written here, kept beside their bytes.
+
+A worker meets the same customers again and again, and nearly always with the very bytes that it
+has written itself. Whoever else may have been at work: a state counts only while the bytes that were
+loaded are those it is kept with, so nothing here can be out of date.
+
+Enters: bytes. Leaves: what they say. Forbidden here: the store.
+"""
+
+from __future__ import annotations
+
+from models.codec import decode_held, encode_held
+from models.customer import Alias, CustomerState
+
+KEPT_BYTES = 2**24  # of a partition, encoded; decoded they take some three times as much
+
+
+class Decoded:
+    """What was met last, up to a size; a partition has one.
+
+    Args:
+        kept_bytes: of encoded states, at most.
+    """
+
+    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept: dict[str, tuple[bytes, CustomerState | Alias]] = {}
+        self._most, self._size = kept_bytes, 0
+
+    def read(self, customer_id: str, packed: bytes) -> CustomerState | Alias:
+        """What the bytes say; raises as `decode_held` does."""
+        known = self._kept.get(customer_id)
+        if known is not None and known[0] == packed:
+            return known[1]
+        held = decode_held(packed)
+        self._keep(customer_id, packed, held)
+        return held
+
+    def written(self, customer_id: str, held: CustomerState | Alias) -> bytes:
+        """The bytes of what is held from now on."""
+        packed = encode_held(held)
+        self._keep(customer_id, packed, held)
+        return packed
+
+    def forget(self, customer_id: str) -> None:
+        """Nobody is held by that id any more."""
+        known = self._kept.pop(customer_id, None)
+        if known is not None:
+            self._size -= len(known[0])
+
+    def _keep(self, customer_id: str, packed: bytes, held: CustomerState | Alias) -> None:
+        self.forget(customer_id)
+        self._kept[customer_id] = packed, held
+        self._size += len(packed)
+        while self._size > self._most:
+            self.forget(next(iter(self._kept)))
