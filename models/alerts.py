@@ -170,12 +170,12 @@ def cleared_id(alert_id: str) -> str:
 
 def changes_in(effects: Iterable[Effect]) -> tuple[PublishChange, ...]:
     """Those that are published as changes."""
-    return tuple(each for each in effects if isinstance(each, PublishChange))
+    return tuple([each for each in effects if isinstance(each, PublishChange)])
 
 
 def alerts_in(effects: Iterable[Effect]) -> tuple[AlertEffect, ...]:
     """Those that are about alerts."""
-    return tuple(each for each in effects if not isinstance(each, PublishChange))
+    return tuple([each for each in effects if not isinstance(each, PublishChange)])
 
 
 def _hash(*parts: str) -> str:

@@ -11,6 +11,7 @@ Enters: a state. Leaves: names. Forbidden here: membership over time, see `model
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from models.accounts import is_account
@@ -56,19 +57,26 @@ class Label(NamedTuple):
 
 def places_of(
     standing: Standing, groups: Mapping[str, str], rules: Iterable[str] = ()
-) -> dict[str, str]:
+) -> Mapping[str, str]:
     """Kind → segment. A flag, and a rule, is a kind of its own here: several may hold.
 
     >>> places_of(Standing(State.ACTIVE, overdue=True), {"quintile": "loyal"})
     {'lifecycle': 'lifecycle/active', 'overdue': 'flag/overdue', 'quintile': 'rfm.quintile/loyal'}
     """
+    return _places(standing, tuple(groups.items()), tuple(rules))
+
+
+@lru_cache(maxsize=16_384)  # many customers stand alike, and each is asked about again and again
+def _places(
+    standing: Standing, groups: tuple[tuple[str, str], ...], rules: tuple[str, ...]
+) -> Mapping[str, str]:
     found = place_of_standing(standing)
-    found.update((kind, named(kind, group)) for kind, group in groups.items())
+    found.update((kind, named(kind, group)) for kind, group in groups)
     found.update((rule_segment(name), rule_segment(name)) for name in rules)
     return found
 
 
-def segments_by_kind(customer_id: str, held: object) -> dict[str, str]:
+def segments_by_kind(customer_id: str, held: object) -> Mapping[str, str]:
     """Kind → segment of whoever an id stands for, as the lists of members have it.
 
     An id that is only another name is in none. Accounts have lists of their own: `account.` stands

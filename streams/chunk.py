@@ -310,8 +310,9 @@ class Folding:
         changes, alerts = changes_in(effects), alerts_in(effects)
         if held is not touched.held:
             before, after = touched.places(touched.held), touched.places(held)
-            prefix = list_of(customer_id)
-            self._movement.follow(before, changes, after, self._today(), self._day_of, prefix)
+            if changes or before != after:
+                prefix = list_of(customer_id)
+                self._movement.follow(before, changes, after, self._today(), self._day_of, prefix)
         old = touched.state and touched.state.contribution
         state = None if isinstance(held, Alias) else held
         new = state and state.contribution
@@ -322,10 +323,13 @@ class Folding:
             self.tally["untold"] += len(changes) + len(alerts)
             return
         self._rows += [change_row(effect, source) for effect in changes]
-        self.tally.update(f"effects:{effect.type}" for effect in changes)
+        for effect in changes:
+            self.tally[f"effects:{effect.type}"] += 1
         self._told_of(alerts, source)
 
     def _told_of(self, alerts: Sequence[AlertEffect], source: Source) -> None:
+        if not alerts:
+            return
         policy, pseudonyms = self._policy.alerts, self._log.pseudonyms
         self._rows += [alert_row(each, source, policy, pseudonyms) for each in alerts]
         for each in alerts:

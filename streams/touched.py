@@ -6,7 +6,7 @@ Forbidden here: the store, records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from models.customer import Alias, CustomerState
 from models.effects import PublishChange
@@ -29,7 +29,7 @@ class Touched:
         """What is known of them, unless the id is only another name of somebody."""
         return None if isinstance(self.held, Alias) else self.held
 
-    def places(self, held: CustomerState | Alias | None) -> dict[str, str]:
+    def places(self, held: CustomerState | Alias | None) -> Mapping[str, str]:
         """Kind → segment of what may be held by this id."""
         return segments_by_kind(self._id, held)
 
@@ -48,8 +48,7 @@ class Touched:
         """What becomes of them; `listed`: the segments they were in list them."""
         held, before = self.held, self.places(self.first) if listed else {}
         after = self.places(held)
-        left = [each for each in before.values() if each not in after.values()]
-        entered = [each for each in after.values() if each not in before.values()]
+        left, entered = _only_in(before, after), _only_in(after, before)
         if held is None:
             self._decoded.forget(self._id)
             return CustomerWrite(None, None, left, ())
@@ -58,3 +57,11 @@ class Touched:
             return CustomerWrite(packed, None, left, (), None)
         history = tuple(self.history.items())
         return CustomerWrite(packed, held.next_deadline_ms, left, entered, history)
+
+
+def _only_in(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The segments of one that are not among those of the other."""
+    if one == other:
+        return []
+    others = set(other.values())
+    return [each for each in one.values() if each not in others]
