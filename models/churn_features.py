@@ -15,6 +15,7 @@ Johnson, Kotz & Balakrishnan, Continuous Univariate Distributions 1, ch. 20).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from math import log, log1p, sqrt
 
@@ -109,6 +110,7 @@ def _newest_gaps(days: tuple[int, ...], at_day: int, cadence_days: float) -> flo
     return log((PRIOR_GAPS * cadence_days + since) / (PRIOR_GAPS + gaps))
 
 
+@lru_cache(maxsize=16_384)  # between two purchases it stays
 def _unevenness(days: tuple[int, ...], log_cadence: float) -> float:
     """Standard deviation of the log gaps about their mean; both shrunk, the mean to cadence."""
     logs = [log(later - earlier) for earlier, later in pairwise(days)]

@@ -17,7 +17,6 @@ and a customer leaves a cluster only for one that is clearly nearer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from math import dist, inf, isqrt
 from typing import Literal, NamedTuple
 
@@ -33,6 +32,7 @@ from models.kmeans import (
     weighted_kmeans,
 )
 from models.microclusters import Spread, Vector
+from models.recalled import recalled
 
 CUSTOMERS_A_CLUSTER = 10  # fewer than so many for each cluster wanted: there is none yet
 K_CHOICES = range(3, 9)  # more than eight groups, and nobody remembers which is which
@@ -42,6 +42,7 @@ SAME_WITHIN = 0.5  # standard deviations a dimension, root mean square
 LEAVE_BELOW = (
     0.8  # of the squared distance to the cluster that one is in; at .9 a quarter more of them flip
 )
+PLACES_KEPT = 16_384  # of customers that were looked for
 
 Group = tuple[int, Vector]  # customers and the sums of their vectors
 
@@ -163,36 +164,51 @@ def cluster_of(clustering: Clustering, vector: Vector, current: int | None) -> i
         vector: of as many dimensions.
         current: the cluster they are in; None, or one that is no more: they are in none.
     """
-    scales, centres = _scaled(clustering)
-    place = [value / scale for value, scale in zip(vector, scales, strict=True)]
-    best, least, mine = 0, inf, inf
-    for cluster_id, centre in centres:
-        off = dist(place, centre)
-        if off < least:
-            best, least = cluster_id, off
-        if cluster_id == current:
-            mine = off
-    if current is None or mine == inf or least * least < LEAVE_BELOW * mine * mine:
-        return best
-    return current
+    return _map_of(clustering).cluster_of(vector, current)
 
 
 def distance_squared(clustering: Clustering, vector: Vector) -> float:
     """How far a customer is from the nearest centroid, scaled; its mean is the clustering's cost."""
-    scales, centres = _scaled(clustering)
-    place = [value / scale for value, scale in zip(vector, scales, strict=True)]
-    return min(dist(place, centre) for _, centre in centres) ** 2
+    return min(off for _, off in _map_of(clustering).distances(vector)) ** 2
 
 
-@lru_cache(maxsize=32)
-def _scaled(clustering: Clustering) -> tuple[list[float], list[tuple[int, list[float]]]]:
-    """What to divide by, which makes nothing of an unused dimension; and the centroids, divided."""
-    scales = [float(scale) if scale else inf for scale in clustering.scales]
-    centres = [
-        (cluster_id, [value / scale for value, scale in zip(centroid, scales, strict=True)])
-        for cluster_id, _, centroid in clustering.clusters
-    ]
-    return scales, centres
+class _Map:
+    """The centroids, scaled, and who was found where: between two purchases nobody moves."""
+
+    def __init__(self, clustering: Clustering) -> None:
+        # What to divide by; it makes nothing of an unused dimension.
+        self._scales = [float(scale) if scale else inf for scale in clustering.scales]
+        self._centres = [(each.id, self._scaled(each.centroid)) for each in clustering.clusters]
+        self._found: dict[tuple[Vector, int | None], int] = {}
+
+    def _scaled(self, vector: Vector) -> list[float]:
+        return [value / scale for value, scale in zip(vector, self._scales, strict=True)]
+
+    def distances(self, vector: Vector) -> Iterator[tuple[int, float]]:
+        place = self._scaled(vector)
+        return ((cluster_id, dist(place, centre)) for cluster_id, centre in self._centres)
+
+    def cluster_of(self, vector: Vector, current: int | None) -> int:
+        found = self._found.get((vector, current))
+        if found is None:
+            if len(self._found) >= PLACES_KEPT:
+                self._found.clear()
+            found = self._found[vector, current] = self._nearest(vector, current)
+        return found
+
+    def _nearest(self, vector: Vector, current: int | None) -> int:
+        best, least, mine = 0, inf, inf
+        for cluster_id, off in self.distances(vector):
+            if off < least:
+                best, least = cluster_id, off
+            if cluster_id == current:
+                mine = off
+        if current is None or mine == inf or least * least < LEAVE_BELOW * mine * mine:
+            return best
+        return current
+
+
+_map_of = recalled(_Map)
 
 
 def _chosen(

@@ -14,7 +14,7 @@ in keeping, and which groups changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from math import ceil
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ from models.ledger import Ledger
 from models.outlook import Stake, customer_of, stake_of, tier_of
 from models.policy import Policy
 from models.population import Population, prior_gap_days
-from models.rfm import Rfm, changes_after, scored
+from models.rfm import Rfm, scored_until
 from models.sight import Sight
 from models.sketch import Contribution
 from models.value_tiers import (
@@ -82,11 +82,14 @@ def regrouped(
         day, stake = day_of(at_ms, policy.timezone), None
         if population is not None:
             stake = _stake_on(state.current, day, policy, population)
+            last_day = state.current.recent_days[-1]
             for scheme in policy.rfm.published:
-                groups[scheme] = scored(scheme, rfm, population).group
+                score, stays_days = scored_until(scheme, rfm, population)
+                groups[scheme] = score.group
+                looks += () if stays_days is None else (last_day + stays_days + 1,)
             groups.update(_expected(state, population, stake))
-            cycles = REVIEW_CYCLES if TIER in groups else ()
-            looks += _silences(state.current, day, rfm, policy, population, cycles)
+            if TIER in groups:
+                looks += _next_review(state.current, day)
         for kind, tier, until_day in _value_tiers(state, day, policy, population, stake):
             groups[kind] = tier
             looks += () if until_day is None else (until_day,)
@@ -169,23 +172,14 @@ def _behaviour(state: CustomerState) -> tuple[int, ...]:
     return behaviour_of(state.current)
 
 
-def _silences(
-    ledger: Ledger,
-    day: int,
-    rfm: Rfm,
-    policy: Policy,
-    population: Population,
-    cycles: Sequence[float],
-) -> list[int]:
-    """The days on which silence alone next may change a group.
-
-    `cycles` are the multiples of the customer's rhythm at which risk and tier are reviewed.
-    """
+def _next_review(ledger: Ledger, day: int) -> tuple[int, ...]:
+    """The next day on which risk and tier are reviewed, if there is one."""
     last_day = ledger.recent_days[-1]
-    stays = (changes_after(scheme, rfm, population) for scheme in policy.rfm.published)
-    looks = [last_day + each + 1 for each in stays if each is not None]
-    reviews = (last_day + ceil(each * ledger.cadence_days) for each in cycles)
-    return looks + [each for each in reviews if each > day][:1]
+    for cycles in REVIEW_CYCLES:
+        review_day = last_day + ceil(cycles * ledger.cadence_days)
+        if review_day > day:
+            return (review_day,)
+    return ()
 
 
 def renewed(

@@ -21,6 +21,8 @@ from math import floor
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from models.recalled import recalled
+
 if TYPE_CHECKING:  # what a policy may say of schemes is known before there is a population
     from models.population import Population
 
@@ -248,12 +250,17 @@ def scored(scheme: str, rfm: Rfm, population: Population) -> Scored:
     silence_days, purchase_days, spend_minor = rfm
     if purchase_days < 1:
         return _prospect(scheme)
-    recency, frequency, monetary = rules.edges(population)
+    recency, frequency, monetary = _edges_of(population)[scheme]
     return rules.by_scores[
         rules.highest - bisect_left(recency, silence_days),
         rules.lowest + bisect_left(frequency, purchase_days),
         rules.lowest + bisect_left(monetary, spend_minor),
     ]
+
+
+@recalled
+def _edges_of(population: Population) -> dict[str, tuple[Edges, Edges, Edges]]:
+    return {name: scheme.edges(population) for name, scheme in SCHEMES.items()}
 
 
 def _prospect(scheme: str) -> Scored:
@@ -263,8 +270,8 @@ def _prospect(scheme: str) -> Scored:
     return prospect
 
 
-def changes_after(scheme: str, rfm: Rfm, population: Population) -> int | None:
-    """The longest silence through which the group stays the same if nothing else happens.
+def scored_until(scheme: str, rfm: Rfm, population: Population) -> tuple[Scored, int | None]:
+    """The scores and the group of a customer, and how long silence alone leaves the group as it is.
 
     A recency edge whose crossing keeps the group is passed over.
 
@@ -274,8 +281,8 @@ def changes_after(scheme: str, rfm: Rfm, population: Population) -> int | None:
         population: whom they are measured against.
 
     Returns:
-        Silent customer-days, at least `rfm.silence_days`: one day more and the group is another.
-        None if silence alone never changes it again.
+        Scores and group; silent customer-days, at least `rfm.silence_days`: one day more and the
+        group is another. None if silence alone never changes it again.
 
     Raises:
         ValueError: as `scored`.
@@ -283,10 +290,10 @@ def changes_after(scheme: str, rfm: Rfm, population: Population) -> int | None:
     now = scored(scheme, rfm, population)
     rules = SCHEMES[scheme]
     if now is rules.prospect:
-        return None
-    edges = rules.edges(population)[0]
+        return now, None
+    edges = _edges_of(population)[scheme][0]
     for edge in edges[bisect_left(edges, rfm.silence_days) :]:
         recency = rules.highest - bisect_right(edges, edge)
         if rules.by_scores[recency, now.frequency, now.monetary].group != now.group:
-            return floor(edge)
-    return None
+            return now, floor(edge)
+    return now, None
