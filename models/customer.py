@@ -14,6 +14,7 @@ An event's id is remembered exactly as long as it could still be put in its plac
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -190,7 +191,7 @@ class CustomerState(NamedTuple):
 
     def knows(self, event_hash: int) -> bool:
         """Whether this event was folded before, as far as ids are remembered."""
-        return any(event.event_hash == event_hash for event in self.remembered)
+        return event_hash in [event.event_hash for event in self.remembered]
 
 
 def event_hash(event_id: str) -> int:
@@ -232,7 +233,7 @@ def tell_one(
     ledger, moved = ledger.buy(
         event.at_ms, event.spent_minor, event.event_hash, prior_gap_days, policy, event.basket
     )
-    return ledger.give_back(event.refunded_minor, ledger.recent_days[-1]), (*due, *moved)
+    return ledger.give_back(event.refunded_minor, ledger.recent_days[-1]), due + moved
 
 
 def settle(state: CustomerState, policy: Policy, memory: Memory) -> CustomerState:
@@ -245,7 +246,8 @@ def settle(state: CustomerState, policy: Policy, memory: Memory) -> CustomerStat
     """
     events = state.remembered
     horizon_ms = events[-1].at_ms - memory.days * 86_400_000
-    done = max(sum(event.at_ms < horizon_ms for event in events), len(events) - memory.events)
+    too_old = bisect_left(events, (horizon_ms,))
+    done = max(too_old, len(events) - memory.events)
     if done <= 0:
         return state
     ledger, left = settled_first(state, done, policy)
@@ -269,9 +271,12 @@ def settled_first(
 
     A refund and its purchase that are torn apart stay settled between them.
     """
-    ledger, left = state.settled, list(state.remembered)
-    for event in matched(state.remembered, policy)[:done]:
+    ledger, view = state.settled, matched(state.remembered, policy)
+    for event in view[:done]:
         ledger, _ = tell_one(ledger, event, policy)
+    if view is state.remembered:
+        return ledger, view[done:]
+    left = list(state.remembered)
     for refund, bought in _pairs(state.remembered, policy):
         if bought < done <= refund:
             left[refund] = left[refund]._replace(refunded_minor=0)
@@ -283,7 +288,7 @@ def settled_first(
 
 def matched(events: tuple[Remembered, ...], policy: Policy) -> tuple[Remembered, ...]:
     """The events with each refund's amount moved to the purchase it undoes, if that is there."""
-    if all(event.is_purchase for event in events):
+    if all([event.is_purchase for event in events]):
         return events
     view = list(events)
     for refund, bought in _pairs(events, policy):

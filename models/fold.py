@@ -192,11 +192,12 @@ def _paid(
         new = Remembered(read.at_ms, hashed, order, amount, 0, True, prior_centidays, *basket)  # noqa: FBT003
     else:
         new = Remembered(read.at_ms, hashed, order, 0, amount, False, 0)  # noqa: FBT003
-    state = state._replace(known_since_ms=min(state.known_since_ms, read.at_ms))
+    if read.at_ms < state.known_since_ms:
+        state = state._replace(known_since_ms=read.at_ms)
     outcome = _told_on(customer_id, state, new, read, clock_ms, policy)
     assert outcome.state is not None
-    memory = memory_of(customer_id, policy)
-    return outcome._replace(state=settle(outcome.state, policy, memory))
+    state = settle(outcome.state, policy, memory_of(customer_id, policy))
+    return outcome if state is outcome.state else Outcome(state, outcome.effects)
 
 
 def _too_late(state: CustomerState, read: Read) -> Rejected:
@@ -216,15 +217,15 @@ def _told_on(
     clock_ms: int,
     policy: Policy,
 ) -> Outcome:
-    events = tuple(sorted((*state.remembered, new)))
-    why = Why.PURCHASE if new.is_purchase else Why.REFUND
-    *earlier, last = matched(events, policy)
-    changes_the_past = tuple(earlier) != matched(state.remembered, policy)
-    if changes_the_past or new.at_ms < state.current.moved_ms:
+    before = state.remembered
+    events = tuple(sorted((*before, new)))
+    view = matched(events, policy)
+    if view[:-1] != matched(before, policy) or new.at_ms < state.current.moved_ms:
         return _retold(customer_id, state, events, read, clock_ms, policy)
-    ledger, moved = tell_one(state.current, last, policy)
+    ledger, moved = tell_one(state.current, view[-1], policy)
     state = state._replace(current=ledger, remembered=events)
     if state.sequence == 0:
+        why = Why.PURCHASE if new.is_purchase else Why.REFUND
         return _introduced(customer_id, state, read, why)
     return Outcome(*announced(customer_id, state, moved))
 

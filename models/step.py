@@ -180,7 +180,7 @@ def step(
         happened = _told_of(customer_id, state, folded, read, clock_ms, policy, population)
     else:
         happened = _moved(customer_id, state, outcome, read, clock_ms, policy, population)
-    return outcome._replace(state=happened.state, effects=due + happened.effects)
+    return Outcome(happened.state, due + happened.effects, outcome.rejected, outcome.duplicate)
 
 
 def _moved(
@@ -250,7 +250,9 @@ def measured(
         before: the customer until then, if a purchase is all that has happened.
     """
     ledger, fired = state.current.advance(clock_ms, policy)
-    state, effects = announced(customer_id, state._replace(current=ledger), fired)
+    effects: tuple[PublishChange, ...] = ()
+    if fired:
+        state, effects = announced(customer_id, state._replace(current=ledger), fired)
     if not is_account(customer_id):
         state = renewed(state, clock_ms, policy, population)
     state, moved = regrouped(state, clock_ms, policy, population)
@@ -260,7 +262,7 @@ def measured(
     else:
         state, resort = ruled_after_purchase(before, state, clock_ms, policy)
     state, most = resorted(customer_id, state, resort, clock_ms, cause)
-    return state, (*effects, *more, *most)
+    return state, effects + more + most
 
 
 def _concerns_rules(before: CustomerState, after: CustomerState, policy: Policy) -> bool:
