@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -288,7 +289,7 @@ def settled_first(
 
 def matched(events: tuple[Remembered, ...], policy: Policy) -> tuple[Remembered, ...]:
     """The events with each refund's amount moved to the purchase it undoes, if that is there."""
-    if all([event.is_purchase for event in events]):
+    if all(map(attrgetter("is_purchase"), events)):
         return events
     view = list(events)
     for refund, bought in _pairs(events, policy):

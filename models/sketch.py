@@ -147,10 +147,9 @@ class Sketch:
         Returns:
             `new` with the slot that it was put into, to be kept for taking it out again.
         """
-        if old is not None:
-            self._count(old, -1)
-        if new is not None:
-            self._count(new, 1)
+        was, now = _counted(old), _counted(new)
+        for slot in {**was, **now}:
+            self._add(slot, now.get(slot, 0) - was.get(slot, 0))
         new = self._grouped(old, new)
         self._sample(self._pseudonyms.sampled(customer_id), row if new is not None else None)
         return new
@@ -167,19 +166,6 @@ class Sketch:
         if new is not None and new.behaviour:
             return new._replace(slot=self.micro.learn(new.behaviour))
         return new
-
-    def _count(self, contribution: Contribution, sign: int) -> None:
-        _, first, last, days, spend, *_ = contribution
-        self._add("n", sign)
-        self._add("days", sign * days)
-        self._add("spans", sign * (last - first))
-        self._add("spend", sign * spend)
-        self._add(f"b{first}", sign)
-        self._add(f"r{last}", sign)
-        self._add(f"f{bin_of(days)}", sign)
-        self._add(f"m{bin_of(spend)}", sign)
-        for slot in contribution.values:
-            self._add(slot, sign)
 
     def _add(self, slot: str, amount: int) -> None:
         if not amount:
@@ -234,6 +220,24 @@ class Sketch:
             return None if row is None else _packed_row(row)
         value = self.counts.get(slot)
         return None if value is None else b"%d" % value
+
+
+def _counted(contribution: Contribution | None) -> dict[str, int]:
+    """Slot → what a customer counts for there."""
+    if contribution is None:
+        return {}
+    _, first, last, days, spend, *_ = contribution
+    return {
+        "n": 1,
+        "days": days,
+        "spans": last - first,
+        "spend": spend,
+        f"b{first}": 1,
+        f"r{last}": 1,
+        f"f{bin_of(days)}": 1,
+        f"m{bin_of(spend)}": 1,
+        **dict.fromkeys(contribution.values, 1),
+    }
 
 
 def from_slots(slots: Mapping[str, bytes], pseudonyms: Pseudonyms = UNKEYED) -> Sketch:

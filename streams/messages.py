@@ -87,17 +87,28 @@ def change_row(effect: PublishChange, source: Source) -> OutboxRow:
         body["segment" if effect.type in OF_RULES else "scheme"] = effect.scheme
     if effect.into:
         body["into"] = effect.into
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": effect.effect_id,
-        "ce_type": effect.type,
-        "ce_source": f"/segmenter/{source.namespace}/{LOG}/{source.partition}",
-        "ce_time": rfc3339(effect.cause.at_ms),
-        "ce_subject": effect.customer_id,
-        "content-type": "application/json",
-        **place_of(source),
-    }
-    return OutboxRow(CHANGES, effect.customer_id.encode(), to_json(body), encoded(headers))
+    key = effect.customer_id.encode()
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", effect.effect_id.encode()),
+        ("ce_type", effect.type.encode()),
+        ("ce_source", _origin(source.namespace, source.partition)),
+        ("ce_time", rfc3339(effect.cause.at_ms).encode()),
+        ("ce_subject", key),
+        ("content-type", b"application/json"),
+        *_encoded_place(source),
+    ]
+    return OutboxRow(CHANGES, key, to_json(body), headers)
+
+
+@lru_cache(maxsize=4_096)
+def _origin(namespace: str, partition: int) -> bytes:
+    return f"/segmenter/{namespace}/{LOG}/{partition}".encode()
+
+
+@lru_cache(maxsize=16)  # of a record may follow much
+def _encoded_place(source: Source) -> list[tuple[str, bytes]]:
+    return encoded(place_of(source))
 
 
 def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> OutboxRow:
