@@ -31,6 +31,7 @@ from models.macro import Groups, macro_step
 from models.outlook import own_horizon_days
 from models.policy import Policy
 from models.population import Measured
+from models.recalled import recalled
 from models.risk_learner import RiskLearner, frozen, taught
 from models.risk_model import RiskModel, risk
 from models.sample import SampledCustomer, before
@@ -236,6 +237,7 @@ def _taught_by(
     return risks._replace(bands=bands), value._replace(tiers=tiers)
 
 
+@recalled
 def _ready(learner: RiskLearner | None) -> RiskModel | None:
     """A model that has seen enough; None before."""
     if learner is None or learner.labels < LABELS_NEEDED:

@@ -9,6 +9,7 @@ day. Forbidden here: customer ids, the clock.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from models.cadence import PRIOR_GAPS
@@ -76,6 +77,7 @@ def before(customer: SampledCustomer, day: int) -> SampledCustomer | None:
     return customer if days[-1] < day else None
 
 
+@lru_cache(maxsize=16_384)  # asked for again at every label of a customer
 def _without_last_day(customer: SampledCustomer) -> SampledCustomer:
     *days, earlier, last = customer.recent_days
     left, gap = customer.purchase_days - 1, last - earlier

@@ -12,12 +12,18 @@ sample at the end of an epoch. Leaves: labels. Forbidden here: the policy, the c
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from models.sample import SampledCustomer, before
 
 Open = Literal["both", "common", "own"]
+_OPEN: Mapping[Open, tuple[bool, ...]] = {
+    "both": (False, True),
+    "common": (False,),
+    "own": (True,),
+}
 
 QUANTA = 10_000  # features and forecasts are kept in ten-thousandths, risks as well
 
@@ -109,18 +115,17 @@ def resolved(
         if row is None:
             continue
         snapshot = _seen(snapshot, row)  # noqa: PLW2901
-        due = [own for own in _open(snapshot) if snapshot.due_day(own) <= as_of_day]
-        still = [own for own in _open(snapshot) if own not in due]
+        due = [own for own in _OPEN[snapshot.open] if snapshot.due_day(own) <= as_of_day]
+        if not due:
+            left.append(snapshot)
+            continue
+        still = [own for own in _OPEN[snapshot.open] if own not in due]
         told = (_label(snapshot, row, own) for own in due)
         labels += [each for each in told if each is not None]
         if still:
             left.append(snapshot._replace(open=_named(still)))
     labels.sort(key=lambda each: (each.snapshot.due_day(each.own), each.snapshot.hashed, each.own))
     return Resolved(tuple(labels), tuple(left))
-
-
-def _open(snapshot: Snapshot) -> tuple[bool, ...]:
-    return {"both": (False, True), "common": (False,), "own": (True,)}[snapshot.open]
 
 
 def _named(owns: list[bool]) -> Open:
@@ -133,8 +138,14 @@ def _seen(snapshot: Snapshot, row: SampledCustomer) -> Snapshot:
     """Note the first return; one that was returned in full is forgotten while the row tells all."""
     if snapshot.returned_day and row.recent_days[0] >= snapshot.taken_day:
         return snapshot
-    after = (day for day in row.recent_days if day >= snapshot.taken_day)
-    return snapshot._replace(returned_day=next(after, 0))
+    days = row.recent_days
+    place = bisect_left(days, snapshot.taken_day)
+    returned_day = days[place] if place < len(days) else 0
+    return (
+        snapshot
+        if returned_day == snapshot.returned_day
+        else snapshot._replace(returned_day=returned_day)
+    )
 
 
 def _label(snapshot: Snapshot, row: SampledCustomer, own: bool) -> Label | None:
