@@ -8,7 +8,7 @@ no rebuild. An older one is refused: what it did not remember can only be had by
 from __future__ import annotations
 
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -30,6 +30,7 @@ OLDEST_READ = 3
 _WITH_DAYBOOK = 6
 _REMEDY = "restore the store from a backup, or fold the log anew: segmenter rebuild"
 _ALIAS = "alias"
+_HEAD = bytes((0xDC, 0, 20))  # an array of as many fields as a state has
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
 
@@ -42,41 +43,96 @@ class CorruptState(ValueError):
     """The bytes are not a state."""
 
 
+class Encoded(NamedTuple):
+    """A state, its bytes, and those of its long parts, which time alone never changes.
+
+    Attributes:
+        state: that was packed.
+        packed: all of it.
+        remembered: the remembered events; None: they have not been packed by themselves yet.
+        books: the daybooks, likewise.
+    """
+
+    state: CustomerState
+    packed: bytes
+    remembered: bytes | None = None
+    books: bytes | None = None
+
+    def parts_as_of(self, state: CustomerState) -> tuple[bytes | None, bytes | None]:
+        """Those of the parts that are still the same."""
+        was, now = self.state, state
+        same_events = was.remembered is now.remembered
+        same_books = was.current.book is now.current.book and was.settled.book is now.settled.book
+        return (self.remembered if same_events else None, self.books if same_books else None)
+
+
 def encode_state(state: CustomerState) -> bytes:
     """Pack a state; deterministic."""
-    packed: bytes = msgpack.packb(
+    return encode_after(None, state).packed
+
+
+def encode_after(before: Encoded | None, state: CustomerState) -> Encoded:
+    """Pack a state, the same bytes as ever; parts that are still those of before are not packed anew."""
+    remembered, books = before.parts_as_of(state) if before is not None else (None, None)
+    if remembered is None:
+        remembered = _packed(state.remembered)
+    if books is None:
+        books = _packed(fields_of(state.current.book, state.settled.book))
+    packed = b"".join(
         (
-            SCHEMA_VERSION,
-            state.known_since_ms,
-            state.sequence,
-            _ledger_fields(state.current),
-            _ledger_fields(state.settled) if state.settled_through_ms >= 0 else None,
-            state.settled_through_ms,
-            state.remembered,
-            dict(state.attributes),
-            dict(state.groups),
-            state.regroup_ms,
-            state.contribution,
-            state.renew_ms,
-            dict(state.names),
-            fields_of(state.current.book, state.settled.book),
-            dict(state.engagement),
-            state.satisfaction,
-            state.rules,
-            state.rules_ms,
-            state.rules_seen,
-            packed_alerts(state.alerts),
+            _HEAD,
+            _joined(
+                (
+                    SCHEMA_VERSION,
+                    state.known_since_ms,
+                    state.sequence,
+                    _ledger_fields(state.current),
+                    _ledger_fields(state.settled) if state.settled_through_ms >= 0 else None,
+                    state.settled_through_ms,
+                )
+            ),
+            remembered,
+            _joined(
+                (
+                    dict(state.attributes),
+                    dict(state.groups),
+                    state.regroup_ms,
+                    state.contribution,
+                    state.renew_ms,
+                    dict(state.names),
+                )
+            ),
+            books,
+            _joined(
+                (
+                    dict(state.engagement),
+                    state.satisfaction,
+                    state.rules,
+                    state.rules_ms,
+                    state.rules_seen,
+                    packed_alerts(state.alerts),
+                )
+            ),
         )
     )
+    return Encoded(state, packed, remembered, books)
+
+
+def _packed(fields: tuple[Any, ...]) -> bytes:
+    packed: bytes = msgpack.packb(fields)
     return packed
+
+
+def _joined(fields: tuple[Any, ...]) -> bytes:
+    """A few fields, fewer than 16, as they stand within an array: without the byte that begins one."""
+    return _packed(fields)[1:]
 
 
 def encode_held(held: CustomerState | Alias) -> bytes:
     """Pack a state or an alias; deterministic."""
     if isinstance(held, CustomerState):
         return encode_state(held)
-    packed: bytes = msgpack.packb((SCHEMA_VERSION, _ALIAS, *held))
-    return packed
+    return _packed((SCHEMA_VERSION, _ALIAS, *held))
 
 
 def decode_held(packed: bytes) -> CustomerState | Alias:

@@ -9,10 +9,10 @@ Enters: bytes. Leaves: what they say. Forbidden here: the store.
 
 from __future__ import annotations
 
-from models.codec import decode_held, encode_held
+from models.codec import Encoded, decode_held, encode_after, encode_held
 from models.customer import Alias, CustomerState
 
-KEPT_BYTES = 2**24  # of a partition, encoded; decoded they take some three times as much
+KEPT_BYTES = 2**24  # of a partition, encoded; all that is kept takes some four times as much
 
 
 class Decoded:
@@ -23,33 +23,37 @@ class Decoded:
     """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: dict[str, tuple[bytes, CustomerState | Alias]] = {}
+        self._kept: dict[str, Encoded] = {}
         self._most, self._size = kept_bytes, 0
 
     def read(self, customer_id: str, packed: bytes) -> CustomerState | Alias:
         """What the bytes say; raises as `decode_held` does."""
         known = self._kept.get(customer_id)
-        if known is not None and known[0] == packed:
-            return known[1]
+        if known is not None and known.packed == packed:
+            return known.state
         held = decode_held(packed)
-        self._keep(customer_id, packed, held)
+        if isinstance(held, CustomerState):
+            self._keep(customer_id, Encoded(held, packed))
         return held
 
     def written(self, customer_id: str, held: CustomerState | Alias) -> bytes:
         """The bytes of what is held from now on."""
-        packed = encode_held(held)
-        self._keep(customer_id, packed, held)
-        return packed
+        if isinstance(held, Alias):
+            self.forget(customer_id)
+            return encode_held(held)
+        encoded = encode_after(self._kept.get(customer_id), held)
+        self._keep(customer_id, encoded)
+        return encoded.packed
 
     def forget(self, customer_id: str) -> None:
         """Nobody is held by that id any more."""
         known = self._kept.pop(customer_id, None)
         if known is not None:
-            self._size -= len(known[0])
+            self._size -= len(known.packed)
 
-    def _keep(self, customer_id: str, packed: bytes, held: CustomerState | Alias) -> None:
+    def _keep(self, customer_id: str, encoded: Encoded) -> None:
         self.forget(customer_id)
-        self._kept[customer_id] = packed, held
-        self._size += len(packed)
+        self._kept[customer_id] = encoded
+        self._size += len(encoded.packed)
         while self._size > self._most:
             self.forget(next(iter(self._kept)))
