@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from math import log
+from operator import attrgetter
 from typing import NamedTuple
 
 from models.daybook import DIMENSIONS, label_key, packed_labels, scaled_labels
@@ -21,7 +22,7 @@ from models.events import MAX_AMOUNT_MINOR, Purchase
 UNITS_A_LINE = 100  # weights and volumes are often sent as a quantity; a line counts no more
 _BITS = 256
 _BYTES = _BITS // 8
-_OF_ITEMS = frozenset({"category", "brand"})
+_OF_ITEMS = {"category": attrgetter("category"), "brand": attrgetter("brand")}
 
 
 class Basket(NamedTuple):
@@ -98,18 +99,19 @@ def _bounded(minor: int) -> int:
 def _labels_of(purchase: Purchase, kept: Sequence[str]) -> bytes:
     """What was spent on each label: of an item its line, of the purchase all of it."""
     spent: dict[bytes, int] = {}
+    lines = [
+        (item, min(item.quantity * item.unit_price_minor, MAX_AMOUNT_MINOR))
+        for item in purchase.items
+    ]
     for dimension in kept:
-        found: dict[str, int] = {}
-        if dimension in _OF_ITEMS:
-            for item in purchase.items:
-                label = item.category if dimension == "category" else item.brand
-                if label:
-                    minor = min(item.quantity * item.unit_price_minor, MAX_AMOUNT_MINOR)
-                    found[label] = found.get(label, 0) + minor
+        of_item = _OF_ITEMS.get(dimension)
+        named = [(of_item(item), minor) for item, minor in lines] if of_item else []
+        found = [(label_key(dimension, label), minor) for label, minor in named if label]
+        for key, minor in found:
+            spent[key] = spent.get(key, 0) + minor
         whole = None if found else getattr(purchase, dimension, None)
         if whole:
-            found[whole] = purchase.amount_minor
-        spent.update((label_key(dimension, label), minor) for label, minor in found.items())
+            spent[label_key(dimension, whole)] = purchase.amount_minor
     return packed_labels(spent)
 
 

@@ -129,7 +129,7 @@ def _expected(
     if stake is None:
         return
     yield TIER, tier_of(stake, population.value, now.get(TIER))
-    usual = population.risk.band(state.standing.lifecycle.value)
+    usual = population.risk.band(state.standing.lifecycle)
     if usual is not None:
         yield RISK, band_of(stake.own_risk, stake.at_stake_minor, usual, now.get(RISK))
 

@@ -7,14 +7,15 @@ objects themselves, not by what they are equal to. Forbidden here: objects that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from operator import is_
+from typing import ParamSpec, TypeVar
 
 KEPT = 4  # a fold has one policy and one population; while they change, two
-Of = TypeVar("Of")
+Of = ParamSpec("Of")
 Answer = TypeVar("Answer")
 
 
-def recalled(work_out: Callable[[Of], Answer]) -> Callable[[Of], Answer]:
+def recalled(work_out: Callable[Of, Answer]) -> Callable[Of, Answer]:
     """Work out once what is asked again and again of the same object.
 
     >>> sums = recalled(sum)
@@ -22,13 +23,14 @@ def recalled(work_out: Callable[[Of], Answer]) -> Callable[[Of], Answer]:
     >>> sums(numbers), sums(numbers)
     (6, 6)
     """
-    newest: list[tuple[Of, Answer]] = []
+    newest: list[tuple[tuple[object, ...], Answer]] = []
 
-    def recall(of: Of) -> Answer:
+    def recall(*of: Of.args, **named: Of.kwargs) -> Answer:
+        assert not named, "what is asked of is given by its place"
         for known, answer in newest:
-            if known is of:
+            if all(map(is_, known, of)):
                 return answer
-        answer = work_out(of)
+        answer = work_out(*of, **named)
         newest.insert(0, (of, answer))
         del newest[KEPT:]
         return answer

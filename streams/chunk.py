@@ -308,11 +308,10 @@ class Folding:
         `silent`: the effects are kept in the history, but not sent out.
         """
         changes, alerts = changes_in(effects), alerts_in(effects)
-        if held is not touched.held:
-            before, after = touched.places(touched.held), touched.places(held)
-            if changes or before != after:
-                prefix = list_of(customer_id)
-                self._movement.follow(before, changes, after, self._today(), self._day_of, prefix)
+        before, after = touched.places, touched.places_of(held)
+        if held is not touched.held and (changes or before != after):
+            prefix = list_of(customer_id)
+            self._movement.follow(before, changes, after, self._today(), self._day_of, prefix)
         old = touched.state and touched.state.contribution
         state = None if isinstance(held, Alias) else held
         new = state and state.contribution

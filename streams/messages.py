@@ -226,6 +226,7 @@ def unpack_history(packed: bytes) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1_024)  # there are a few dozen
 def _standing(standing: Standing | str | None) -> dict[str, Any] | None:
     """A standing as JSON; of an RFM group its name."""
     if standing is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from kafka.partitioner.default import murmur2
 
 
+@lru_cache(maxsize=65_536)
 def partition_of(customer_id: str, partitions: int) -> int:
     """The partition of `customer-events.v1` that a customer's records belong to.
 

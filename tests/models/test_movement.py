@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import pytest
@@ -50,7 +50,7 @@ class Moved(NamedTuple):
     """The movement of one customer's life, and where it has led."""
 
     movement: Movement
-    places: dict[str, str]
+    places: Mapping[str, str]
 
     def day(self, number: int) -> Day:
         """Day 0 is 1 January 2024."""
@@ -92,7 +92,7 @@ def moved(
     return Moved(movement, where(state))
 
 
-def where(state: CustomerState | None) -> dict[str, str]:
+def where(state: CustomerState | None) -> Mapping[str, str]:
     return {} if state is None else places_of(state.standing, state.groups)
 
 

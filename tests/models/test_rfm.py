@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.population import Distribution, Population
-from models.rfm import SCHEMES, Rfm, Scored, changes_after, scored
+from models.rfm import SCHEMES, Rfm, Scored, scored, scored_until
 from tests.support.histories import thoroughly
 
 
@@ -163,7 +163,7 @@ def test_in_an_empty_population_the_first_buyer_is_the_best(scheme: str, expecte
 
 def test_who_never_bought_is_a_prospect_of_the_quintile_scheme_for_ever() -> None:
     assert scored("quintile", Rfm(0, 0, 0), SHOP) == Scored(0, 0, 0, "prospects")
-    assert changes_after("quintile", Rfm(0, 0, 0), SHOP) is None
+    assert scored_until("quintile", Rfm(0, 0, 0), SHOP)[1] is None
 
 
 @pytest.mark.parametrize("scheme", ["klaviyo", "braze", "china8"])
@@ -171,7 +171,7 @@ def test_the_other_schemes_refuse_who_never_bought(scheme: str) -> None:
     with pytest.raises(ValueError, match=f"^the RFM scheme '{scheme}' has no group for customers"):
         scored(scheme, Rfm(0, 0, 0), SHOP)
     with pytest.raises(ValueError, match=f"^the RFM scheme '{scheme}' has no group for customers"):
-        changes_after(scheme, Rfm(0, 0, 0), SHOP)
+        scored_until(scheme, Rfm(0, 0, 0), SHOP)
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ def test_the_other_schemes_refuse_who_never_bought(scheme: str) -> None:
 def test_silence_changes_a_group_only_where_the_name_changes(
     scheme: str, rfm: Rfm, limit: int | None
 ) -> None:
-    assert changes_after(scheme, rfm, SHOP) == limit
+    assert scored_until(scheme, rfm, SHOP)[1] == limit
 
 
 def test_edges_that_coincide_are_crossed_on_one_day() -> None:
-    assert changes_after("quintile", Rfm(8, 9, 20_000), ONE_SALE) == 40  # R 4 → R 1
-    assert changes_after("braze", Rfm(8, 2, 501), ONE_SALE) == 40  # R 3 → R 0
-    assert changes_after("china8", Rfm(8, 2, 501), ONE_SALE) == 40
+    assert scored_until("quintile", Rfm(8, 9, 20_000), ONE_SALE)[1] == 40  # R 4 → R 1
+    assert scored_until("braze", Rfm(8, 2, 501), ONE_SALE)[1] == 40  # R 3 → R 0
+    assert scored_until("china8", Rfm(8, 2, 501), ONE_SALE)[1] == 40
 
 
 schemes = st.sampled_from(sorted(SCHEMES))
@@ -276,7 +276,7 @@ def test_silence_leaves_the_group_alone_up_to_the_limit_and_changes_it_a_day_lat
     def group(silence_days: int) -> str:
         return scored(scheme, Rfm(silence_days, *rfm[1:]), among).group
 
-    limit = changes_after(scheme, rfm, among)
+    limit = scored_until(scheme, rfm, among)[1]
     last = rfm.silence_days + 5_000 if limit is None else limit
     assert last >= rfm.silence_days
     assert {group(days) for days in range(rfm.silence_days, last + 1)} == {group(rfm.silence_days)}
