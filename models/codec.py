@@ -7,7 +7,8 @@ no rebuild. An older one is refused: what it did not remember can only be had by
 
 from __future__ import annotations
 
-from operator import index
+from collections.abc import Callable
+from operator import index, is_
 from typing import Any, NamedTuple
 
 import msgpack
@@ -43,27 +44,28 @@ class CorruptState(ValueError):
     """The bytes are not a state."""
 
 
+class Part(NamedTuple):
+    """A part of an encoded state, known by the objects that it was packed of."""
+
+    of: tuple[object, ...]
+    packed: bytes
+
+
+_NO_PARTS = (Part((object(),), b""),) * 4
+
+
 class Encoded(NamedTuple):
-    """A state, its bytes, and those of its long parts, which time alone never changes.
+    """A state, its bytes, and those of its long parts, most of which stay when little has happened.
 
     Attributes:
         state: that was packed.
         packed: all of it.
-        remembered: the remembered events; None: they have not been packed by themselves yet.
-        books: the daybooks, likewise.
+        parts: ledgers, remembered events and daybooks; none, where the bytes came from elsewhere.
     """
 
     state: CustomerState
     packed: bytes
-    remembered: bytes | None = None
-    books: bytes | None = None
-
-    def parts_as_of(self, state: CustomerState) -> tuple[bytes | None, bytes | None]:
-        """Those of the parts that are still the same."""
-        was, now = self.state, state
-        same_events = was.remembered is now.remembered
-        same_books = was.current.book is now.current.book and was.settled.book is now.settled.book
-        return (self.remembered if same_events else None, self.books if same_books else None)
+    parts: tuple[Part, ...] = ()
 
 
 def encode_state(state: CustomerState) -> bytes:
@@ -72,58 +74,55 @@ def encode_state(state: CustomerState) -> bytes:
 
 
 def encode_after(before: Encoded | None, state: CustomerState) -> Encoded:
-    """Pack a state, the same bytes as ever; parts that are still those of before are not packed anew."""
-    remembered, books = before.parts_as_of(state) if before is not None else (None, None)
-    if remembered is None:
-        remembered = _packed(state.remembered)
-    if books is None:
-        books = _packed(fields_of(state.current.book, state.settled.book))
+    """The same, without packing anew what is the same as before."""
+    now, then = state.current, state.settled if state.settled_through_ms >= 0 else None
+    known = before.parts if before is not None and before.parts else _NO_PARTS
+    current, settled, remembered, books = parts = (
+        _part(known[0], _ledger_fields, now),
+        _part(known[1], _ledger_fields, then),
+        _part(known[2], tuple, state.remembered),
+        _part(known[3], fields_of, now.book, state.settled.book),
+    )
     packed = b"".join(
         (
             _HEAD,
+            _joined(SCHEMA_VERSION, state.known_since_ms, state.sequence),
+            current.packed,
+            settled.packed,
+            _joined(state.settled_through_ms),
+            remembered.packed,
             _joined(
-                (
-                    SCHEMA_VERSION,
-                    state.known_since_ms,
-                    state.sequence,
-                    _ledger_fields(state.current),
-                    _ledger_fields(state.settled) if state.settled_through_ms >= 0 else None,
-                    state.settled_through_ms,
-                )
+                dict(state.attributes),
+                dict(state.groups),
+                state.regroup_ms,
+                state.contribution,
+                state.renew_ms,
+                dict(state.names),
             ),
-            remembered,
+            books.packed,
             _joined(
-                (
-                    dict(state.attributes),
-                    dict(state.groups),
-                    state.regroup_ms,
-                    state.contribution,
-                    state.renew_ms,
-                    dict(state.names),
-                )
-            ),
-            books,
-            _joined(
-                (
-                    dict(state.engagement),
-                    state.satisfaction,
-                    state.rules,
-                    state.rules_ms,
-                    state.rules_seen,
-                    packed_alerts(state.alerts),
-                )
+                dict(state.engagement),
+                state.satisfaction,
+                state.rules,
+                state.rules_ms,
+                state.rules_seen,
+                packed_alerts(state.alerts),
             ),
         )
     )
-    return Encoded(state, packed, remembered, books)
+    return Encoded(state, packed, parts)
 
 
-def _packed(fields: tuple[Any, ...]) -> bytes:
+def _part(known: Part, fields: Callable[..., object], *of: object) -> Part:
+    return known if all(map(is_, known.of, of)) else Part(of, _packed(fields(*of)))
+
+
+def _packed(fields: object) -> bytes:
     packed: bytes = msgpack.packb(fields)
     return packed
 
 
-def _joined(fields: tuple[Any, ...]) -> bytes:
+def _joined(*fields: object) -> bytes:
     """A few fields, fewer than 16, as they stand within an array: without the byte that begins one."""
     return _packed(fields)[1:]
 
@@ -230,7 +229,9 @@ def _remembered(event: tuple[Any, ...]) -> Remembered:
     return tuple.__new__(Remembered, event)
 
 
-def _ledger_fields(ledger: Ledger) -> tuple[Any, ...]:
+def _ledger_fields(ledger: Ledger | None) -> tuple[Any, ...] | None:
+    if ledger is None:
+        return None
     limits = ledger.limits
     days = ledger.recent_days
     return (
