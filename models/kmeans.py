@@ -87,6 +87,8 @@ def _means(points: Floats, weights: Floats, labels: Integers, centroids: Floats)
 
 def _refill(points: Floats, costs: Floats, labels: Integers, centroids: Floats) -> None:
     empty = np.flatnonzero(np.bincount(labels, minlength=len(centroids)) == 0)
+    if not len(empty):
+        return
     dearest = np.argsort(-costs, kind="stable")
     for row, point in zip(empty, dearest, strict=False):
         if costs[point] > 0:

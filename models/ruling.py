@@ -50,7 +50,7 @@ def ruled_after_purchase(
         at_ms: the moment.
         policy: in force.
     """
-    labels = _bought_alone(before, state, at_ms)
+    labels = _bought_alone(before, state, at_ms) if policy.rulebook else None
     if labels is not None:
         day = day_of(at_ms, policy.timezone)
         places = policy.rulebook.places_after(state, day, policy, before.rules_seen, labels)

@@ -79,7 +79,7 @@ def first_after(numbers: memoryview, columns: int, day: int) -> int:
 def added(table: bytes, columns: int, day: int, sums: Sequence[int]) -> bytes:
     """With so much more on a day; one before the newest counts on that."""
     if not table:
-        return _packed(4, 0, [(day, *map(bounded, sums))])
+        return _first(columns, day, sums)
     layout = _layout(table[0], columns)
     newest, *then = layout.unpack_from(table, len(table) - layout.size)
     kept = table[: -layout.size] if newest >= day else table
@@ -90,6 +90,12 @@ def added(table: bytes, columns: int, day: int, sums: Sequence[int]) -> bytes:
         return kept + layout.pack(max(day, newest), *now)
     except StructError:
         return added(_widened(table, columns), columns, day, sums)
+
+
+def _first(columns: int, day: int, sums: Sequence[int]) -> bytes:
+    if max(map(abs, sums)) > _LARGEST[4]:
+        return _packed(4, 0, [(day, *map(bounded, sums))])
+    return _head(4, 0) + _layout(4, columns).pack(day, *sums)
 
 
 @lru_cache(maxsize=16)
