@@ -31,6 +31,7 @@ OLDEST_READ = 3
 _WITH_DAYBOOK = 6
 _REMEDY = "restore the store from a backup, or fold the log anew: segmenter rebuild"
 _ALIAS = "alias"
+_PACKER = msgpack.Packer()  # one for all: to make one costs as much as to pack a few fields
 _HEAD = bytes((0xDC, 0, 20))  # an array of as many fields as a state has
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
@@ -118,7 +119,7 @@ def _part(known: Part, fields: Callable[..., object], *of: object) -> Part:
 
 
 def _packed(fields: object) -> bytes:
-    packed: bytes = msgpack.packb(fields)
+    packed: bytes = _PACKER.pack(fields)
     return packed
 
 
