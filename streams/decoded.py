@@ -12,7 +12,7 @@ from __future__ import annotations
 from models.codec import Encoded, decode_held, encode_after, encode_held
 from models.customer import Alias, CustomerState
 
-KEPT_BYTES = 2**24  # of a partition, encoded; all that is kept takes some four times as much
+KEPT_BYTES = 2**23  # of a partition, encoded; all that is kept takes some four times as much
 
 
 class Decoded:
