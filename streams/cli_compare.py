@@ -191,7 +191,8 @@ def _points(path: Path, grid: Grid) -> Iterator[Point]:
 def _replayed(on: str, policy: Policy, work: Records[T]) -> T:
     """The one place where the history is opened."""
     from streams.compare import NothingToCompare
-    from streams.recorded_events import open_events
+    from streams.recorded_events import none_ahead, open_events
+    from streams.wall import wall_ms
 
     with errors():
         events = open_events(on, settings_given(), policy)
@@ -199,7 +200,7 @@ def _replayed(on: str, policy: Policy, work: Records[T]) -> T:
 
     async def replayed() -> T:
         with bar(f"{on}: events", events.total) as progress:
-            return await work(events.read(), progress, cores)
+            return await work(none_ahead(events.read(), wall_ms()), progress, cores)
 
     try:
         return run(replayed)

@@ -11,20 +11,21 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from models.events import EVENT_ID, Kind, LogRecord, Read, read_record
+from models.events import EVENT_ID, MAX_FUTURE_MS, Kind, LogRecord, Read, read_record
 from models.policy import Policy
 from streams.datasets import DATASETS
+from streams.messages import rfc3339
 from streams.recorder import topic_recording
 from streams.recording import Recording
 from streams.recording_files import open_recording
 from streams.refold import EVERYTHING, Chosen
 from streams.settings import Settings
-from streams.sources import SourceRecord, count_records, read_file
+from streams.sources import SourceError, SourceRecord, count_records, read_file
 from streams.span import Span
 from streams.topics import LOG
 from streams.wall import wall_ms
@@ -76,6 +77,21 @@ def open_events(
     if recording is not None:
         return of_recording(recording, chosen)
     return Events(name, count_records(path), lambda: _of_events(read_file(path), chosen))
+
+
+def none_ahead(records: Iterable[SourceRecord], now_ms: int) -> Iterator[SourceRecord]:
+    """The records, none of which claims to lie in the future: time would pass up to there.
+
+    Raises:
+        SourceError: one does; names it.
+    """
+    for number, each in enumerate(records, 1):
+        if each.occurred_at_ms > now_ms + MAX_FUTURE_MS:
+            raise SourceError(
+                f"event {number}: claims to have happened at {rfc3339(each.occurred_at_ms)}, which is "
+                "still to come; correct its occurred_at, or take it out"
+            )
+        yield each
 
 
 def of_recording(recording: Recording, chosen: Chosen) -> Events:

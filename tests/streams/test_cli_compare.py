@@ -27,6 +27,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
         "odd.toml": NOW.replace("mode =", "mod ="),
         "shop.jsonl": "".join(_line(each.value) for each in islice(shoppers(), EVENTS)),
         "nonsense.jsonl": "this is no event\n",
+        "ahead.jsonl": _line(next(shoppers()).value).replace("2024-01-01", "2199-01-01"),
         "empty.jsonl": "",
     }
     for name, text in files.items():
@@ -90,6 +91,7 @@ def test_a_setting_is_swept(terminal: Terminal, tmp_path: Path) -> None:
         (["now.toml", "odd.toml", *ON], 2, "odd.toml: lifecycle.mod: unknown key"),
         (["now.toml", "tokyo.toml", *ON], 2, "business.timezone is 'UTC' in the one"),
         (["now.toml", "new.toml", "--on", "gone.jsonl"], 1, "gone.jsonl: no such file"),
+        (["now.toml", "new.toml", "--on", "ahead.jsonl"], 1, "2199-01-01T12:00:00.000Z, which is"),
         (["now.toml", "new.toml", "--on", "nonsense.jsonl"], 1, "nonsense.jsonl, line 1"),
         (["now.toml", "new.toml", "--on", "empty.jsonl"], 1, "there is no event in it"),
         (
