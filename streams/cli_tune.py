@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from streams.cli_desk import Desk, at_the_desk, print_wide
 from streams.cli_exits import Exit, fail
-from streams.cli_given import AsJson, bar, out, policy_given, print_json, run
+from streams.cli_given import AsJson, bar, out, policy_given, print_json, run, settings_given
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,9 +74,9 @@ def alerts_tune(
     on: Annotated[
         str,
         typer.Option(
-            help="A history to replay: CSV, JSONL or Parquet; or complete-journey, or cdnow. Without "
-            "one, the alerts that were raised.",
-            metavar="FILE",
+            help="A history to replay: CSV, JSONL, Parquet or a recording; complete-journey, or cdnow; "
+            "or topic:customer-events.v1. Without one, the alerts that were raised.",
+            metavar="FILE|TOPIC",
         ),
     ] = "",
     days: Annotated[
@@ -116,18 +115,17 @@ def _asked(budget: str, precision: float | None) -> Asked:
 
 def _by_replay(asked: Asked, wish: Wish, on: str, days: int | None) -> Tuned:
     """Under the policy of the file; blocks for minutes."""
-    from streams.datasets import DATASETS
-    from streams.sources import count_records, read_file
+    from streams.recorded_events import none_ahead, open_events
     from streams.tuning import NothingSeen, watched
+    from streams.wall import wall_ms
 
     policy = policy_given()
     name, rule = _rule(policy, wish)
-    dataset = DATASETS.get(on)
 
     async def replayed() -> Observed:
-        total = dataset.count_records() if dataset else count_records(Path(on))
-        records = dataset.read() if dataset else read_file(Path(on))
-        with bar(f"{on}: events", total) as progress:
+        events = open_events(on, settings_given(), policy)
+        records = none_ahead(events.read(), wall_ms())
+        with bar(f"{on}: events", events.total) as progress:
             return await watched(policy, rule, records, days, progress)
 
     try:
