@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streams.persons import Persons
 
 T = TypeVar("T")
+DAY_MS = 86_400_000  # today is no future in any zone
 
 customer_app = typer.Typer(no_args_is_help=True, help="One customer: look up, forget, merge.")
 CustomerId = Annotated[str, typer.Argument(help="The customer's id.", metavar="ID")]
@@ -170,17 +171,20 @@ def _find_then(raw_id: str, as_of: str, on: str) -> tuple[Found, Policy]:
     from streams.recording import policy_of
     from streams.span import BadPlace, parse_moment
     from streams.time_travel import customer_then
+    from streams.wall import wall_ms
 
     customer_id, settings, policy = _normalised(raw_id), settings_given(), policy_given()
-    try:
-        at_ms = parse_moment(as_of, policy.timezone)
-    except BadPlace as error:
-        fail(f"--as-of: {error}", Exit.USAGE)
     with errors():
         recording = open_events(on or TOPIC, settings, policy).recording
         if recording is None:
             fail(f"--on: {on} is no recording; make one with: segmenter record FILE", Exit.USAGE)
-    given = policy if Given.config or not on else policy_of(recording)
+        given = policy if Given.config or not on else policy_of(recording)
+    try:
+        at_ms = parse_moment(as_of, given.timezone)
+    except BadPlace as error:
+        fail(f"--as-of: {error}", Exit.USAGE)
+    if at_ms > wall_ms() + DAY_MS:
+        fail(f"--as-of: {as_of} is still to come; leave it out for now", Exit.USAGE)
     with bar(recording.name, None) as progress:
         keys = settings.pseudonyms
         then = run(lambda: customer_then(recording, customer_id, at_ms, given, keys, progress))

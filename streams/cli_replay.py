@@ -127,6 +127,8 @@ def replay_file(
     chosen = _chosen(since, until, customers)
     ask = _ask(path, chosen, cores, snapshot)
     _one_of(to_topic=to_topic, isolated=isolated, dry_run=dry_run, speed=speed, snapshot=snapshot)
+    if cores > 1 and (to_topic or isolated or dry_run or ask.events.recording is None):
+        fail("--cores is for a recording that is folded into memory", Exit.USAGE)
     if to_topic:
         _to_topic(ask, speed, as_json=as_json)
     else:
@@ -170,14 +172,14 @@ def _one_of(
     if speed != "0" and not to_topic:
         fail("--speed is for --to-topic: elsewhere nobody waits for it", Exit.USAGE)
     if snapshot is not None and (to_topic or isolated or dry_run):
-        fail("--snapshot is for a replay into memory; a namespace goes on by itself", Exit.USAGE)
+        fail("--snapshot is for a replay into memory", Exit.USAGE)
 
 
 def _span(since: str, until: str) -> Span:
     from streams.span import BadPlace, span_of
 
     try:
-        return span_of(since, until)
+        return span_of(since, until, policy_given().timezone)
     except BadPlace as error:
         fail(str(error), Exit.USAGE)
 
@@ -195,9 +197,12 @@ def _customers(text: str) -> frozenset[str]:
         listed = (
             Path(text[1:]).read_text("utf-8").splitlines() if text[:1] == "@" else text.split(",")
         )
-        return frozenset(normalised_id(each.strip()) for each in listed if each.strip())
+        found = frozenset(normalised_id(each.strip()) for each in listed if each.strip())
     except (OSError, UnicodeDecodeError, NotAnId) as error:
         fail(f"--customers: {error}", Exit.USAGE)
+    if not found:
+        fail(f"--customers: nobody is named by {text!r}", Exit.USAGE)
+    return found
 
 
 def _ask(name: str, chosen: Chosen, cores: int, snapshot: Path | None) -> Ask:

@@ -7,6 +7,7 @@ customer get ID` and the dashboard look at it like at any other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,7 +16,7 @@ from streams.belonging import REPLAY_OF
 from streams.keys import newest, partitions
 from streams.redis_store import RedisStore, connect
 from streams.refusal import Refused
-from streams.settings import Settings
+from streams.settings import NAME, Settings
 
 
 @asynccontextmanager
@@ -30,6 +31,10 @@ async def isolated(settings: Settings, name: str) -> AsyncIterator[RedisStore]:
         Refused: an installation has that name.
         StoreUnavailable.
     """
+    if not re.fullmatch(NAME, name):
+        raise Refused(
+            f"{name!r} can't name a namespace; write up to 32 lower-case letters, digits and hyphens"
+        )
     client = connect(settings.redis_url.get_secret_value())
     try:
         store = RedisStore(client, name)

@@ -1,7 +1,7 @@
 """The digest of what serves: of the states in Redis, and of the effects in the output topics.
 
-To be held against the digest of a replay of the same log. It holds only where nothing moves: the store
-stands at the end of the log and its outbox is empty. Effects that have aged out of their topics can't be
+To be held against the digest of a replay of the same log, up to the offsets that it names. It holds only where
+nothing moves: no state is written meanwhile, and no effect waits. Effects that have aged out of their topics can't be
 counted; then only states and sketches can be compared, and that is said.
 
 Blocks for as long as the output topics take to read.

@@ -184,9 +184,9 @@ class LogInspector:
         """
         ends = {TopicPartition(topic, each): extent.end for each, extent in extents.items()}
         # A consumer of its own: one that was paused and sought elsewhere may fetch no more.
-        with self._consumer(isolation_level) as consumer:
+        with self._consumer(isolation_level, auto_offset_reset="none") as consumer:
             consumer.assign(list(ends))
-            for tp in ends:
+            for tp in ends:  # what is deleted meanwhile is an error, and not passed over
                 consumer.seek(tp, extents[tp.partition].start)
             yield from read_until(consumer, ends)
 
@@ -226,8 +226,8 @@ class LogInspector:
             yield admin
 
     @contextmanager
-    def _consumer(self, isolation_level: str = "read_committed") -> Iterator[Any]:
-        settings = {"enable_auto_commit": False, "request_timeout_ms": TIMEOUT_MS}
+    def _consumer(self, isolation_level: str = "read_committed", **more: str) -> Iterator[Any]:
+        settings = {"enable_auto_commit": False, "request_timeout_ms": TIMEOUT_MS, **more}
         with (
             _as_unavailable(self._servers),
             opened(

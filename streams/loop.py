@@ -19,6 +19,7 @@ from models.learner import arrived
 from models.policy import Policy
 from models.population import Population, decode_population, digest_of, encode_population
 from models.sketch import UNKEYED, Sketch, from_slots
+from streams.aside import aside, inner
 from streams.chunk import LogIdentity
 from streams.learning import Arrival, LearnerFold
 from streams.memory_store import MemoryStore
@@ -69,7 +70,7 @@ class Loop:
         self.policy, self.partitions, self._keeps_log = policy, partitions, keeps_log
         self._reading, self.pseudonyms, self._topic_id = read, pseudonyms, topic_id
         self._appended_ms = appended_ms
-        self.store = store or MemoryStore(lambda: 0)
+        self.store = store or aside(MemoryStore(lambda: 0))
         self.populations: list[Population] = []
         self.effects: list[OutboxRow] = []
         self.log: list[list[LogRecord]] = [[] for _ in range(partitions)]
@@ -79,7 +80,7 @@ class Loop:
         self._read_to = [0] * (partitions + 1)  # the last one is the learner's
         self._begins = [0] * (partitions + 1)  # the offset of what is kept; likewise
         self.folds = [self._fold(each) for each in range(partitions)]
-        identity = LogIdentity("loop", "", partitions, 0)
+        identity = LogIdentity("loop", topic_id, partitions, 0)
         given = (policy, self.store, no_records, self._new_nonce)
         self.learner = LearnerFold(identity, *given, arrive=arrive)
 
@@ -209,7 +210,7 @@ class Loop:
 
     def packed(self) -> bytes:
         """All that it has come to, once it has settled, in a memory of its own; `take` reads it."""
-        store = self.store
+        store = inner(self.store)
         assert isinstance(store, MemoryStore)
         places = [store.packed(each) for each in (*range(self.partitions), LEARNER)]
         bodies = [encode_population(each) for each in self.populations]
@@ -217,7 +218,7 @@ class Loop:
 
     def take(self, packed: bytes) -> None:
         """Go on from there, with nothing else folded before."""
-        store = self.store
+        store = inner(self.store)
         assert isinstance(store, MemoryStore)
         places, self._read_to, bodies = msgpack.unpackb(packed)
         self._begins = list(self._read_to)

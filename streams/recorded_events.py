@@ -115,7 +115,7 @@ def _events(recording: Recording, chosen: Chosen) -> Iterator[SourceRecord]:
 
 def _event(record: LogRecord) -> SourceRecord | None:
     """What a producer wrote; None of anything else, and of what can't be used."""
-    kind = record.headers.get("kind", b"").decode("utf-8", "replace")
+    kind = (record.headers.get("kind") or b"").decode("utf-8", "replace")
     if kind in _OURS or EVENT_ID in record.headers:
         return None
     read = read_record(record, LOG)

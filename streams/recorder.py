@@ -103,7 +103,7 @@ def topic_recording(
 
 def _narrowed(inspector: LogInspector, partition: int, extent: Extent, span: Span) -> Extent:
     """The offsets of what lies within moments: read, as not every broker can be asked."""
-    within = span.of_times(each for _, each in inspector.iter_between(LOG, {partition: extent}))
+    within = span.of(each for _, each in inspector.iter_between(LOG, {partition: extent}))
     first = next(within, None)
     if first is None:
         return Extent(extent.end, extent.end)

@@ -28,6 +28,7 @@ from streams.topics import ERASURES, LOG, POLICIES, POPULATIONS
 
 FORMAT = 1
 MARK = "segmenter_recording"
+END = "segmenter_recording_end"  # of a file of lines, with how many there were
 BODIES = (POPULATIONS, POLICIES, ERASURES)
 TOPICS = (*BODIES, LOG)
 
@@ -164,7 +165,7 @@ def decode_line(name: str, number: int, line: bytes) -> Entry:
     """
     try:
         fields = orjson.loads(line)
-        headers = [(each, _as_bytes(value) or b"") for each, value in fields["headers"]]
+        headers: list[Any] = [(each, _as_bytes(value)) for each, value in fields["headers"]]
         record = Record(
             int(fields["offset"]),
             int(fields["timestamp_ms"]),

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+import orjson
+
 from models.events import LogRecord
 from streams.log import Record
 from streams.recording import (
+    END,
     MARK,
     TOPICS,
     Entry,
@@ -93,8 +96,14 @@ def _write_lines(
             out.write(encode_line(entry) + b"\n")
             if count % ROWS_A_GROUP == 0:
                 progress(count)
+        out.write(_end(count))
     progress(count)
     return count
+
+
+def _end(count: int) -> bytes:
+    """The last line; a file that was cut short has none."""
+    return orjson.dumps({END: count}) + b"\n"
 
 
 def _write_parquet(
@@ -223,7 +232,10 @@ class _Lines:
             with _opened(self._path) as lines:
                 next(lines)
                 for number, line in enumerate(lines, 2):
+                    if line == _end(number - 2):
+                        return
                     yield decode_line(self.name, number, line)
+            raise NotARecording(f"{self.name}: it ends after line {number}; record it again")
         except (OSError, EOFError, zlib.error) as error:
             raise NotARecording(
                 f"{self.name}, after line {number}: {error}; record it again"

@@ -7,21 +7,25 @@ folded in a process of its own.
     Recording.records ──► batches ──► PartitionFold.handle ──► store
                                             └► outbox ──► Told (digest), tally; and no further
 
-Nothing leaves: whoever folds again takes the rows out of the outbox and tells nobody.
+Nothing leaves: the outbox stands in this process (`streams/aside.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import NamedTuple
+
+import msgpack
 
 from models.erasure import Mark, Pseudonyms
 from models.events import LogRecord, Read, read_record
 from models.policy import Policy
 from models.policy_record import PublishedPolicy, decode_published, digest_of_policy
 from models.population import Population, decode_population, digest_of
+from streams.aside import aside
 from streams.chunk import LogIdentity
 from streams.digest import Digest, Told, of_sketch, of_states
 from streams.erasures import born_marks
@@ -29,6 +33,7 @@ from streams.log import Record
 from streams.loop import no_records
 from streams.partition import NO_NONCE, Batch, PartitionFold
 from streams.recording import Head, NotARecording, Recording
+from streams.snapshot import NotThisReplay
 from streams.span import Span
 from streams.store import OutboxRow, Store
 from streams.topics import ERASURES, LOG, POLICIES, POPULATIONS
@@ -50,7 +55,7 @@ class Chosen(NamedTuple):
 
     def of(self, records: Iterable[LogRecord]) -> Iterator[LogRecord]:
         """Those of these."""
-        within = self.span.of_times(records)
+        within = self.span.of(records)
         if self.customers is None:
             return within
         return (each for each in within if self._concerns(each))
@@ -88,6 +93,19 @@ class Asked(NamedTuple):
     forgets: bool = False
 
 
+class Last(NamedTuple):
+    """The record that was folded last: its offset, and a hash of it."""
+
+    offset: int
+    digest: bytes
+
+
+def last_of(record: LogRecord) -> Last:
+    """Of a record."""
+    packed = msgpack.packb((record.timestamp_ms, record.key, record.value))
+    return Last(record.offset, hashlib.blake2b(packed, digest_size=16).digest())
+
+
 class Refolded(NamedTuple):
     """What a partition came to.
 
@@ -114,19 +132,27 @@ class Refold:
         partition: of it.
         store: where states are kept; if it holds some of this partition, folding goes on there.
         told: what was told before, if folding goes on.
+        last: the record that was folded last, likewise.
 
     Raises:
         NotARecording: it was recorded with another hash key.
     """
 
     def __init__(
-        self, asked: Asked, partition: int, store: Store, told: Told | None = None
+        self,
+        asked: Asked,
+        partition: int,
+        store: Store,
+        told: Told | None = None,
+        last: Last | None = None,
     ) -> None:
         self._recording, self._chosen = asked.recording, asked.chosen
         self._head = head = asked.recording.head
         _require_key(asked.recording, asked.pseudonyms)
+        store = aside(store)
         self._partition, self._store, self.told = partition, store, told or Told()
-        self._forgets = asked.forgets
+        self._forgets, self.last = asked.forgets, last
+        self._begins: int | None = None  # the offset of the first record that is folded
         topic_id = head.topic_id if asked.topic_id is None else asked.topic_id
         self._log = LogIdentity(
             head.namespace, topic_id, head.partitions, partition, asked.pseudonyms
@@ -159,31 +185,64 @@ class Refold:
         return await self.result()
 
     def batches(self, stands: int = 0) -> Iterator[Batch]:
-        """What is to be folded, from an offset on."""
-        start, end = self._head.extents[self._partition]
-        first = max(stands, start, (self._chosen.span.since or (None,))[0] or 0)
-        begin, records = first, list[LogRecord]()
-        for each in self._chosen.of(self._within(self._recording.records(self._partition, first))):
+        """What is to be folded.
+
+        Args:
+            stands: the offset that the store has come to; 0: it is empty.
+
+        Raises:
+            NotThisReplay: it has not come to where this begins, or has come further than this goes.
+        """
+        begin, end = self._bounds()
+        if stands:
+            self._require_in_order(stands, begin)
+            self._begins = begin = stands
+        records: list[LogRecord] = []
+        for each in self._chosen.of(self._recording.records(self._partition, begin)):
+            if self._begins is None:
+                self._begins = begin = each.offset
             records.append(each)
             if len(records) == SLICE:
                 yield Batch(begin, each.offset + 1, records)
                 begin, records = each.offset + 1, []
-        last = records[-1].offset + 1 if records else begin
-        open_end = self._chosen.span.until is None and self._chosen.customers is None
-        yield Batch(begin, max(last, end) if open_end else last, records)
+        reached = records[-1].offset + 1 if records else begin
+        yield Batch(begin, reached if end is None else max(reached, end), records)
 
-    def _within(self, records: Iterable[LogRecord]) -> Iterator[LogRecord]:
-        until = self._chosen.span.until
-        last = _ALL**2 if until is None or until.offset is None else until.offset
-        for each in records:
-            if each.offset >= last:
-                return
-            yield each
+    def _bounds(self) -> tuple[int, int | None]:
+        """Where folding begins, and the offset that it comes to; None: behind the last record chosen."""
+        start, end = self._head.extents[self._partition]
+        since, until = self._chosen.span
+        first = start if since is None or since.offset is None else max(start, since.offset)
+        whole = until is None and self._chosen.customers is None
+        return first, end if whole else None
+
+    def _require_in_order(self, stands: int, begin: int) -> None:
+        until, name = self._chosen.span.until, f"partition {self._partition} of the snapshot"
+        if stands < begin:
+            raise NotThisReplay(
+                f"{name} has come to offset {stands}, what is asked for begins at {begin}: what lies "
+                "between would be missing; give what goes on there, or another folder"
+            )
+        if until is not None and until.offset is not None and stands > until.offset:
+            raise NotThisReplay(
+                f"{name} has come to offset {stands}, further than --to {until.offset}; give another "
+                "folder"
+            )
+        last = self.last
+        if last is not None and last.offset >= self._head.extents[self._partition][0]:
+            found = next(self._recording.records(self._partition, last.offset), None)
+            if found is None or last_of(found) != last:
+                raise NotThisReplay(
+                    f"{name} is of another log: offset {last.offset} is another record there; give "
+                    "the recording that it was made of, or what goes on behind it, or another folder"
+                )
 
     async def take(self, batch: Batch) -> list[OutboxRow]:
         """Fold one batch; answers what was told of it."""
         if batch.next_offset == batch.from_offset:
             return []
+        if batch.records:
+            self.last = last_of(batch.records[-1])
         seek = await self._fold.handle(batch)
         assert seek is None  # a recording has no gap that could be read
         waiting = await self._store.outbox(self._partition, _ALL)
@@ -239,12 +298,14 @@ class Refold:
         return born_marks(born, self._log)
 
     def _is_older(self, erasure: Record) -> bool:
+        """By its place in the log; of another installation by when it was written."""
         headers = dict(erasure.headers)
         if headers.get("source.namespace") != self._head.namespace.encode():
-            return True
+            first = next(self._recording.records(self._partition, self._begins or 0), None)
+            return first is None or erasure.timestamp_ms < first.timestamp_ms
         partition = int(headers.get("source.partition", b"-1"))
-        start = self._head.extents[self._partition][0]
-        return partition == self._partition and int(headers.get("source.offset", b"0")) < start
+        offset = int(headers.get("source.offset", b"0"))
+        return partition == self._partition and offset < (self._begins or 0)
 
 
 def _require_key(recording: Recording, pseudonyms: Pseudonyms) -> None:

@@ -24,7 +24,7 @@ from streams.collecting import collected_rarely
 from streams.digest import Digest, Told, together
 from streams.memory_store import MemoryStore
 from streams.recording_files import open_recording
-from streams.refold import Asked, Chosen, Refold, Refolded
+from streams.refold import Asked, Chosen, Last, Refold, Refolded
 from streams.snapshot import Snapshot, Snapshots
 from streams.store import Store
 
@@ -67,7 +67,7 @@ def refold(asked: Asked, cores: int, progress: Callable[[int], None]) -> Total:
 
 
 async def refold_into(asked: Asked, store: Store, progress: Callable[[int], None]) -> Total:
-    """Fold everything into one store, and go on where it stands.
+    """Fold everything into one empty store.
 
     Args:
         asked: what; snapshots are the store's own matter.
@@ -106,11 +106,12 @@ async def _into_memory(asked: Asked, partition: int, progress: Callable[[int], N
     """One partition, into memory."""
     store, snapshots = MemoryStore(lambda: 0), _snapshots(asked)
     before = snapshots and snapshots.read(f"partition-{partition}")
-    told, tally = Told(), Counter[str]()
+    told, tally, last = Told(), Counter[str](), None
     if before:
         store.take(partition, before.store)
         told, tally = Told.unpacked(before.told), Counter(before.tally)
-    again = Refold(asked, partition, store, told)
+        last = before.last and Last(*before.last)
+    again = Refold(asked, partition, store, told, last)
     unkept = 0
     stands = (await store.load(partition, ())).meta.offset
     for batch in again.batches(stands):
@@ -138,6 +139,7 @@ def _snapshots(asked: Asked) -> Snapshots | None:
         "policy": asked.policy.version,
         "hash_key": asked.pseudonyms.key_id,
         "customers": customers,
+        "since": repr(chosen.span.since),
     }
     return Snapshots(Path(asked.snapshots), of)
 
@@ -146,7 +148,7 @@ def _keep(
     snapshots: Snapshots, store: MemoryStore, again: Refold, before: Counter[str], partition: int
 ) -> None:
     tally = dict(before + again.tally)
-    snapshot = Snapshot(store.packed(partition), again.told.packed(), tally)
+    snapshot = Snapshot(store.packed(partition), again.told.packed(), tally, again.last)
     snapshots.write(f"partition-{partition}", snapshot)
 
 

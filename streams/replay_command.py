@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from models.calendar import day_of
 from models.events import LogRecord, Read, Rejected, read_record
 from models.policy import Policy
+from streams.aside import aside
 from streams.belonging import REPLAY_OF
 from streams.collecting import collected_rarely
 from streams.digest import Digest
@@ -29,8 +30,6 @@ from streams.log import LogInspector
 from streams.loop import Loop
 from streams.messages import rfc3339
 from streams.recorded_events import Events
-from streams.recording import Recording
-from streams.redis_store import RedisStore
 from streams.refold import Asked, Chosen
 from streams.refolding import Total, refold, refold_into
 from streams.refusal import Refused
@@ -123,49 +122,35 @@ def _loop(ask: Ask, store: Store | None = None) -> Loop:
         *(ask.policy, ask.partitions, store),
         pseudonyms=ask.settings.pseudonyms,
         topic_id=f"{REPLAY_OF}{ask.events.name}",
-        appended_ms=wall_ms(),
+        appended_ms=max(wall_ms(), _until_ms(ask) or 0),
     )
 
 
 def into_namespace(ask: Ask, namespace: str, progress: Progress) -> Outcome:
-    """Fold it into a namespace of its own in Redis; a recording goes on where that stands. Blocks.
+    """Fold it into a namespace of its own in Redis; blocks.
 
     Raises:
-        Refused: an installation has that name, or events were replayed there already.
+        Refused: an installation has that name, or something was replayed there already.
         SourceError, StoreUnavailable.
     """
     return asyncio.run(_into_namespace(ask, namespace, progress))
 
 
 async def _into_namespace(ask: Ask, namespace: str, progress: Progress) -> Outcome:
-    recording, pseudonyms = ask.events.recording, ask.settings.pseudonyms
+    recording = ask.events.recording
     async with isolated(ask.settings, namespace) as store:
+        if await store.partitions():
+            raise Refused(
+                f"--isolated {namespace}: something was replayed there already; remove it with "
+                f"segmenter replay drop {namespace}, or choose another name"
+            )
+        partitions = recording.head.partitions if recording else ask.partitions
+        await store.set_partitions(partitions)
         if recording is None:
-            if await store.partitions():
-                raise Refused(
-                    f"--isolated {namespace}: something was replayed there already; remove it with "
-                    f"segmenter replay drop {namespace}, or choose another name"
-                )
-            await store.set_partitions(ask.partitions)
-            return _of_replayed(await _events_into(ask, _loop(ask, store), progress))
-        await _require_same(store, recording, namespace)
+            return _of_replayed(await _events_into(ask, _loop(ask, aside(store)), progress))
         topic_id = f"{REPLAY_OF}{recording.head.topic_id}"
-        asked = Asked(recording, ask.policy, pseudonyms, ask.chosen, topic_id=topic_id)
-        return _of_total(await refold_into(asked, store, progress))
-
-
-async def _require_same(store: RedisStore, recording: Recording, namespace: str) -> None:
-    """What stands there already is of the same log."""
-    head, known = recording.head, await store.partitions()
-    metas = [(await store.load(each, ())).meta for each in range(known)]
-    ours = f"{REPLAY_OF}{head.topic_id}"
-    same = known == head.partitions and all(m.topic_id in {"", ours} for m in metas)
-    if known and not same:
-        raise Refused(
-            f"--isolated {namespace}: something else was replayed there; remove it with segmenter "
-            f"replay drop {namespace}, or choose another name"
-        )
-    await store.set_partitions(head.partitions)
+        given = (recording, ask.policy, ask.settings.pseudonyms, ask.chosen)
+        return _of_total(await refold_into(Asked(*given, topic_id=topic_id), store, progress))
 
 
 async def _events_into(ask: Ask, loop: Loop, progress: Progress) -> Replayed:
@@ -175,13 +160,18 @@ async def _events_into(ask: Ask, loop: Loop, progress: Progress) -> Replayed:
         "policy": ask.policy.version,
         "customers": ask.chosen.customers and sorted(ask.chosen.customers),
         "since": repr(ask.chosen.span.since),
+        "hash_key": ask.settings.pseudonyms.key_id,
     }
     snapshots = Snapshots(Path(ask.snapshots), of) if ask.snapshots else None
-    until = ask.chosen.span.until
-    until_day = None
-    if until is not None and until.at_ms is not None:  # time goes by up to then
-        until_day = day_of(until.at_ms - 1, ask.policy.timezone)
+    until_ms, zone = _until_ms(ask), ask.policy.timezone
+    until_day = None if until_ms is None else day_of(until_ms, zone) - 1  # the last that is over
     return await EventReplay(loop, snapshots, progress).run(ask.events.read(), until_day)
+
+
+def _until_ms(ask: Ask) -> int | None:
+    """The moment up to which time goes by; None: no further than the last event."""
+    until = ask.chosen.span.until
+    return None if until is None else until.at_ms
 
 
 def _of_replayed(done: Replayed) -> Outcome:
@@ -204,7 +194,7 @@ def judged(ask: Ask, progress: Progress) -> Judged:
     times: list[int] = []
     count = 0
     for count, record in enumerate(_records(ask), 1):
-        kinds[record.headers.get("kind", b"(none)").decode("utf-8", "replace")] += 1
+        kinds[(record.headers.get("kind") or b"(none)").decode("utf-8", "replace")] += 1
         read = read_record(record, LOG)
         if isinstance(read, Rejected):
             rejected[read.reason] += 1

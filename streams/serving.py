@@ -12,6 +12,7 @@ each round, a worker when it starts; a worker that runs ends once its store is l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -123,7 +124,8 @@ async def remove(client: aioredis.Redis, store: str, beside: Sequence[str]) -> i
     keys = [attended_key(store), *beside]
     removed = 0
     with or_unavailable():
-        async for key in client.scan_iter(match=f"seg:{{{store}:*", count=1_000):
+        literally = re.sub(r"([*?\[\]\\])", r"\\\1", store)
+        async for key in client.scan_iter(match=f"seg:{{{literally}:*", count=1_000):
             removed += await client.unlink(key)
         return removed + int(await client.unlink(*keys))
 

@@ -21,6 +21,7 @@ from models.policy import Policy, PolicyError, policy_from_preset, policy_from_t
 
 CONFIG_FILE = "segmenter.toml"
 ENV_FILE = ".env"
+NAME = "[a-z0-9][a-z0-9-]{0,31}"  # of installations and stores; part of keys in Redis
 _PREFIX = "SEGMENTER_"
 _SECRETS = {"redis_url", "hash_key"}
 _SERVER = r"(\[[0-9a-fA-F:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
@@ -45,7 +46,7 @@ class Settings(BaseSettings):
     )
     namespace: str = Field(
         default="main",
-        pattern=r"^[a-z0-9][a-z0-9-]{0,31}$",
+        pattern=f"^{NAME}$",
         description="separates installations on one Redis; names their first store, too",
     )
     group: str = Field(
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         default="",
-        pattern=r"^([a-z0-9][a-z0-9-]{0,31})?$",
+        pattern=f"^({NAME})?$",
         description="whose states are meant, come what may; empty: the serving one's",
     )
     partitions: int = Field(

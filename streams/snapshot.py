@@ -29,11 +29,13 @@ class Snapshot(NamedTuple):
         store: of the partition, see `MemoryStore.packed`.
         told: see `Told.packed`.
         tally: what was folded until then, by kind.
+        last: offset and hash of the record that was folded last, of a log; None: none was.
     """
 
     store: bytes
     told: bytes
     tally: Mapping[str, int]
+    last: tuple[int, bytes] | None = None
 
 
 class NotThisReplay(SourceError):
@@ -46,9 +48,14 @@ class Snapshots:
     Args:
         folder: where; made when first written to.
         of: what is replayed, and how: the same for the same replay.
+
+    Raises:
+        SourceError: the folder is a file.
     """
 
     def __init__(self, folder: Path, of: Mapping[str, Any]) -> None:
+        if folder.exists() and not folder.is_dir():
+            raise SourceError(f"{folder}: snapshots go into a folder, and this is a file")
         self._folder = folder
         self._of = {"format": FORMAT, "states": SCHEMA_VERSION, **of}
 

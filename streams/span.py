@@ -29,8 +29,8 @@ class Place(NamedTuple):
     at_ms: int | None
 
 
-def parse_place(text: str) -> Place:
-    """An offset, a date (its midnight in UTC) or a moment with a zone.
+def parse_place(text: str, zone: tzinfo = UTC) -> Place:
+    """An offset, a date (its first midnight in a zone) or a moment with its zone.
 
     >>> parse_place("1200"), parse_place("2024-03-01")
     (Place(offset=1200, at_ms=None), Place(offset=None, at_ms=1709251200000))
@@ -43,7 +43,7 @@ def parse_place(text: str) -> Place:
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None and len(text) <= len("2024-03-01"):
-            moment = moment.replace(tzinfo=UTC)
+            moment = moment.replace(tzinfo=zone)
         if moment.tzinfo is not None:
             return Place(None, round(moment.timestamp() * 1000))
     except (ValueError, OverflowError):
@@ -99,11 +99,12 @@ class Span(NamedTuple):
             found[partition] = Extent(begin, max(begin, min(end, last)))
         return found
 
-    def of_times(self, records: Iterable[R]) -> Iterator[R]:
-        """What of these records lies in it, as far as append times tell."""
-        first, last = _at_ms(self.since, 0), _at_ms(self.until, _EVERYTHING)
-        begun = dropwhile(lambda each: each.timestamp_ms < first, records)
-        return takewhile(lambda each: each.timestamp_ms < last, begun)
+    def of(self, records: Iterable[R]) -> Iterator[R]:
+        """What of these records of a partition lies in it."""
+        first, last = _offset(self.since, 0), _offset(self.until, _EVERYTHING)
+        begin_ms, end_ms = _at_ms(self.since, 0), _at_ms(self.until, _EVERYTHING)
+        begun = dropwhile(lambda each: each.offset < first or each.timestamp_ms < begin_ms, records)
+        return takewhile(lambda each: each.offset < last and each.timestamp_ms < end_ms, begun)
 
 
 def _offset(place: Place | None, otherwise: int) -> int:
@@ -114,8 +115,13 @@ def _at_ms(place: Place | None, otherwise: int) -> int:
     return otherwise if place is None or place.at_ms is None else place.at_ms
 
 
-def span_of(since: str, until: str) -> Span:
+def span_of(since: str, until: str, zone: tzinfo = UTC) -> Span:
     """From the options `--from` and `--to`; empty ones are not given.
+
+    Args:
+        since: an offset, a date or a moment.
+        until: likewise.
+        zone: that dates are in.
 
     Raises:
         BadPlace: names the option.
@@ -123,7 +129,12 @@ def span_of(since: str, until: str) -> Span:
     found = []
     for option, text in (("--from", since), ("--to", until)):
         try:
-            found.append(parse_place(text) if text else None)
+            found.append(parse_place(text, zone) if text else None)
         except BadPlace as error:
             raise BadPlace(f"{option}: {error}") from None
-    return Span(*found)
+    span = Span(*found)
+    if _offset(span.until, _EVERYTHING) <= _offset(span.since, -1) or (
+        _at_ms(span.until, _EVERYTHING) <= _at_ms(span.since, -1)
+    ):
+        raise BadPlace(f"--to {until} is not behind --from {since}: nothing lies between them")
+    return span

@@ -26,7 +26,7 @@ from models.step import advance
 from streams.lookup import MAX_NAMES_FOLLOWED, Found
 from streams.memory_store import MemoryStore
 from streams.partitioner import partition_of
-from streams.recording import Recording
+from streams.recording import NotARecording, Recording
 from streams.refold import Asked, Chosen, Refold
 from streams.topics import LOG
 
@@ -52,26 +52,31 @@ class _Until:
         self.name, self.head, self._recording = recording.name, recording.head, recording
         self._at_ms, self._progress = at_ms, progress
         self.bodies = recording.bodies
+        self.clock_ms = 0  # of the partition that was read last, at the moment or at the log's end
 
     def records(self, partition: int, from_offset: int = 0) -> Iterator[LogRecord]:
         """See `Recording.records`."""
+        self.clock_ms = 0
         for count, record in enumerate(self._recording.records(partition, from_offset), 1):
-            if _moves_to_ms(record) > self._at_ms:
+            clock_ms = self._moves_to_ms(record)
+            if clock_ms > self._at_ms:
+                self.clock_ms = self._at_ms
                 return
+            self.clock_ms = max(self.clock_ms, clock_ms)
             yield record
             if count % PROGRESS_EVERY == 0:
                 self._progress(count)
 
-
-def _moves_to_ms(record: LogRecord) -> int:
-    """The event time that the clock stands at or behind after it; 0: it does not move it."""
-    match read_record(record, LOG):
-        case Read(at_ms=at_ms):
-            return min(at_ms, record.timestamp_ms)
-        case Tick(at_ms=at_ms):
-            return at_ms
-        case _:
-            return 0
+    def _moves_to_ms(self, record: LogRecord) -> int:
+        """The event time that the clock stands at or behind after it; 0: it does not move it."""
+        match read_record(record, LOG):
+            case Read(event=event, at_ms=at_ms):
+                home = partition_of(event.customer_id, self.head.partitions) == record.partition
+                return min(at_ms, record.timestamp_ms) if home else 0
+            case Tick(at_ms=at_ms):
+                return at_ms
+            case _:
+                return 0
 
 
 async def customer_then(
@@ -87,7 +92,7 @@ async def customer_then(
     Args:
         recording: of the whole log.
         customer_id: in normal form; another name of somebody is followed.
-        at_ms: event time.
+        at_ms: event time; behind the log's end they are shown as of that.
         policy: of the file, in force until the log names another.
         pseudonyms: with the installation's hash key.
         progress: called now and then with the number of records read.
@@ -96,6 +101,11 @@ async def customer_then(
         SourceError: the recording can't be used.
         KafkaUnavailable: the log is read from the broker, and that is away.
     """
+    if any(start for start, _ in recording.head.extents):
+        raise NotARecording(
+            f"{recording.name} does not begin where the log began: what was before is not known; give "
+            "a recording of the whole log"
+        )
     asked_for = customer_id
     until = _Until(recording, at_ms, progress)
     for _ in range(MAX_NAMES_FOLLOWED):
@@ -110,7 +120,7 @@ async def customer_then(
             return Then(None, then)
         held = decode_held(packed)
         if not isinstance(held, Alias):
-            shown = await _shown(store, partition, customer_id, held, at_ms, then)
+            shown = await _shown(store, partition, customer_id, held, until.clock_ms, then)
             return Then(shown._replace(asked_for=asked_for, offset=done.next_offset), then)
         customer_id = held.into
     return Then(None, policy)

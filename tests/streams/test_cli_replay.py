@@ -111,6 +111,9 @@ def test_what_claims_to_lie_in_the_future_is_a_dead_letter(terminal: Terminal) -
         (["--from", "soon"], "--from: 'soon' is not a place in a log; write an offset such as"),
         (["--customers", "@nowhere"], "--customers: "),
         (["--to-topic", "--speed", "fast"], "--speed: 'fast' is not a speed"),
+        (["--from", "5", "--to", "3"], "--to 3 is not behind --from 5"),
+        (["--customers", ","], "--customers: nobody is named by ','"),
+        (["--cores", "2"], "--cores is for a recording that is folded into memory"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(
@@ -130,7 +133,8 @@ def test_what_is_not_there_is_said(terminal: Terminal) -> None:
 
 
 def test_a_customer_of_the_past_stands_in_a_recording(terminal: Terminal, tmp_path: Path) -> None:
-    path = recorded(replayed(policy_from_preset("grocery"), 2, history()), tmp_path / "l.parquet")
+    loop = replayed(policy_from_preset("grocery"), 1, history())
+    path = recorded(loop, tmp_path / "l.parquet")
     asked = ("customer", "get", "c3", "--on", path.name, "--json", "--as-of")
     early = terminal.run(*asked, "2024-01-20").json
     late = terminal.run(*asked, "2024-03-11T00:00:00Z").json
@@ -138,6 +142,10 @@ def test_a_customer_of_the_past_stands_in_a_recording(terminal: Terminal, tmp_pa
     assert (late["lifecycle"], late["live"]) == ("dormant", False)
     ran = terminal.run(*asked, "2023-01-01")
     assert (ran.exit_code, "nobody was known by that id then" in ran.err) == (3, True)
+    behind = terminal.run(*asked, f"{datetime.now(UTC):%Y-%m-%d}").json
+    assert behind["as_of"] == terminal.run("replay", "file", path.name, "--json").json["as_of"]
+    ran = terminal.run(*asked, "2199-01-01")
+    assert (ran.exit_code, "2199-01-01 is still to come" in ran.err) == (2, True)
     ran = terminal.run(*asked, "yesterday")
     assert (ran.exit_code, "--as-of: 'yesterday' is not a moment" in ran.err) == (2, True)
 
@@ -179,16 +187,56 @@ def test_an_installation_is_no_place_for_a_replay(
     assert "an installation has that name; choose another" in ran.err
 
 
-def test_a_recording_apart_goes_on_where_it_stood(
+def test_a_recording_apart_is_what_it_is_in_memory(
     terminal: Terminal, tmp_path: Path, redis_url: str, namespace: str
 ) -> None:
     terminal.environment["SEGMENTER_REDIS_URL"] = redis_url
     loop = replayed(policy_from_preset("grocery"), 2, history())
     path, apart = recorded(loop, tmp_path / "l.parquet").name, f"{namespace[:20]}-then"
     asked = ("replay", "file", path, "--isolated", apart, "--json")
-    terminal.run(*asked, "--to", "150")
-    on = terminal.run(*asked).json
-    whole = terminal.run("replay", "file", path, "--json").json
-    assert on["states"] == whole["states"]
-    assert on["sketch of 0"] == whole["sketch of 0"]
+    assert terminal.run(*asked).json == terminal.run("replay", "file", path, "--json").json
+    again = terminal.run(*asked)
+    assert (again.exit_code, "was replayed there already" in again.err) == (1, True)
     terminal.run("replay", "drop", apart)
+
+
+@pytest.mark.parametrize("name", ["*", "main}", "a?", "[a-z]*", "UPPER", ""])
+def test_a_namespace_has_a_plain_name(
+    terminal: Terminal, name: str, redis_url: str, namespace: str
+) -> None:
+    terminal.environment["SEGMENTER_REDIS_URL"] = redis_url
+    with closing(redis.Redis.from_url(redis_url)) as client:
+        client.hset(f"seg:{{{namespace}:0}}:meta", "offset", 1)
+        ran = terminal.run("replay", "drop", name)
+        assert (ran.exit_code, "can't name a namespace" in ran.err) == (1, True)
+        assert client.exists(f"seg:{{{namespace}:0}}:meta")
+    if name:
+        ran = terminal.run("replay", "file", "events.jsonl", "--isolated", name)
+        assert (ran.exit_code, "can't name a namespace" in ran.err) == (1, True)
+
+
+def test_pieces_that_end_within_a_day_come_to_the_whole(terminal: Terminal) -> None:
+    zone = '[business]\ntimezone = "Europe/Vienna"\n'
+    Path("segmenter.toml").write_text(POLICY + zone, "utf-8")
+    asked = ("replay", "file", "events.jsonl", "--json")
+    whole = terminal.run(*asked).json
+    for until in ("2024-01-20", "2024-02-10T12:00:00+01:00", "2024-03-01T00:30:00+01:00"):
+        piece = terminal.run(*asked, "--snapshot", "kept", "--to", until).json
+        assert piece["as_of"] <= until.ljust(20, "T")
+    assert terminal.run(*asked, "--snapshot", "kept").json == whole
+
+
+def test_time_may_go_by_up_to_a_day_that_is_still_to_come(terminal: Terminal) -> None:
+    until = f"{datetime.now(UTC) + timedelta(days=200):%Y-%m-%d}"
+    told = terminal.run("replay", "file", "events.jsonl", "--to", until, "--json").json
+    assert (told["dead_letters"], told["as_of"][:10]) == ({}, until)
+
+
+def test_offsets_hold_of_a_recording_however_it_is_read(terminal: Terminal, tmp_path: Path) -> None:
+    loop = replayed(policy_from_preset("grocery"), 1, history())
+    path = recorded(loop, tmp_path / "l.jsonl").name
+    asked = ("replay", "file", path, "--from", "100", "--to", "110")
+    assert terminal.run(*asked, "--dry-run", "--json").json["records"] == 10
+    folded = terminal.run(*asked, "--json").json
+    kinds = ("events", "ticks", "populations", "policies", "duplicates", "forgotten")
+    assert sum(folded[each] for each in kinds) == 10

@@ -10,6 +10,7 @@ from streams.digest import differences
 from streams.live_digest import OfLive, StillMoving, of_live
 from streams.log import Record
 from streams.loop import Loop
+from streams.memory_store import MemoryStore
 from streams.partition import Batch
 from streams.store import OutboxRow
 from streams.topics import ALERTS, CHANGES
@@ -54,7 +55,8 @@ def test_topics_that_have_lost_their_beginning_are_named() -> None:
 
 
 def test_effects_that_wait_to_be_sent_are_no_rest() -> None:
-    loop = Loop(POLICY, 1, pseudonyms=KEYED, keeps_log=True)
+    store = MemoryStore(lambda: 0)
+    loop = Loop(POLICY, 1, store, pseudonyms=KEYED, keeps_log=True)
     for each in history()[:3]:
         loop.append(0, each.value, each.kind)
     asyncio.run(_folded(loop))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ records = st.builds(
     st.integers(0, 2**53),
     st.none() | st.binary(max_size=20),
     st.none() | st.binary(max_size=200) | st.text(max_size=50).map(lambda text: text.encode()),
-    st.lists(st.tuples(st.text(max_size=8), st.binary(max_size=8)), max_size=3),
+    st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=3),
 )
 
 
@@ -70,7 +71,8 @@ def test_values_that_are_not_text_and_repeated_headers_stay_as_they_are(
     suffix: str, tmp_path: Path
 ) -> None:
     head = Head("shop", "id", "", ((7, 10),), {}, 1)
-    odd = Record(7, 5, None, b"\xff\x00", [("kind", b"x"), ("kind", b"\xfe"), ("", b"")])
+    told: list[Any] = [("kind", b"x"), ("kind", b"\xfe"), ("", b""), ("none", None)]
+    odd = Record(7, 5, None, b"\xff\x00", told)
     empty = Record(9, 6, b"", b"", [])
     tombstone = Record(8, 5, b"ada", None, [])
     path = tmp_path / f"odd{suffix}"
@@ -133,6 +135,15 @@ def test_a_recording_that_was_cut_short_says_where(tmp_path: Path) -> None:
     Path(whole.name).write_bytes(b"".join(lines[:40]) + lines[40][:20])
     with pytest.raises(NotARecording, match=r"line 41: not a recorded record .*record it again"):
         list(whole.records(0))
+
+
+def test_a_recording_that_was_cut_between_two_lines_says_so(tmp_path: Path) -> None:
+    whole = recorded(town(), tmp_path / "log.jsonl")
+    lines = Path(whole.name).read_bytes().splitlines(keepends=True)
+    for kept in (lines[:40], lines[:-1], [*lines[:-2], lines[-1]]):
+        Path(whole.name).write_bytes(b"".join(kept))
+        with pytest.raises(NotARecording, match="record it again"):
+            list(whole.records(2))
 
 
 def test_a_zipped_recording_that_was_cut_short_says_so(tmp_path: Path) -> None:

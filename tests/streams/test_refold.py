@@ -16,13 +16,15 @@ from models.events import LogRecord
 from streams.digest import Digest, differences, together
 from streams.log import Record
 from streams.memory_store import MemoryStore
-from streams.recording import NotARecording, Recording
+from streams.recording import Entry, NotARecording, Recording
+from streams.recording_files import open_recording, write_recording
 from streams.refold import Asked, Chosen, Refold
-from streams.refolding import Total, refold
+from streams.refolding import Total, refold, refold_into
 from streams.snapshot import NotThisReplay
 from streams.span import Place, Span
+from streams.topics import ERASURES, LOG
 from tests.streams.recorded_town import KEYED, POLICY, digest_of, town
-from tests.support.recordings import recorded
+from tests.support.recordings import entries_of, head_of, recorded
 from tests.support.story import DAY_0_MS, DAY_MS
 
 
@@ -172,3 +174,68 @@ def test_a_body_that_was_not_recorded_is_named(recording: Recording) -> None:
 def test_time_in_a_replay_is_that_of_the_log(recording: Recording) -> None:
     clocks = [each.clock_ms for each in refold(asked(recording), 1, say_nothing).partitions]
     assert all(DAY_0_MS + 70 * DAY_MS < each < DAY_0_MS + 80 * DAY_MS for each in clocks)
+
+
+def test_what_a_snapshot_has_not_come_to_is_not_passed_over(
+    recording: Recording, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "snapshots")
+    refold(asked(recording, Chosen(Span(until=Place(50, None))), folder), 1, say_nothing)
+    with pytest.raises(NotThisReplay, match="its since is"):
+        refold(asked(recording, Chosen(Span(Place(150, None))), folder), 1, say_nothing)
+    with pytest.raises(NotThisReplay, match=r"has come to offset 50, further than --to 20"):
+        refold(asked(recording, Chosen(Span(until=Place(20, None))), folder), 1, say_nothing)
+    with pytest.raises(NotThisReplay, match=r"come to offset 50, what is asked for begins at 60"):
+        refold(asked(Later(recording, 60), snapshots=folder), 1, say_nothing)
+
+
+class Later(Without):
+    """A recording that begins later."""
+
+    def __init__(self, recording: Recording, begins: int) -> None:
+        super().__init__(recording, -1)
+        extents = tuple((begins, end) for _, end in recording.head.extents)
+        self.head = recording.head._replace(extents=extents)
+
+
+def test_a_snapshot_of_another_log_with_the_same_name_is_refused(
+    recording: Recording, tmp_path: Path
+) -> None:
+    folder = str(tmp_path / "snapshots")
+    refold(asked(recording, Chosen(Span(until=Place(50, None))), folder), 1, say_nothing)
+
+    class Another(Without):
+        def records(self, partition: int, from_offset: int = 0) -> Iterator[LogRecord]:
+            for each in super().records(partition, from_offset):
+                yield each._replace(timestamp_ms=each.timestamp_ms + 1)
+
+    with pytest.raises(NotThisReplay, match="of another log: offset 49 is another record there"):
+        refold(asked(Another(recording, -1), snapshots=folder), 1, say_nothing)
+
+
+def test_however_much_is_told_nothing_of_it_waits_for_a_relay(
+    recording: Recording, everything: Total, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.partition.MAX_OUTBOX_ROWS", 10)
+    store = MemoryStore(lambda: 0)
+    total = asyncio.run(refold_into(asked(recording), store, say_nothing))
+    assert total.digest == everything.digest
+    assert [asyncio.run(store.outbox(each, 10)) for each in range(3)] == [[], [], []]
+
+
+def test_what_another_installation_made_of_the_same_erasure_changes_nothing(
+    tmp_path: Path, everything: Total
+) -> None:
+    loop = town()
+    mine = next(each for each in loop.effects if each.topic == ERASURES)
+    headers = {**dict(mine.headers), "source.namespace": b"green"}
+    key = (mine.key or b"").replace(b"loop/", b"green/")
+    later = loop.log[0][-1].timestamp_ms + 5
+    green = Entry(ERASURES, 0, Record(9, later, key, mine.value, list(headers.items())))
+    before = [each for each in entries_of(loop) if each.topic != LOG]
+    log = [each for each in entries_of(loop) if each.topic == LOG]
+    path = tmp_path / "log.jsonl"
+    write_recording(path, head_of(loop, KEYED.key_id), [*before, green, *log], say_nothing)
+    recording = open_recording(path)
+    assert recording is not None
+    assert refold(asked(recording), 1, say_nothing).digest == everything.digest

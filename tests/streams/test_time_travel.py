@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 
 import pytest
 
 from models.codec import decode_held
 from models.customer import CustomerState
+from models.events import LogRecord
+from streams.log import Record
 from streams.loop import Loop
-from streams.recording import Recording
+from streams.partitioner import partition_of
+from streams.recording import NotARecording, Recording
 from streams.time_travel import Then, customer_then
 from tests.streams.recorded_town import KEYED, POLICY, history, town
 from tests.support.recordings import recorded
@@ -93,3 +99,48 @@ def test_who_was_erased_since_is_nobody_at_any_time_before(recording: Recording)
     since = then(recording, "c7", midnight(60)).found
     assert since is not None
     assert since.state.current.purchases == 1  # what they did afterwards is a new beginning
+
+
+def test_a_record_that_was_put_astray_moves_no_clock(recording: Recording) -> None:
+    away = next(each for each in recording.records(0) if each.key is None)
+    late = json.dumps(
+        {
+            "customer_id": next(f"x{n}" for n in range(99) if partition_of(f"x{n}", 3) != 0),
+            "occurred_at": "2024-03-10T00:00:00Z",
+            "amount_minor": 5,
+            "currency": "USD",
+        }
+    )
+    astray = away._replace(offset=0, value=late.encode(), headers={"kind": b"purchase"})
+
+    class Behind(Recorded):
+        def records(self, partition: int, from_offset: int = 0) -> Iterator[LogRecord]:
+            found = super().records(partition, from_offset)
+            shifted = (each._replace(offset=each.offset + 1) for each in found)
+            return chain([astray], shifted) if partition == 0 else found
+
+    who = next(f"c{n}" for n in range(60) if partition_of(f"c{n}", 3) == 0)
+    plain, behind = (then(each, who, midnight(40)).found for each in (recording, Behind(recording)))
+    assert plain is not None
+    assert behind is not None
+    assert behind.state.current == plain.state.current
+
+
+class Recorded:
+    """A recording that passes on another's."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.name, self.head, self._recording = recording.name, recording.head, recording
+
+    def bodies(self, topic: str) -> Iterator[Record]:
+        return self._recording.bodies(topic)
+
+    def records(self, partition: int, from_offset: int = 0) -> Iterator[LogRecord]:
+        return self._recording.records(partition, from_offset)
+
+
+def test_a_recording_of_the_later_part_can_not_tell(recording: Recording) -> None:
+    later = Recorded(recording)
+    later.head = recording.head._replace(extents=((5, 9), (0, 9), (0, 9)))
+    with pytest.raises(NotARecording, match="does not begin where the log began"):
+        then(later, "c1", midnight(40))
