@@ -87,8 +87,9 @@ def replay_compare(
     lang: Lang = "en",
     as_json: AsJson = False,
 ) -> None:
-    """Run two policies over one history, and tell what would change. Writes nothing; takes minutes."""
+    """Run two policies over one history, and tell what would change. Writes nothing but the report; takes minutes."""
     window, wanted = _window(first, last), Wanted(html, lang, as_json)
+    _require_report(html, [*map(str, policies), on])
     if not grid:
         _compare(policies, on, window, wanted, expect_same=expect_same)
     elif expect_same:
@@ -206,6 +207,18 @@ def _replayed(on: str, policy: Policy, work: Records[T]) -> T:
         return run(replayed)
     except NothingToCompare as error:
         fail(str(error), Exit.FAILURE)
+
+
+def _require_report(html: Path | None, inputs: list[str]) -> None:
+    """A report takes the place of a report, and of nothing else."""
+    if html is None:
+        return
+    if html.suffix.lower() not in {".html", ".htm"}:
+        fail(f"--html: {html}: a report is an .html file", Exit.USAGE)
+    if not html.parent.is_dir():
+        fail(f"--html: {html.parent}: no such folder", Exit.USAGE)
+    if any(Path(each).exists() and html.exists() and html.samefile(each) for each in inputs):
+        fail(f"--html: {html} is read from; name another file", Exit.USAGE)
 
 
 def _write(path: Path, text: str) -> None:

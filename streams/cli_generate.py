@@ -126,7 +126,7 @@ def _made(asked: Asked, like: str, files: Files, rate: str) -> Summary:
 
     with errors():
         try:
-            files.check()
+            files.check(like)
             plan, rate_s = planned(asked, like, bar), parse_rate(rate)
             if files.events is not None:
                 return generate_file(plan, files, bar)

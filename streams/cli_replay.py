@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from streams.cli_exits import Exit, errors, fail
+from streams.cli_exits import Exit, err, errors, fail
 from streams.cli_given import (
     AsJson,
     Given,
@@ -36,7 +36,7 @@ Since = Annotated[
 ]
 Until = Annotated[str, typer.Option("--to", help="Likewise; not included.", metavar="PLACE")]
 Customers = Annotated[
-    str, typer.Option(help="Only theirs: ids, comma-separated, or @FILE with one a line.")
+    str | None, typer.Option(help="Only theirs: ids, comma-separated, or @FILE with one a line.")
 ]
 Speed = Annotated[
     str, typer.Option(help="With --to-topic: times real time; 0: as fast as possible.")
@@ -47,7 +47,9 @@ Isolated = Annotated[
 ToTopic = Annotated[
     bool, typer.Option("--to-topic", help="Into customer-events.v1, with ticks, marked a replay's.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and judge everything, fold nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Read everything, count what is no event, fold nothing.")
+]
 Cores = Annotated[int, typer.Option(min=1, help="Processes that fold a recording.")]
 Snapshots = Annotated[
     Path | None,
@@ -118,7 +120,7 @@ def replay_file(
     speed: Speed = "0",
     since: Since = "",
     until: Until = "",
-    customers: Customers = "",
+    customers: Customers = None,
     cores: Cores = 1,
     snapshot: Snapshots = None,
     as_json: AsJson = False,
@@ -141,7 +143,7 @@ def replay_topic(
     dry_run: DryRun = False,
     since: Since = "",
     until: Until = "",
-    customers: Customers = "",
+    customers: Customers = None,
     snapshot: Snapshots = None,
     as_json: AsJson = False,
 ) -> None:
@@ -184,10 +186,10 @@ def _span(since: str, until: str) -> Span:
         fail(str(error), Exit.USAGE)
 
 
-def _chosen(since: str, until: str, customers: str) -> Chosen:
+def _chosen(since: str, until: str, customers: str | None) -> Chosen:
     from streams.refold import Chosen
 
-    return Chosen(_span(since, until), _customers(customers) if customers else None)
+    return Chosen(_span(since, until), None if customers is None else _customers(customers))
 
 
 def _customers(text: str) -> frozenset[str]:
@@ -267,4 +269,6 @@ def _folded(ask: Ask, isolated: str) -> tuple[Iterator[str], dict[str, Any]]:
 
     with errors(), bar(ask.events.name, ask.events.total) as progress:
         done = into_namespace(ask, isolated, progress) if isolated else into_memory(ask, progress)
+    if not done.tally:
+        err.print("nothing was folded: check --from, --to and --customers", highlight=False)
     return outcome_lines(done), outcome_as_json(done)

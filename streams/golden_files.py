@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from streams.golden import Golden, as_text, parsed
+from streams.golden import EFFECTS, Golden, as_text, parsed
 from streams.golden_words import difference
 
 UPDATE = "pytest --segmenter-update-golden"
@@ -71,10 +71,15 @@ class Updating:
         if path in self.seen:
             compare(path, named, golden, head)
             return
-        self.seen.add(path)
         text = as_text(golden, head)
-        if path.is_file() and path.read_text("utf-8") == text:
-            return
+        if path.is_file():
+            there = path.read_text("utf-8", "replace")
+            if there == text:
+                self.seen.add(path)
+                return
+            if there and f"[{EFFECTS}]" not in there.splitlines():
+                raise GoldenDiffers(f"{named} is no golden file, and stays as it is; name another")
+        self.seen.add(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8", newline="\n")
         self.wrote(path)

@@ -14,7 +14,7 @@ import msgpack
 
 from models.calendar import day_of, start_of_day_ms
 from models.erasure import Pseudonyms
-from models.events import Kind, LogRecord, Reading, encode_tick, read_record
+from models.events import MAX_FUTURE_MS, Kind, LogRecord, Reading, encode_tick, read_record
 from models.learner import arrived
 from models.policy import Policy
 from models.population import Population, decode_population, digest_of, encode_population
@@ -125,11 +125,14 @@ class Loop:
         """
         zone = self.policy.timezone
         for record in records:
-            day = day_of(min(record.occurred_at_ms, self._appended_ms), zone)
-            today = day if today is None else today
-            while today < day:
-                today += 1
-                await new_day(today)
+            if (
+                record.occurred_at_ms <= self._appended_ms + MAX_FUTURE_MS
+            ):  # or else it moves nothing
+                day = day_of(record.occurred_at_ms, zone)
+                today = day if today is None else today
+                while today < day:
+                    today += 1
+                    await new_day(today)
             await self.write(record)
         return today
 

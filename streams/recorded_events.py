@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,8 +59,8 @@ def open_events(
         name: of a data set, of a file, or `topic:customer-events.v1`.
         settings: where the broker is, for the log.
         policy: of the file, likewise.
-        chosen: which of them; of events without a log a moment is event time, and an offset counts
-            events from 0.
+        chosen: which of them; of events without a log a moment is event time, an offset counts
+            events from 0, and what is chosen is one piece of the file, whatever comes late in it.
 
     Raises:
         SourceError: there is nothing there, or it can't be read.
@@ -76,7 +76,9 @@ def open_events(
     recording = open_recording(path)
     if recording is not None:
         return of_recording(recording, chosen)
-    return Events(name, count_records(path), lambda: _of_events(read_file(path), chosen))
+    return Events(
+        str(path.resolve()), count_records(path), lambda: _of_events(read_file(path), chosen)
+    )
 
 
 def none_ahead(records: Iterable[SourceRecord], now_ms: int) -> Iterator[SourceRecord]:
@@ -131,20 +133,19 @@ def _named(value: bytes, event_id: str) -> bytes:
 
 
 def _of_events(records: Iterator[SourceRecord], chosen: Chosen) -> Iterator[SourceRecord]:
-    """Those chosen; events of a file may be a little out of order."""
-    span, customers = chosen.span, chosen.customers
-    for each in islice(records, *_rows(span)):
-        if customers is not None and each.customer_id not in customers:
-            continue
-        if _within(span, each.occurred_at_ms):
+    """Those chosen, one piece of the file: from the first event at or behind `since` to the first behind."""
+    span, customers, now_ms = chosen.span, chosen.customers, wall_ms()
+    first_ms, last_ms = (None if each is None else each.at_ms for each in span)
+    piece: Iterator[SourceRecord] = islice(records, *_rows(span))
+    if first_ms is not None:
+        piece = dropwhile(lambda each: each.occurred_at_ms < first_ms, piece)
+    for each in piece:
+        if last_ms is not None and last_ms <= each.occurred_at_ms <= max(now_ms, last_ms):
+            return
+        if customers is None or each.customer_id in customers:
             yield each
 
 
 def _rows(span: Span) -> tuple[int | None, int | None]:
     since, until = span
     return since and since.offset, None if until is None else until.offset
-
-
-def _within(span: Span, at_ms: int) -> bool:
-    since, until = (None if each is None else each.at_ms for each in span)
-    return (since is None or since <= at_ms) and (until is None or at_ms < until)

@@ -139,7 +139,7 @@ def _snapshots(asked: Asked) -> Snapshots | None:
         "policy": asked.policy.version,
         "hash_key": asked.pseudonyms.key_id,
         "customers": customers,
-        "since": repr(chosen.span.since),
+        "since": str(chosen.span.since),
     }
     return Snapshots(Path(asked.snapshots), of)
 

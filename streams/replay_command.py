@@ -4,7 +4,7 @@
                      events: streams/event_replay.py, learner and all
     --isolated NAME  the same into a namespace of its own in Redis, to be looked at
     --to-topic       the events into the log, marked as a replay's: streams/replay.py
-    --dry-run        everything is read and judged, nothing is folded
+    --dry-run        everything is read, and what is no event is counted; nothing is folded
 
 Nothing of a replay into memory or an isolated namespace is told to anybody.
 """
@@ -159,7 +159,7 @@ async def _events_into(ask: Ask, loop: Loop, progress: Progress) -> Replayed:
         "partitions": loop.partitions,
         "policy": ask.policy.version,
         "customers": ask.chosen.customers and sorted(ask.chosen.customers),
-        "since": repr(ask.chosen.span.since),
+        "since": str(ask.chosen.span.since),
         "hash_key": ask.settings.pseudonyms.key_id,
     }
     snapshots = Snapshots(Path(ask.snapshots), of) if ask.snapshots else None

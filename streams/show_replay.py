@@ -37,6 +37,8 @@ def outcome_lines(done: Outcome) -> Iterator[str]:
         if tally[key]:
             yield f"{tally[key]:,} {name}"
     yield from _counted(tally, "dead_letters", "dead letters")
+    if tally["dead_letters:too_late"]:
+        yield "             too_late: events must stand in order of time, the oldest first; a few days late at most"
     yield from _counted(tally, "effects", "changes")
     yield from _counted(tally, "alerts", "alerts")
     yield from digest_lines(done.digest)

@@ -107,4 +107,6 @@ class Snapshots:
 
 
 def _short(value: Any) -> str:
-    return f"{value!r:.60}"
+    if value is None or value == []:
+        return "none"
+    return f"{', '.join(map(str, value)) if isinstance(value, list) else value!s:.60}"

@@ -28,6 +28,9 @@ class Place(NamedTuple):
     offset: int | None
     at_ms: int | None
 
+    def __str__(self) -> str:
+        return f"offset {self.offset}" if self.at_ms is None else f"{self.at_ms} ms"
+
 
 def parse_place(text: str, zone: tzinfo = UTC) -> Place:
     """An offset, a date (its first midnight in a zone) or a moment with its zone.

@@ -71,8 +71,11 @@ class Files(NamedTuple):
     truth: Path | None
     replaces: bool
 
-    def check(self) -> None:
+    def check(self, like: str = "") -> None:
         """Fail before anything is made.
+
+        Args:
+            like: what is read; "": nothing.
 
         Raises:
             SourceError: a suffix that is not known, no such folder, or a file that is there.
@@ -86,6 +89,8 @@ class Files(NamedTuple):
         for path in filter(None, self[:2]):
             if not path.parent.is_dir():
                 raise SourceError(f"{path.parent}: no such folder")
+            if like and path.exists() and Path(like).exists() and path.samefile(like):
+                raise SourceError(f"{path}: --like reads it, so it can't be written; another name")
             if path.exists() and not self.replaces:
                 raise SourceError(
                     f"{path} is there already: another name, or --force to replace it"

@@ -92,6 +92,12 @@ def test_a_setting_is_swept(terminal: Terminal, tmp_path: Path) -> None:
         (["now.toml", "tokyo.toml", *ON], 2, "business.timezone is 'UTC' in the one"),
         (["now.toml", "new.toml", "--on", "gone.jsonl"], 1, "gone.jsonl: no such file"),
         (["now.toml", "new.toml", "--on", "ahead.jsonl"], 1, "2199-01-01T12:00:00.000Z, which is"),
+        (
+            ["now.toml", "new.toml", *ON, "--html", "shop.jsonl"],
+            2,
+            "--html: shop.jsonl: a report is an .html file",
+        ),
+        (["now.toml", "new.toml", *ON, "--html", "no/r.html"], 2, "--html: no: no such folder"),
         (["now.toml", "new.toml", "--on", "nonsense.jsonl"], 1, "nonsense.jsonl, line 1"),
         (["now.toml", "new.toml", "--on", "empty.jsonl"], 1, "there is no event in it"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_what_claims_to_lie_in_the_future_is_a_dead_letter(terminal: Terminal) -
         out.write(line % "2199-01-01T00:00:00Z")
     told = terminal.run("replay", "file", "lately.jsonl", "--json").json
     assert (told["events"], told["dead_letters"]) == (1, {"future": 1})
-    assert told["as_of"] < "2199"
+    assert (told["as_of"] < "2199", told["ticks"]) == (True, 0)  # it moves no clock
     judged = terminal.run("replay", "file", "lately.jsonl", "--dry-run", "--json").json
     assert judged["rejected"] == {"future": 1}
 
@@ -224,6 +225,32 @@ def test_pieces_that_end_within_a_day_come_to_the_whole(terminal: Terminal) -> N
         piece = terminal.run(*asked, "--snapshot", "kept", "--to", until).json
         assert piece["as_of"] <= until.ljust(20, "T")
     assert terminal.run(*asked, "--snapshot", "kept").json == whole
+
+
+def test_pieces_of_a_file_with_late_events_come_to_the_whole(terminal: Terminal) -> None:
+    lines = Path("events.jsonl").read_text("utf-8").splitlines(keepends=True)
+    late = [*lines[:200], lines[203], *lines[200:203], *lines[204:]]  # three are late
+    Path("events.jsonl").write_text("".join(late), "utf-8")
+    asked = ("replay", "file", "events.jsonl", "--json")
+    until = json.loads(lines[203])["occurred_at"]
+    piece = terminal.run(*asked, "--snapshot", "kept", "--to", until).json
+    assert piece["events"] == 200
+    assert terminal.run(*asked, "--snapshot", "kept").json == terminal.run(*asked).json
+
+
+def test_a_choice_of_nothing_is_told(terminal: Terminal) -> None:
+    ran = terminal.run("replay", "file", "events.jsonl", "--customers", "nobody")
+    assert "nothing was folded: check --from, --to and --customers" in ran.err
+    ran = terminal.run("replay", "file", "events.jsonl", "--customers", "")
+    assert (ran.exit_code, "--customers: nobody is named by ''" in ran.err) == (2, True)
+
+
+def test_a_file_in_the_wrong_order_is_told(terminal: Terminal) -> None:
+    lines = Path("events.jsonl").read_text("utf-8").splitlines(keepends=True)
+    Path("events.jsonl").write_text("".join(reversed(lines)), "utf-8")
+    assert (
+        "events must stand in order of time" in terminal.run("replay", "file", "events.jsonl").out
+    )
 
 
 def test_time_may_go_by_up_to_a_day_that_is_still_to_come(terminal: Terminal) -> None:

@@ -70,7 +70,7 @@ def test_an_empty_file_comes_to_nothing() -> None:
 def test_a_snapshot_of_another_input_is_refused(tmp_path: Path) -> None:
     replayed(history()[:50], tmp_path)
     loop, other = Loop(POLICY, 3), Snapshots(tmp_path, {"input": "village"})
-    with pytest.raises(NotThisReplay, match="its input is 'town', of this replay 'village'"):
+    with pytest.raises(NotThisReplay, match="its input is town, of this replay village"):
         asyncio.run(EventReplay(loop, other, lambda _count: None).run(history()))
 
 

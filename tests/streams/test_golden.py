@@ -269,3 +269,14 @@ def test_the_examples_in_the_code_are_true(module: ModuleType) -> None:
     told = doctest.testmod(module)
     assert told.failed == 0
     assert told.attempted > 0
+
+
+def test_what_is_no_golden_file_stays_as_it_is(tmp_path: Path) -> None:
+    policy = tmp_path / "segmenter.toml"
+    policy.write_text('preset = "grocery"\n', "utf-8")
+    updating = Updating(lambda _path: None)
+    with pytest.raises(
+        GoldenDiffers, match=r"segmenter\.toml is no golden file, and stays as it is"
+    ):
+        updating(policy, "segmenter.toml", Golden((), {}, {}), [])
+    assert policy.read_text("utf-8") == 'preset = "grocery"\n'

@@ -155,7 +155,7 @@ def test_a_snapshot_of_something_else_is_refused(recording: Recording, tmp_path:
     part = Chosen(Span(until=Place(50, None)))
     refold(asked(recording, part, folder), 1, say_nothing)
     one = Chosen(customers=frozenset({"c1"}))
-    with pytest.raises(NotThisReplay, match="its customers is None, of this replay"):
+    with pytest.raises(NotThisReplay, match="its customers is none, of this replay c1"):
         refold(asked(recording, one, folder), 1, say_nothing)
     Path(folder, "partition-0.snapshot").write_bytes(b"\xc1")
     with pytest.raises(NotThisReplay, match="not a snapshot"):
