@@ -126,13 +126,13 @@ def replay_file(
     as_json: AsJson = False,
 ) -> None:
     """Replay a file: into memory, if nothing else is said."""
-    chosen = _chosen(since, until, customers)
-    ask = _ask(path, chosen, cores, snapshot)
     _one_of(to_topic=to_topic, isolated=isolated, dry_run=dry_run, speed=speed, snapshot=snapshot)
+    pace, chosen = _pace(speed), _chosen(since, until, customers)
+    ask = _ask(path, chosen, cores, snapshot)
     if cores > 1 and (to_topic or isolated or dry_run or ask.events.recording is None):
         fail("--cores is for a recording that is folded into memory", Exit.USAGE)
     if to_topic:
-        _to_topic(ask, speed, as_json=as_json)
+        _to_topic(ask, pace, as_json=as_json)
     else:
         _fold(ask, isolated, dry_run=dry_run, as_json=as_json)
 
@@ -150,8 +150,8 @@ def replay_topic(
     """Replay customer-events.v1 as it stands on the broker: into memory, if nothing else is said."""
     from streams.recorded_events import TOPIC
 
-    chosen = _chosen(since, until, customers)
     _one_of(to_topic=False, isolated=isolated, dry_run=dry_run, speed="0", snapshot=snapshot)
+    chosen = _chosen(since, until, customers)
     _fold(_ask(TOPIC, chosen, 1, snapshot), isolated, dry_run=dry_run, as_json=as_json)
 
 
@@ -226,14 +226,19 @@ def _events(name: str, chosen: Chosen) -> Events:
         return open_events(name, settings_given(), policy_given(), chosen)
 
 
-def _to_topic(ask: Ask, speed: str, *, as_json: bool) -> None:
+def _pace(speed: str) -> float:
+    """Times real time; 0 is as fast as possible."""
     from streams.replay import BadSpeed, parse_speed
-    from streams.replay_command import to_topic
 
     try:
-        pace = parse_speed(speed)
+        return parse_speed(speed)
     except BadSpeed as error:
         fail(f"--speed: {error}", Exit.USAGE)
+
+
+def _to_topic(ask: Ask, pace: float, *, as_json: bool) -> None:
+    from streams.replay_command import to_topic
+
     with errors(), bar(ask.events.name, ask.events.total) as progress:
         published = to_topic(ask, pace, progress)
     if as_json:

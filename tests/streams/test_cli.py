@@ -150,7 +150,10 @@ def test_doctor_tells_an_address_in_brackets_as_it_is(terminal: Terminal) -> Non
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("replay", "file", "x.csv"), "say where to: --to-topic writes into customer-events.v1"),
+        (
+            ("replay", "file", "x.csv", "--to-topic", "--dry-run"),
+            "say one of --to-topic, --isolated",
+        ),
         (("replay", "file", "x.csv", "--to-topic", "--speed", "fast"), "--speed: 'fast' is not"),
         (("replay", "file", "x.csv", "--to-topic", "--speed", "-1"), "write 0 (as fast as"),
         (("customer", "get", ""), "an id takes 1 to 256 bytes of UTF-8, found 0"),
