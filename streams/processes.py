@@ -227,7 +227,8 @@ def run_all(settings: Settings, options: list[str]) -> str:
             children.replace_ended()
             ended = None
     codes = children.stop()
-    if ended is None and any(codes.values()):
+    stopped = {0, -signal.SIGTERM}  # one that was still starting has no handler yet
+    if ended is None and not stopped.issuperset(codes.values()):
         return f"exit codes {codes}"
     return ended or ""
 
