@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import msgpack
 
-from streams.store import OutboxRow
+from streams.partition import NO_NONCE
+from streams.store import OutboxRow, Store, all_states
 from streams.topics import ALERTS, CHANGES
 
 _TOLD = (CHANGES, ALERTS)
@@ -106,6 +107,27 @@ class Told:
         found = cls({(topic, key): chain for topic, key, chain in kept})
         found.count = count
         return found
+
+
+async def digest_of(store: Store, partitions: Iterable[int], told: Told) -> Digest:
+    """Of what stands in a store, and of what was told until then.
+
+    Args:
+        store: to read.
+        partitions: which.
+        told: of their customers.
+
+    Raises:
+        StoreUnavailable.
+    """
+    states: dict[str, bytes] = {}
+    sketches: dict[int, str] = {}
+    for partition in partitions:
+        states.update(await all_states(store, partition))
+        whole = (await store.load(partition, (), NO_NONCE)).whole
+        assert whole is not None
+        sketches[partition] = of_sketch(whole.sketch)
+    return Digest(len(states), told.count, of_states(states), told.total(), sketches)
 
 
 def of_states(states: Mapping[str, bytes]) -> int:

@@ -15,9 +15,8 @@ from typing import NamedTuple
 import msgpack
 
 from models.calendar import start_of_day_ms
-from streams.digest import Digest, Told, of_sketch, of_states
+from streams.digest import Digest, Told, digest_of
 from streams.loop import Loop
-from streams.partition import NO_NONCE
 from streams.snapshot import NotThisReplay, Snapshot, Snapshots
 from streams.sources import SourceRecord
 
@@ -137,13 +136,9 @@ class EventReplay:
         return sum((each.tally for each in self._loop.folds), self._before)
 
     async def _result(self) -> Replayed:
-        loop, states = self._loop, await self._loop.states()
-        found = [await loop.store.load(each, (), NO_NONCE) for each in range(loop.partitions)]
-        wholes = enumerate(each.whole for each in found)
-        sketches = {place: of_sketch(whole.sketch) for place, whole in wholes if whole}
-        clock_ms = max(each.meta.clock_ms for each in found)
-        digest = Digest(
-            len(states), self._told.count, of_states(states), self._told.total(), sketches
-        )
+        loop, partitions = self._loop, range(self._loop.partitions)
+        digest = await digest_of(loop.store, partitions, self._told)
+        metas = [(await loop.store.load(each, ())).meta for each in partitions]
+        clock_ms = max(each.clock_ms for each in metas)
         learned = len(loop.populations)
         return Replayed(self._read, learned, self._tally(), digest, self._today, clock_ms)

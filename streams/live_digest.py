@@ -13,14 +13,11 @@ import asyncio
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from streams.digest import Digest, Told, each_once, of_sketch, of_states
+from streams.digest import Digest, Told, digest_of, each_once
 from streams.log import LogInspector
-from streams.partition import NO_NONCE
 from streams.refusal import Refused
 from streams.store import Loaded, OutboxRow, Store
 from streams.topics import ALERTS, CHANGES
-
-COUNT = 500  # customers read at once
 
 
 class OfLive(NamedTuple):
@@ -53,15 +50,11 @@ async def of_live(store: Store, inspector: LogInspector, namespace: str) -> OfLi
         StillMoving, StoreUnavailable, KafkaUnavailable, TopicMissing.
     """
     partitions = range(await store.partitions())
-    before = [await store.load(each, (), NO_NONCE) for each in partitions]
-    states: dict[str, bytes] = {}
-    for partition in partitions:
-        states.update(await _states(store, partition))
-    sketches = {each: of_sketch(_sketch(before[each])) for each in partitions}
+    before = [await store.load(each, ()) for each in partitions]
     told, aged_out = await asyncio.to_thread(_told, inspector, namespace.encode())
+    digest = await digest_of(store, partitions, told)
     after = [await store.load(each, ()) for each in partitions]
     _require_rest(before, after)
-    digest = Digest(len(states), told.count, of_states(states), told.total(), sketches)
     return OfLive(digest, tuple(each.meta.offset for each in before), aged_out)
 
 
@@ -74,21 +67,6 @@ def _require_rest(before: list[Loaded], after: list[Loaded]) -> None:
                 f"partition {partition}: {why}; stop the producers, wait until segmenter doctor "
                 "says that nothing is left to read, stop the workers, and ask again"
             )
-
-
-async def _states(store: Store, partition: int) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    cursor = -1
-    while cursor:
-        loaded = await store.walk(partition, max(0, cursor), COUNT)
-        found.update(loaded.states)
-        cursor = loaded.cursor
-    return found
-
-
-def _sketch(loaded: Loaded) -> dict[str, bytes]:
-    assert loaded.whole is not None
-    return dict(loaded.whole.sketch)
 
 
 def _told(inspector: LogInspector, namespace: bytes) -> tuple[Told, tuple[str, ...]]:

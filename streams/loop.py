@@ -26,7 +26,7 @@ from streams.memory_store import MemoryStore
 from streams.partition import NO_NONCE, Batch, PartitionFold
 from streams.partitioner import partition_of
 from streams.sources import SourceRecord
-from streams.store import LEARNER, OutboxRow, Store
+from streams.store import LEARNER, OutboxRow, Store, all_states
 from streams.topics import INPUTS, LOG, POPULATIONS
 
 BATCH = 500
@@ -250,11 +250,7 @@ class Loop:
         """Every customer's state, encoded."""
         found: dict[str, bytes] = {}
         for partition in range(self.partitions):
-            cursor = -1
-            while cursor:
-                loaded = await self.store.walk(partition, max(0, cursor), BATCH)
-                found.update(loaded.states)
-                cursor = loaded.cursor
+            found.update(await all_states(self.store, partition))
         return found
 
 

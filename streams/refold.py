@@ -24,14 +24,15 @@ from models.erasure import Mark, Pseudonyms
 from models.events import LogRecord, Read, read_record
 from models.policy import Policy
 from models.policy_record import PublishedPolicy, decode_published, digest_of_policy
-from models.population import Population, decode_population, digest_of
+from models.population import Population, decode_population
+from models.population import digest_of as digest_of_population
 from streams.aside import aside
 from streams.chunk import LogIdentity
-from streams.digest import Digest, Told, of_sketch, of_states
+from streams.digest import Digest, Told, digest_of
 from streams.erasures import born_marks
 from streams.log import Record
 from streams.loop import no_records
-from streams.partition import NO_NONCE, Batch, PartitionFold
+from streams.partition import Batch, PartitionFold
 from streams.recording import Head, NotARecording, Recording
 from streams.snapshot import NotThisReplay
 from streams.span import Span
@@ -254,21 +255,14 @@ class Refold:
 
     async def result(self) -> Refolded:
         """As it stands now."""
-        states: dict[str, bytes] = {}
-        cursor = -1
-        while cursor:
-            loaded = await self._store.walk(self._partition, max(0, cursor), SLICE)
-            states.update(loaded.states)
-            cursor = loaded.cursor
-        found = await self._store.load(self._partition, (), NO_NONCE)
-        assert found.whole is not None
-        sketch = {self._partition: of_sketch(found.whole.sketch)}
-        digest = Digest(len(states), self.told.count, of_states(states), self.told.total(), sketch)
-        meta = found.meta
+        digest = await digest_of(self._store, [self._partition], self.told)
+        meta = (await self._store.load(self._partition, ())).meta
         return Refolded(self._partition, meta.offset, dict(self._fold.tally), digest, meta.clock_ms)
 
     async def _population(self, digest: str) -> Population:
-        return decode_population(self._body(self._populations, POPULATIONS, digest, digest_of))
+        return decode_population(
+            self._body(self._populations, POPULATIONS, digest, digest_of_population)
+        )
 
     async def _policy(self, digest: str) -> PublishedPolicy:
         return decode_published(self._body(self._policies, POLICIES, digest, digest_of_policy))

@@ -301,3 +301,18 @@ class Store(Protocol):
 
     async def partitions(self) -> int:
         """That number; 0 before any worker has begun."""
+
+
+async def all_states(store: Store, partition: int) -> dict[str, bytes]:
+    """Every customer's state of a partition, encoded; a walk in steps of `MAX_CUSTOMERS`.
+
+    Raises:
+        StoreUnavailable.
+    """
+    found: dict[str, bytes] = {}
+    cursor = -1
+    while cursor:
+        loaded = await store.walk(partition, max(0, cursor), MAX_CUSTOMERS)
+        found.update(loaded.states)
+        cursor = loaded.cursor
+    return found

@@ -8,10 +8,10 @@ from functools import cache
 
 from models.erasure import Pseudonyms
 from models.policy import Policy, policy_from_toml
-from streams.digest import Digest, Told, of_sketch, of_states
+from streams.digest import Digest, Told
+from streams.digest import digest_of as digest_of_store
 from streams.loop import Loop
 from streams.messages import rfc3339
-from streams.partition import NO_NONCE
 from streams.sources import SourceRecord
 from tests.streams.shoppers_file import shoppers
 from tests.support.story import DAY_0_MS, DAY_MS
@@ -75,12 +75,7 @@ def digest_of(loop: Loop) -> Digest:
 
 
 async def _digest(loop: Loop) -> Digest:
-    told, sketches = Told(), {}
+    told = Told()
     for row in loop.effects:
         told.add(row)
-    for partition in range(loop.partitions):
-        whole = (await loop.store.load(partition, (), NO_NONCE)).whole
-        assert whole is not None
-        sketches[partition] = of_sketch(whole.sketch)
-    states = await loop.states()
-    return Digest(len(states), told.count, of_states(states), told.total(), sketches)
+    return await digest_of_store(loop.store, range(loop.partitions), told)
