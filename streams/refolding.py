@@ -70,7 +70,7 @@ async def refold_into(asked: Asked, store: Store, progress: Callable[[int], None
     """Fold everything into one empty store.
 
     Args:
-        asked: what; snapshots are the store's own matter.
+        asked: what; no snapshots are kept.
         store: where to.
         progress: see `refold`.
 
