@@ -30,7 +30,7 @@ from models.segments import FLAGS, LIFECYCLE, named, place_of_standing
 
 KEPT_DAYS = 400  # a year, and some weeks to compare it with
 _DEADLINES = frozenset({Why.SILENCE, Why.TENURE, Why.TIME})
-_GROUPS = {
+GROUPS = {
     EffectType.CLUSTER_CHANGED: CLUSTER,
     EffectType.VALUE_TIER_CHANGED: TIER,
     EffectType.RISK_CHANGED: RISK,
@@ -158,7 +158,7 @@ def _told_by(effect: PublishChange) -> Iterable[tuple[str, str | None]]:
         return [(kind, places.get(kind)) for kind in (LIFECYCLE, *FLAGS)]
     if effect.type in OF_RULES:
         return [(effect.scheme, None if effect.after is None else effect.scheme)]
-    kind = effect.scheme or _GROUPS.get(effect.type)
+    kind = effect.scheme or GROUPS.get(effect.type)
     if not kind:  # a win-back goes with its change of state; erased and merged, by where they are
         return []
     return [(kind, named(kind, effect.after) if isinstance(effect.after, str) else None)]
