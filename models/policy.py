@@ -26,6 +26,7 @@ from models.policy_alerts import (
     PlayName,
     unknown_names,
 )
+from models.policy_faults import explained, overlaid, shown
 from models.policy_segments import (
     MAX_SCHEMES,
     MAX_SEGMENTS,
@@ -339,15 +340,15 @@ def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:
     name = tables.get("preset", "general")
     if not isinstance(name, str) or name not in PRESETS:
         raise PolicyError(
-            f"{source}: preset: {_shown(name)} is not known; choose one of {', '.join(PRESETS)}"
+            f"{source}: preset: {shown(name)} is not known; choose one of {', '.join(PRESETS)}"
         )
     preset = PRESETS[name]
     below = {"lifecycle": preset.lifecycle, "outlook": preset.outlook}
-    merged = _overlay(below, tables)
+    merged = overlaid(below, tables)
     try:
         policy = Policy.model_validate(merged)
     except ValidationError as error:
-        lines = (_explain(source, dict(e)) for e in error.errors())
+        lines = (explained(source, dict(e)) for e in error.errors())
         raise PolicyError("\n".join(lines)) from None
     faults = faults_of_rules(policy)
     if faults:
@@ -369,30 +370,3 @@ def faults_of_rules(policy: Policy) -> list[RuleError]:
         except RuleError as error:
             faults.append(error)
     return faults
-
-
-def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = _overlay(below, value) if both and isinstance(below, dict) else value
-    return merged
-
-
-def _explain(source: str, error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{source}: {key}: unknown key; remove it or check its spelling"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if not key:  # what two sections say does not fit together: it names them itself
-        return "\n".join(f"{source}: {each}" for each in message.splitlines())
-    found = "" if isinstance(error["input"], dict) else f" (found {_shown(error['input'])})"
-    return f"{source}: {key}: {message}{found}"
-
-
-def _shown(value: object) -> str:
-    try:
-        return f"{value!r:.80}"
-    except ValueError:  # Python writes out no whole number of thousands of digits
-        return "a number of thousands of digits"
