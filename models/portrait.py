@@ -1,0 +1,236 @@
+"""A portrait: what a group of customers adds up to at a moment, in whole numbers.
+
+    members ──► customers · sums of each number · labels bought · words of profiles
+
+Adding a member and taking them out again are exact, and portraits of parts add up to that of the whole, in
+whatever order. Memory is bounded: labels and words beyond what a `Vocabulary` holds are not told apart.
+
+Enters: members. Leaves: sums, and from them means, spreads and shares. Forbidden here: customer ids, words for
+people, the clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import sqrt
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.daybook import code_of
+from models.member import NUMBERS, PLACE, Bought, Member
+
+MAX_LABELS = 2_048
+MAX_VALUES = 50  # of one attribute; one with more does not say what somebody is like
+MAX_ATTRIBUTES = 64
+Integers = npt.NDArray[np.int64]
+
+
+class Sums(NamedTuple):
+    """What one number adds up to, in its quanta.
+
+    Attributes:
+        known: customers of whom it is known.
+        total: sum.
+        squares: sum of squares.
+    """
+
+    known: int = 0
+    total: int = 0
+    squares: int = 0
+
+    @property
+    def mean(self) -> float | None:
+        """In quanta; None of nobody."""
+        return self.total / self.known if self.known else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The standard deviation over these customers, in quanta; None of nobody."""
+        if not self.known:
+            return None
+        return sqrt(max(0, self.known * self.squares - self.total**2)) / self.known
+
+
+class LabelSums(NamedTuple):
+    """What a label adds up to within a year.
+
+    Attributes:
+        customers: who bought it.
+        days: shopping days of customers on which it was bought.
+        spent_minor: on it, reporting currency.
+    """
+
+    customers: int
+    days: int
+    spent_minor: int
+
+
+class Vocabulary:
+    """The labels and the words that the portraits of one survey can tell apart, first come.
+
+    Attributes:
+        labels: label key → place.
+        labels_left_out: how often a label had no place any more.
+        values: attribute → the values met, at most one more than `MAX_VALUES`.
+    """
+
+    def __init__(self) -> None:
+        self.labels: dict[bytes, int] = {}
+        self.labels_left_out = 0
+        self.values: dict[str, set[str]] = {}
+
+    def places(self, bought: Sequence[Bought]) -> tuple[Integers, Integers]:
+        """Where labels stand, and what is to be added there: customers, days, money."""
+        found: list[int] = []
+        rows: list[tuple[int, int, int]] = []
+        for key, days, spent_minor in bought:
+            place = self.labels.get(key)
+            if place is None:
+                if len(self.labels) >= MAX_LABELS:
+                    self.labels_left_out += 1
+                    continue
+                place = self.labels[key] = len(self.labels)
+            found.append(place)
+            rows.append((1, days, spent_minor))
+        return np.array(found, np.int64), np.array(rows, np.int64).reshape(-1, 3)
+
+    def words(self, words: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those that are counted one by one."""
+        kept = []
+        for name, value in words:
+            values = self.values.get(name)
+            if values is None:
+                if len(self.values) >= MAX_ATTRIBUTES:
+                    continue
+                values = self.values[name] = set()
+            if len(values) <= MAX_VALUES:
+                values.add(value)
+            if value in values:
+                kept.append((name, value))
+        return kept
+
+    def tells_apart(self, attribute: str) -> bool:
+        """Whether an attribute has so few values that each is counted."""
+        return len(self.values.get(attribute, ())) <= MAX_VALUES
+
+
+class Seen(NamedTuple):
+    """A member, as all portraits of a survey add them."""
+
+    numbers: tuple[int | None, ...]
+    places: Integers
+    rows: Integers
+    words: list[tuple[str, str]]
+
+
+def seen(member: Member, vocabulary: Vocabulary) -> Seen:
+    """A member, ready to be added to portraits with this vocabulary."""
+    places, rows = vocabulary.places(member.bought)
+    return Seen(member.numbers, places, rows, vocabulary.words(member.words))
+
+
+class Portrait:
+    """What a group of customers adds up to; changed in place.
+
+    Args:
+        vocabulary: shared by all portraits that are compared.
+
+    Attributes:
+        customers: how many.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self.customers = 0
+        self._known = [0] * len(NUMBERS)
+        self._totals = [0] * len(NUMBERS)
+        self._squares = [0] * len(NUMBERS)
+        self._labels = np.zeros((MAX_LABELS, 3), np.int64)
+        self._words: Counter[tuple[str, str]] = Counter()
+
+    def add(self, each: Seen, sign: int = 1) -> None:
+        """Count a customer; with a sign of -1, take them out again."""
+        self.customers += sign
+        for place, number in enumerate(each.numbers):
+            if number is not None:
+                self._known[place] += sign
+                self._totals[place] += sign * number
+                self._squares[place] += sign * number * number
+        if len(each.places):
+            self._labels[each.places] += sign * each.rows
+        for word in each.words:
+            self._words[word] += sign
+
+    def merge(self, other: Portrait) -> None:
+        """Add the customers of a portrait with the same vocabulary."""
+        self.customers += other.customers
+        for place in range(len(NUMBERS)):
+            self._known[place] += other._known[place]
+            self._totals[place] += other._totals[place]
+            self._squares[place] += other._squares[place]
+        self._labels += other._labels
+        self._words.update(other._words)
+
+    def sums(self, name: str) -> Sums:
+        """Of one of `models.member.NUMBERS`, in its quanta."""
+        place = PLACE[name]
+        return Sums(self._known[place], self._totals[place], self._squares[place])
+
+    def mean(self, name: str) -> float | None:
+        """The mean of a number in its unit (money: minor units); None if it is known of nobody."""
+        mean = self.sums(name).mean
+        return None if mean is None else mean / NUMBERS[PLACE[name]].quanta
+
+    def labels(self, dimension: str) -> dict[bytes, LabelSums]:
+        """Those of a dimension that anybody bought within a year, the largest in money first."""
+        code = code_of(dimension)
+        found = {
+            key: LabelSums(*map(int, self._labels[place]))
+            for key, place in self._vocabulary.labels.items()
+            if key[0] == code and self._labels[place, 0] > 0
+        }
+        return dict(sorted(found.items(), key=lambda each: (-each[1].spent_minor, each[0])))
+
+    def words(self, attribute: str) -> dict[str, int]:
+        """Value → customers, the most frequent first; empty of an attribute with too many values."""
+        if not self._vocabulary.tells_apart(attribute):
+            return {}
+        found = {
+            value: count
+            for (name, value), count in self._words.items()
+            if name == attribute and count > 0
+        }
+        return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
+
+    @property
+    def attributes(self) -> list[str]:
+        """Those with few enough values, by name."""
+        return sorted(
+            each for each in self._vocabulary.values if self._vocabulary.tells_apart(each)
+        )
+
+
+def standard_score(group: Portrait, base: Portrait, name: str) -> float | None:
+    """How many standard deviations of the base the group's mean lies from the base's; None: nobody can tell."""
+    mine, its = group.sums(name), base.sums(name)
+    if mine.mean is None or its.mean is None or not its.deviation:
+        return None
+    return (mine.mean - its.mean) / its.deviation
+
+
+def share_of_total(group: Portrait, base: Portrait, name: str) -> float | None:
+    """The group's part of what the base adds up to; None of nothing."""
+    whole = base.sums(name).total
+    return group.sums(name).total / whole if whole > 0 else None
+
+
+def word_lift(group: Portrait, base: Portrait, attribute: str) -> Mapping[str, float]:
+    """Value → its share among those in the group who have the attribute, over that in the base."""
+    mine, its = group.words(attribute), base.words(attribute)
+    known, all_known = sum(mine.values()), sum(its.values())
+    if not known:
+        return {}
+    return {value: (count / known) / (its[value] / all_known) for value, count in mine.items()}

@@ -1,0 +1,70 @@
+"""A survey: the whole base at one moment, and each of its segments beside it.
+
+    members, one by one ──► base · segment → Portrait
+
+Enters: members, each once. Leaves: portraits. Forbidden here: customer ids, the store, the clock.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from models.member import Member
+from models.portrait import Portrait, Vocabulary, seen
+
+
+class Moved(NamedTuple):
+    """How many entered and left a segment within `MOVED_DAYS`."""
+
+    entered: int
+    left: int
+
+
+MOVED_DAYS = 30  # customer-days, the day shown included
+
+
+class Moment(NamedTuple):
+    """Of what a survey was taken.
+
+    Attributes:
+        at_ms: the earliest moment at which any customer is shown, event time.
+        day: the customer-day of it, ordinal.
+        currency: reporting currency.
+        policy: version.
+        population: version; 0 before the first.
+    """
+
+    at_ms: int
+    day: int
+    currency: str
+    policy: str
+    population: int
+
+
+class Survey:
+    """See the module; changed in place.
+
+    Attributes:
+        base: everybody who is a person (accounts are left out).
+        segments: name → who is in it.
+        names: label key → its name, as far as it is known.
+        moved: segment → who came and went lately.
+        vocabulary: of all portraits.
+    """
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary()
+        self.base = Portrait(self.vocabulary)
+        self.segments: dict[str, Portrait] = {}
+        self.names: dict[bytes, str] = {}
+        self.moved: dict[str, Moved] = {}
+
+    def take(self, member: Member) -> None:
+        """Count a customer, who must not come twice."""
+        one = seen(member, self.vocabulary)
+        self.base.add(one)
+        for segment in dict.fromkeys(member.segments.values()):
+            portrait = self.segments.get(segment)
+            if portrait is None:
+                portrait = self.segments[segment] = Portrait(self.vocabulary)
+            portrait.add(one)

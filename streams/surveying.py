@@ -1,0 +1,165 @@
+"""Taking a survey: everybody in a store, each as a lookup would show them, past all portraits.
+
+    store ── pages of customers, advanced to now ──► Member ──► Survey          (reads only)
+
+Any store will do: that of an installation, or the memory of a `Loop` that events went through. Accounts
+are left out: people are counted alone. Blocks for as long as a page takes, each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgpack
+
+from models.accounts import is_account
+from models.calendar import day_of
+from models.effects import OF_RULES, EffectType
+from models.ledger import Standing
+from models.lifecycle import State
+from models.member import Change, member_of
+from models.movement import GROUPS, added_up, from_days
+from models.policy_record import PublishedPolicy
+from models.segments import FLAGS, LIFECYCLE, named, place_of_standing
+from models.survey import MOVED_DAYS, Moment, Moved, Survey
+from streams.checking import walk
+from streams.partitioner import partition_of
+from streams.store import HISTORY_SLOTS, Store
+
+HISTORIES_AT_ONCE = 64
+
+
+class Packed(NamedTuple):
+    """An effect as the history keeps it; `before` and `after` as `streams.messages.pack_history` has them."""
+
+    sequence: int
+    at_ms: int
+    type: str
+    scheme: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class Taken:
+    """A survey, and the moment it is of.
+
+    Attributes:
+        survey: what was added up.
+        moment: see `Moment`; None as long as nobody was met.
+    """
+
+    def __init__(self) -> None:
+        self.survey = Survey()
+        self.moment: Moment | None = None
+
+
+def _nothing(_: int) -> None:
+    """Nobody watches."""
+
+
+async def take_survey(
+    store: Store,
+    in_force: Sequence[PublishedPolicy],
+    now_ms: int,
+    progress: Callable[[int], None] = _nothing,
+) -> Taken:
+    """Survey everybody in a store.
+
+    Args:
+        store: the one that serves.
+        in_force: the policy of each partition.
+        now_ms: wall clock.
+        progress: told how many people were met.
+
+    Raises:
+        StoreUnavailable, CorruptState, NewerSchema, CorruptPopulation.
+    """
+    taken = Taken()
+    policies = {each.number: each.policy for each in in_force}
+    policy = policies[max(policies)]
+    async for page in walk(store, in_force, now_ms):
+        people = [met for met in page if not is_account(met.customer_id)]
+        histories = await _histories(store, [met.customer_id for met in people], len(in_force))
+        for met, changes in zip(people, histories, strict=True):
+            taken.moment = _earlier(taken.moment, met.at_ms, policy, met.population)
+            begins = len(changes) < HISTORY_SLOTS
+            whose = met.customer_id, met.state, met.at_ms, policy, met.population
+            told = tuple(change for each in changes for change in changes_in(each))
+            taken.survey.take(member_of(*whose, told, changes_begin=begins))
+        progress(taken.survey.base.customers)
+    if taken.moment is not None:
+        taken.survey.moved.update(await _moved(store, len(in_force), taken.moment.day))
+    return taken
+
+
+def _earlier(known: Moment | None, at_ms: int, policy: Any, population: Any) -> Moment:
+    version = population.version if population else 0
+    if known is not None and known.at_ms <= at_ms:
+        return known._replace(population=max(known.population, version))
+    day = day_of(at_ms, policy.timezone)
+    newest = max(version, known.population if known else 0)
+    return Moment(at_ms, day, policy.business.currency, policy.version, newest)
+
+
+async def _histories(
+    store: Store, customer_ids: Sequence[str], partitions: int
+) -> list[list[Packed]]:
+    """The packed effects that are kept of each, oldest first."""
+    found: list[list[Packed]] = []
+    for start in range(0, len(customer_ids), HISTORIES_AT_ONCE):
+        some = customer_ids[start : start + HISTORIES_AT_ONCE]
+        asked = (store.history(partition_of(each, partitions), each) for each in some)
+        found += [sorted(map(_unpacked, each)) for each in await asyncio.gather(*asked)]
+    return found
+
+
+def _unpacked(packed: bytes) -> Packed:
+    sequence, effect_type, at_ms, _, before, after, _, scheme = msgpack.unpackb(packed)
+    return Packed(sequence, at_ms, effect_type, scheme, before, after)
+
+
+def changes_in(effect: Packed) -> Iterator[Change]:
+    """What an effect of the history says of kinds of segments; nothing where it only repeats another."""
+    sequence, at_ms, effect_type, scheme, before, after = effect
+    for kind, was, now in _moves(EffectType(effect_type), scheme, before or {}, after or {}):
+        if was != now:
+            yield Change(sequence, at_ms, kind, was, now)
+
+
+def _moves(
+    effect_type: EffectType, scheme: str, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[tuple[str, str | None, str | None]]:
+    if effect_type is EffectType.LIFECYCLE_CHANGED:
+        was, now = _places(before), _places(after)
+        yield from ((kind, was.get(kind), now.get(kind)) for kind in (LIFECYCLE, *FLAGS))
+    elif effect_type in OF_RULES:
+        entered = effect_type is EffectType.SEGMENT_ENTERED
+        yield scheme, None if entered else scheme, scheme if entered else None
+    elif kind := scheme or GROUPS.get(effect_type, ""):
+        yield kind, _group(kind, before), _group(kind, after)
+
+
+def _group(kind: str, told: Mapping[str, Any]) -> str | None:
+    return named(kind, told["group"]) if told else None
+
+
+def _places(standing: Mapping[str, Any]) -> dict[str, str]:
+    if not standing:
+        return {}
+    up = set(standing["flags"])
+    lifecycle = State(standing["lifecycle"])
+    return place_of_standing(Standing(lifecycle, *(flag in up for flag in FLAGS)))
+
+
+async def _moved(store: Store, partitions: int, day: int) -> dict[str, Moved]:
+    """Who came and went in the last days, as the fold has counted them."""
+    kept = [from_days(await store.movement(each)) for each in range(partitions)]
+    entered, left = Counter[str](), Counter[str]()
+    for number, moved in added_up(kept).items():
+        if day - MOVED_DAYS < number <= day:
+            entered.update(moved.entered)
+            left.update(moved.left)
+    return {each: Moved(entered[each], left[each]) for each in sorted({*entered, *left})}
