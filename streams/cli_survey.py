@@ -1,0 +1,68 @@
+"""What all commands on surveys share: of whom one is taken, and where from.
+
+--events FILE ──► folded in memory ──┐
+else the store that serves ──────────┴──► Taken
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from streams.cli_exits import Exit, fail
+from streams.cli_given import bar, policy_given, run, settings_given, store_given
+
+if TYPE_CHECKING:
+    from models.policy import Policy
+    from streams.surveying import Taken
+
+OfEvents = Annotated[
+    str,
+    typer.Option(
+        "--events",
+        help="Survey a history instead of the installation: CSV, JSONL, Parquet or a recording; "
+        "complete-journey, or cdnow.",
+        metavar="FILE",
+    ),
+]
+
+
+def survey_given(events: str) -> tuple[Taken, Policy]:
+    """The survey that is asked for, and the policy that it is under; nobody to survey ends the command."""
+    taken, policy = _of_history(events) if events else _of_installation()
+    if taken.moment is None:
+        fail("there is nobody to survey yet: no customer has been heard of", Exit.NOT_FOUND)
+    return taken, policy
+
+
+def _of_history(name: str) -> tuple[Taken, Policy]:
+    from streams.recorded_events import open_events
+    from streams.surveyed_events import survey_of_events
+
+    policy = policy_given()
+
+    async def fold() -> Taken:
+        events = open_events(name, settings_given(), policy)
+        with bar("events", events.total) as progress:
+            return await survey_of_events(events.read(), policy, progress)
+
+    return run(fold), policy
+
+
+def _of_installation() -> tuple[Taken, Policy]:
+    async def take() -> tuple[Taken, Policy]:
+        from streams.lookup import Lookup
+        from streams.policies import in_force
+        from streams.surveying import take_survey
+        from streams.wall import wall_ms
+
+        given = policy_given()
+        async with store_given() as store:
+            people = sum((await Lookup(store, given).sizes()).values())
+            held = await in_force(store, given)
+            with bar("customers", people) as progress:
+                taken = await take_survey(store, held, wall_ms(), progress)
+        return taken, max(held, key=lambda each: each.number).policy
+
+    return run(take)
