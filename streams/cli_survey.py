@@ -1,7 +1,6 @@
-"""What all commands on surveys share: of whom one is taken, and where from.
+"""What all commands on surveys share: where a survey comes from.
 
---events FILE ──► folded in memory ──┐
-else the store that serves ──────────┴──► Taken
+With `--events` a history is folded in memory; else everybody in the store that serves is looked at.
 """
 
 from __future__ import annotations
