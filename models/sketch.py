@@ -16,11 +16,13 @@ is exact, sketches of several partitions merge by addition, and the order does n
     k, a, q…      the micro-clusters: see `models/microclusters.py`
     b<day>        customers who first bought on that day
     v<measure>:…  customers by bin of what they are worth: see `models/value_tiers.py`
+    w<label>      what a label is called: see `models/label_names.py`
 
 The sample is of the customers with the smallest hashes of their ids, at most `SAMPLE_SIZE`. A
 bottom-k sample can't tell who comes in when a member goes; so a threshold on the hash decides,
 halved whenever too many are below it. Who is below it is in, whoever else comes or goes.
-Prospects contribute nothing. All but the micro-clusters add up whatever the order; in which of
+Prospects contribute nothing. Names do not add up: they stand here because they are of the partition, and are
+not sent to the learner. All else but the micro-clusters adds up whatever the order; in which of
 those a customer is put depends on who came before, and so on the order of the log. Forbidden here: customer ids in the clear, the policy, the clock.
 """
 
@@ -33,6 +35,7 @@ from typing import NamedTuple
 import msgpack
 
 from models.erasure import Pseudonyms
+from models.label_names import NAME, LabelNames, key_in, read_name
 from models.microclusters import MicroClusters, Spread, from_entries, merged_spread
 from models.sample import SampledCustomer
 
@@ -108,12 +111,14 @@ class Sketch:
     Args:
         counts, sample, micro: as the attributes.
         pseudonyms: name the customers of the sample.
+        names: as the attribute.
 
     Attributes:
         counts: slot → whole number; a slot that is 0 is left out.
         sample: hashed id → customer.
         micro: the micro-clusters.
-        touched: the slots changed since the last `take_changes`, but for those of `micro`.
+        names: of labels.
+        touched: the slots changed since the last `take_changes`, but for those of `micro` and `names`.
     """
 
     def __init__(
@@ -122,10 +127,12 @@ class Sketch:
         sample: Mapping[int, SampledCustomer] | None = None,
         micro: MicroClusters | None = None,
         pseudonyms: Pseudonyms = UNKEYED,
+        names: LabelNames | None = None,
     ) -> None:
         self.counts = dict(counts or {})
         self.sample = dict(sample or {})
         self.micro = micro or MicroClusters()
+        self.names = names or LabelNames()
         self._pseudonyms = pseudonyms
         self.touched: set[str] = set()
 
@@ -205,10 +212,14 @@ class Sketch:
         """The touched slots, encoded, once; None: the slot is empty now."""
         changes = {slot: self._packed(slot) for slot in sorted(self.touched)}
         self.touched.clear()
-        return {**changes, **self.micro.take_changes()}
+        return {**changes, **self.micro.take_changes(), **self.names.take_changes()}
 
     def slots(self) -> dict[str, bytes]:
         """All slots, encoded."""
+        return {**self.sums(), **self.names.slots()}
+
+    def sums(self) -> dict[str, bytes]:
+        """What can be learned from: all slots but the names, encoded."""
         counts = {slot: b"%d" % value for slot, value in self.counts.items()}
         sample = {_sample_slot(each): _packed_row(row) for each, row in self.sample.items()}
         micro = {name: _packed_row(row) for name, row in self.micro.entries.items()}
@@ -245,20 +256,23 @@ def from_slots(slots: Mapping[str, bytes], pseudonyms: Pseudonyms = UNKEYED) -> 
     counts: dict[str, int] = {}
     sample: dict[int, SampledCustomer] = {}
     entries: dict[str, bytes] = {}
+    names: dict[bytes, str] = {}
     for slot, packed in slots.items():
         if slot.startswith(_SAMPLE):
             sample[int(slot[1:], 16)] = SampledCustomer(*msgpack.unpackb(packed, use_list=False))
         elif slot.startswith(_MICRO):
             entries[slot] = packed
+        elif slot.startswith(NAME):
+            names[key_in(slot)] = read_name(packed)
         else:
             counts[slot] = int(packed)
-    return Sketch(counts, sample, from_entries(entries), pseudonyms)
+    return Sketch(counts, sample, from_entries(entries), pseudonyms, LabelNames(names))
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch:
     """The sketch of all these customers together; each is in one of the sketches only.
 
-    Without micro-clusters: those of several partitions are put side by side, see `grouped`.
+    Without names, and without micro-clusters: those of several partitions are put side by side, see `grouped`.
     """
     total = Sketch()
     for sketch in sketches:

@@ -23,6 +23,7 @@ from models.events import (
     LogRecord,
     PolicyPublished,
     PopulationLearned,
+    Purchase,
     Read,
     Rejected,
     Tick,
@@ -282,6 +283,8 @@ class Folding:
             self.tally["duplicates" if met.duplicate else "forgotten"] += 1
         else:
             self.tally["events"] += 1
+            if isinstance(read.event, Purchase) and isinstance(met.held, CustomerState):
+                self._sketch.names.learn(read.event, self._policy.behaviour.kept)
             if not isinstance(read.event, Transfer | Erasure):  # they say nothing of the source
                 replayed = REPLAY in record.headers
                 self.newest = Newest(record.timestamp_ms, read.at_ms, replayed)
@@ -356,7 +359,7 @@ class Folding:
         end_day = epoch_end(self._today(), self._policy)
         if end_day > self._closed_day:
             log = self._log
-            barrier = Barrier(log.partition, log.partitions, end_day, self._sketch.slots())
+            barrier = Barrier(log.partition, log.partitions, end_day, self._sketch.sums())
             self._rows.append(barrier_row(barrier, source))
             self._closed_day = end_day
             self.tally["barriers"] += 1

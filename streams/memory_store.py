@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgpack
 
+from models.label_names import read_name, slot_of
 from streams.store import (
     Change,
     CustomerWrite,
@@ -209,6 +210,12 @@ class MemoryStore:
     async def movement(self, partition: int) -> Mapping[str, bytes]:
         """See `Store.movement`."""
         return dict(self._partitions[partition].movement)
+
+    async def label_names(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, str]:
+        """See `Store.label_names`."""
+        sketch = self._partitions[partition].sketch
+        slots = ((key, slot_of(key)) for key in keys)
+        return {key: read_name(sketch[slot]) for key, slot in slots if slot in sketch}
 
     async def look(self, partition: int, customer_ids: Sequence[str]) -> Looked:
         """See `Store.look`."""

@@ -19,6 +19,7 @@ from redis.exceptions import (
     ResponseError,
 )
 
+from models.label_names import read_name, slot_of
 from streams.keys import META_FIELDS, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
@@ -193,6 +194,16 @@ class RedisStore:
         """See `Store.movement`."""
         days: Any = await self._client.hgetall(self.keys(partition).movement)
         return {day.decode(): packed for day, packed in days.items()}
+
+    @_or_unavailable
+    async def label_names(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, str]:
+        """See `Store.label_names`."""
+        if not keys:
+            return {}
+        slots = [slot_of(each) for each in keys]
+        found: Any = await self._client.hmget(self.keys(partition).sketch, slots)
+        named = zip(keys, found, strict=True)
+        return {key: read_name(packed) for key, packed in named if packed is not None}
 
     @_or_unavailable
     async def look(self, partition: int, customer_ids: Sequence[str]) -> Looked:

@@ -269,6 +269,9 @@ class Store(Protocol):
     async def movement(self, partition: int) -> Mapping[str, bytes]:
         """Customer-day → what moved on it, encoded."""
 
+    async def label_names(self, partition: int, keys: Sequence[bytes]) -> Mapping[bytes, str]:
+        """Label key → its name, as far as the partition knows it; see `models/label_names.py`."""
+
     async def look(self, partition: int, customer_ids: Sequence[str]) -> Looked:
         """States and the little else that a lookup needs, read together."""
 

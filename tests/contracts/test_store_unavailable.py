@@ -75,6 +75,7 @@ async def everything_is_unavailable(store: RedisStore) -> None:
         lambda: store.population(P),
         lambda: store.history(P, "c1"),
         lambda: store.sizes(P, ["new"]),
+        lambda: store.label_names(P, [b"\x00teatea"]),
         lambda: store.outbox(P, 9),
         lambda: store.outbox_delete(P, [b"1-1"]),
         lambda: store.set_live(P, Live(0), 9),

@@ -234,3 +234,13 @@ async def test_a_row_keeps_the_partition_it_goes_to(store: Store) -> None:
     rows = [OutboxRow("t", None, b"v", (), partition) for partition in (None, 0, 3, 2**31)]
     assert await store.apply(P, Meta(), Change(FIRST, {}, rows))
     assert [row.partition for _, row in await store.outbox(P, 10)] == [None, 0, 3, 2**31]
+
+
+async def test_names_of_labels_come_by_key_as_far_as_they_are_known(store: Store) -> None:
+    tea, acme, unknown = b"\x00teatea", b"\x01\xff\x00\r\n\xfe\x01", b"\x04------"
+    sketch = {"n": b"1", f"w{tea.hex()}": "茶".encode(), f"w{acme.hex()}": b"Acme"}
+    assert await store.label_names(P, [tea]) == {}
+    await change(store, sketch=sketch)
+    assert await store.label_names(P, [tea, unknown, acme]) == {tea: "茶", acme: "Acme"}
+    assert await store.label_names(P, []) == {}
+    assert await store.label_names(P + 1, [tea]) == {}
