@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from models.crosstab import Crosstab
 from models.member import Member
 from models.portrait import Portrait, Vocabulary, seen
+from models.retention import Retention
 
 
 class Moved(NamedTuple):
@@ -49,6 +51,8 @@ class Survey:
         segments: name → who is in it.
         names: label key → its name, as far as it is known.
         moved: segment → who came and went lately.
+        retention: who of a month's new customers came back in which later month.
+        crosstab: who is in two segments, and what people with an attribute spent.
         vocabulary: of all portraits.
     """
 
@@ -58,11 +62,16 @@ class Survey:
         self.segments: dict[str, Portrait] = {}
         self.names: dict[bytes, str] = {}
         self.moved: dict[str, Moved] = {}
+        self.retention = Retention()
+        self.crosstab = Crosstab()
 
     def take(self, member: Member) -> None:
         """Count a customer, who must not come twice."""
         one = seen(member, self.vocabulary)
         self.base.add(one)
+        self.retention.add(member.sight)
+        bought = member.number("purchases_365d") or 0, member.number("spend_365d") or 0
+        self.crosstab.add(member.segments, one.words, *bought)
         for segment in dict.fromkeys(member.segments.values()):
             portrait = self.segments.get(segment)
             if portrait is None:

@@ -1,0 +1,123 @@
+"""Cohort retention: of those who first bought in a month, how many bought in each later one.
+
+    first purchase ──► month of the cohort ──► customers · month → customers who bought in it
+
+Months are calendar months of the shop's time zone, counted from the year 0. A daybook has the days of a
+year, so the months that begin no longer ago than that are exact, and older ones are not told. A day on which
+money was given back and nothing was bought is no purchase.
+
+Enters: members, each once. Leaves: whole numbers, which add up. Forbidden here: customer ids, the clock.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+from models.daybook import COLUMNS, LONGEST_WINDOW_DAYS, PURCHASES
+from models.sight import Sight
+
+_MONTHS = 12
+
+
+def month_of(day: int) -> int:
+    """The month of a customer-day, ordinal: months since the year 0.
+
+    >>> month_of(date(2018, 1, 31).toordinal()) - month_of(date(2017, 12, 1).toordinal())
+    1
+    """
+    there = date.fromordinal(day)
+    return there.year * _MONTHS + there.month - 1
+
+
+def month_name(month: int) -> str:
+    """As people write it.
+
+    >>> month_name(month_of(date(2018, 1, 31).toordinal()))
+    '2018-01'
+    """
+    return f"{month // _MONTHS:04}-{month % _MONTHS + 1:02}"
+
+
+def first_day(month: int) -> int:
+    """The ordinal of a month's first day."""
+    return date(month // _MONTHS, month % _MONTHS + 1, 1).toordinal()
+
+
+@lru_cache(maxsize=64)
+def exact_months(day: int) -> tuple[int, ...]:
+    """The months of which every day is known, oldest first; the last one is running.
+
+    Args:
+        day: the one shown, ordinal.
+
+    >>> list(map(month_name, exact_months(date(2018, 3, 5).toordinal())))[::11]
+    ['2017-04', '2018-03']
+    """
+    running = month_of(day)
+    known = max(1, day - LONGEST_WINDOW_DAYS)
+    return tuple(
+        each
+        for each in range(max(month_of(known), running - _MONTHS), running + 1)
+        if first_day(each) >= known
+    )
+
+
+class Retention:
+    """See the module; changed in place.
+
+    Attributes:
+        cohorts: month of the first purchase → customers.
+        bought: that month, a month → those of them who bought in it; exact months only.
+    """
+
+    def __init__(self) -> None:
+        self.cohorts: Counter[int] = Counter()
+        self.bought: Counter[tuple[int, int]] = Counter()
+
+    def add(self, sight: Sight, sign: int = 1) -> None:
+        """Count a customer; with a sign of -1, take them out again."""
+        first_ms = sight.ledger.first_purchase_ms
+        if first_ms is None:
+            return
+        cohort = month_of(sight.day_of(first_ms))
+        self.cohorts[cohort] += sign
+        for month in bought_in(sight):
+            self.bought[cohort, month] += sign
+
+    def merge(self, other: Retention) -> None:
+        """Add the customers of another."""
+        self.cohorts.update(other.cohorts)
+        self.bought.update(other.bought)
+
+    def plain(self) -> list[Any]:
+        """As lists of plain values, for `retention_of`."""
+        bought = [[*each, count] for each, count in sorted(self.bought.items())]
+        return [sorted(self.cohorts.items()), bought]
+
+
+def retention_of(plain: list[Any]) -> Retention:
+    """The reverse of `Retention.plain`."""
+    found = Retention()
+    cohorts, bought = plain
+    found.cohorts.update(dict(cohorts))
+    found.bought.update({(cohort, month): count for cohort, month, count in bought})
+    return found
+
+
+def bought_in(sight: Sight) -> list[int]:
+    """The exact months in which a customer bought anything, ascending."""
+    purchases, found = sight.numbers[PURCHASES::COLUMNS], []
+    months = exact_months(sight.day)
+    row = bisect_left(sight.days, first_day(months[0])) if months else 0
+    before = purchases[row - 1] if row else 0
+    for month in months:
+        row = bisect_left(sight.days, first_day(month + 1), row)
+        now = purchases[row - 1] if row else 0
+        if now > before:
+            found.append(month)
+        before = now
+    return found
