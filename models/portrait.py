@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ MAX_LABELS = 2_048
 MAX_VALUES = 50  # of one attribute; one with more does not say what somebody is like
 MAX_ATTRIBUTES = 64
 Integers = npt.NDArray[np.int64]
+Plain = list[Any]
 
 
 class Sums(NamedTuple):
@@ -112,9 +113,24 @@ class Vocabulary:
                 kept.append((name, value))
         return kept
 
+    def plain(self) -> Plain:
+        """As lists of plain values, for `vocabulary_of`."""
+        values = [[name, sorted(values)] for name, values in self.values.items()]
+        return [list(self.labels), self.labels_left_out, values]
+
     def tells_apart(self, attribute: str) -> bool:
         """Whether an attribute has so few values that each is counted."""
         return len(self.values.get(attribute, ())) <= MAX_VALUES
+
+
+def vocabulary_of(plain: Plain) -> Vocabulary:
+    """The vocabulary that `Vocabulary.plain` told."""
+    labels, left_out, values = plain
+    found = Vocabulary()
+    found.labels = {key: place for place, key in enumerate(labels)}
+    found.labels_left_out = left_out
+    found.values = {name: set(some) for name, some in values}
+    return found
 
 
 class Seen(NamedTuple):
@@ -174,6 +190,15 @@ class Portrait:
         self._labels += other._labels
         self._words.update(other._words)
 
+    def plain(self) -> Plain:
+        """As lists of plain values, for `portrait_of`; squares as text, for they grow beyond 64 bits."""
+        bought = np.flatnonzero(self._labels[:, 0])
+        words = [[*word, count] for word, count in sorted(self._words.items()) if count]
+        squares = [str(each) for each in self._squares]
+        totals = [str(each) for each in self._totals]
+        labels = [bought.tolist(), self._labels[bought].ravel().tolist()]
+        return [self.customers, self._known, totals, squares, labels, words]
+
     def sums(self, name: str) -> Sums:
         """Of one of `models.member.NUMBERS`, in its quanta."""
         place = PLACE[name]
@@ -211,6 +236,17 @@ class Portrait:
         return sorted(
             each for each in self._vocabulary.values if self._vocabulary.tells_apart(each)
         )
+
+
+def portrait_of(plain: Plain, vocabulary: Vocabulary) -> Portrait:
+    """The portrait that `Portrait.plain` told, with the same vocabulary."""
+    customers, known, totals, squares, (places, rows), words = plain
+    found = Portrait(vocabulary)
+    found.customers, found._known = customers, list(known)
+    found._totals, found._squares = list(map(int, totals)), list(map(int, squares))
+    found._labels[places] = np.array(rows, np.int64).reshape(-1, 3)
+    found._words = Counter({(name, value): count for name, value, count in words})
+    return found
 
 
 def standard_score(group: Portrait, base: Portrait, name: str) -> float | None:

@@ -161,9 +161,27 @@ def run_api(
         serve(settings, policy, Given.log_level)
 
 
+@run_app.command("surveyor")
+def run_surveyor(
+    every_minutes: Annotated[
+        float, typer.Option(min=1, help="A survey that is older is taken anew.")
+    ] = 60.0,
+) -> None:
+    """Take a survey of all customers after each population, and keep it, until SIGTERM."""
+    from logging.config import dictConfig
+
+    from streams.logs import logging_config
+    from streams.processes import run_surveyor as surveyor
+
+    dictConfig(logging_config(Given.log_level))
+    settings, policy = settings_given(), policy_given()
+    with errors():
+        surveyor(settings, policy, 60 * every_minutes)
+
+
 @run_app.command("all")
 def run_all() -> None:
-    """A worker, a relay, the API and the delivery of alerts together, until SIGTERM."""
+    """A worker, a relay, the API, a surveyor and the delivery of alerts together, until SIGTERM."""
     from streams.processes import run_all as both
 
     settings = settings_given()

@@ -20,6 +20,7 @@ from streams.cli_given import (
     store_given,
     with_store,
 )
+from streams.cli_survey import segments_survey
 
 if TYPE_CHECKING:
     from models.policy import Policy
@@ -199,3 +200,6 @@ def _known(name: str, sizes: dict[str, int]) -> str:
         remedy = f"did you mean {near}?" if near else "segmenter segments list shows all"
         fail(f"no segment {name!r}; {remedy}", Exit.NOT_FOUND)
     return found
+
+
+segments_app.command("survey")(segments_survey)

@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from streams.cli_exits import Exit, fail
-from streams.cli_given import bar, policy_given, run, settings_given, store_given
+from streams.cli_given import (
+    AsJson,
+    bar,
+    out,
+    policy_given,
+    print_json,
+    run,
+    settings_given,
+    store_given,
+)
+from streams.messages import rfc3339
 
 if TYPE_CHECKING:
     from models.policy import Policy
+    from streams.kept_survey import Kept
     from streams.surveying import Taken
 
+NOBODY = "there is nobody to survey yet: no customer has been heard of"
 OfEvents = Annotated[
     str,
     typer.Option(
@@ -31,7 +43,7 @@ def survey_given(events: str) -> tuple[Taken, Policy]:
     """The survey that is asked for, and the policy that it is under; nobody to survey ends the command."""
     taken, policy = _of_history(events) if events else _of_installation()
     if taken.moment is None:
-        fail("there is nobody to survey yet: no customer has been heard of", Exit.NOT_FOUND)
+        fail(NOBODY, Exit.NOT_FOUND)
     return taken, policy
 
 
@@ -65,3 +77,33 @@ def _of_installation() -> tuple[Taken, Policy]:
         return taken, max(held, key=lambda each: each.number).policy
 
     return run(take)
+
+
+def segments_survey(as_json: AsJson = False) -> None:
+    """Take a survey of everybody now, and keep it for the API, the dashboard and other commands."""
+    kept = run(_take_and_keep)
+    if kept is None or kept.taken.moment is None:
+        fail(NOBODY, Exit.NOT_FOUND)
+    told = {
+        "as_of": rfc3339(kept.taken.moment.at_ms),
+        "customers": kept.taken.survey.base.customers,
+        "segments": len(kept.taken.survey.segments),
+        "population": kept.taken.moment.population,
+    }
+    if as_json:
+        print_json(told)
+    else:
+        out.print(
+            f"surveyed {told['customers']:,} customers in {told['segments']} segments as of "
+            f"{told['as_of']}; kept",
+            highlight=False,
+        )
+
+
+async def _take_and_keep() -> Kept | None:
+    from streams.redis_store import connect
+    from streams.surveyor import Surveyor
+
+    settings = settings_given()
+    async with connect(settings.redis_url.get_secret_value()) as client:
+        return await Surveyor(client, settings, policy_given(), 0.0).now()

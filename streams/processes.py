@@ -23,6 +23,7 @@ from streams.feed import FeedingSender
 from streams.log import LogInspector
 from streams.logs import logging_config
 from streams.metrics import RelayMeter, process_registry, serve
+from streams.metrics_survey import SurveyMeter
 from streams.mute import TAILS, MutingSender, read_marks
 from streams.outbox import KafkaSender, Outbox, relay_all
 from streams.patience import STOP_WITHIN_S, attempts
@@ -61,6 +62,24 @@ def run_delivery(settings: Settings, policy: Policy, log_level: str) -> None:
         delivery.run(log_level)
 
 
+def run_surveyor(settings: Settings, policy: Policy, every_s: float) -> None:
+    """Take surveys until SIGTERM or SIGINT."""
+    from streams.surveyor import run_until  # imports what only surveys need
+
+    meter = SurveyMeter(process_registry())
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port):
+        asyncio.run(run_until(settings, policy, every_s, meter, _told_to_stop))
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Set once a signal asks the process to end; for the loop that runs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, stop.set)
+    return stop
+
+
 def run_relay(settings: Settings) -> None:
     """Run the relay until SIGTERM or SIGINT."""
     meter = RelayMeter(process_registry())
@@ -69,10 +88,7 @@ def run_relay(settings: Settings) -> None:
 
 
 async def _relay(settings: Settings, meter: RelayMeter) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
+    stop = _told_to_stop()
     servers = settings.bootstrap_servers
     inspector = LogInspector(servers)
     facts = await asyncio.to_thread(inspector.facts, LOG)
@@ -208,7 +224,7 @@ class Children:
 
 
 def run_all(settings: Settings, options: list[str]) -> str:
-    """Run worker, relay, API and delivery until a signal; answers what ended them.
+    """Run worker, relay, API, delivery and surveyor until a signal; answers what ended them.
 
     The worker tells its metrics at the port that the settings name, the relay at the next one.
 
@@ -219,7 +235,7 @@ def run_all(settings: Settings, options: list[str]) -> str:
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, lambda _number, _frame: stop.set())
-    children.start("worker", "relay", "api", "delivery")
+    children.start("worker", "relay", "api", "delivery", "surveyor")
     ended, served = None, _served(settings)
     while ended is None and not stop.wait(0.5):
         ended = children.ended()

@@ -1,0 +1,43 @@
+"""What a surveyor reports: when the newest survey was taken, of how many, and what it cost."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Gauge
+
+
+class SurveyMeter:
+    """What a surveyor reports.
+
+    Args:
+        registry: where it is told; a new one if left out.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._customers = Gauge(
+            "segmenter_survey_customers",
+            "Customers in the newest survey.",
+            registry=self.registry,
+        )
+        self._took_s = Gauge(
+            "segmenter_survey_seconds",
+            "How long the newest survey took.",
+            registry=self.registry,
+        )
+        self._size = Gauge(
+            "segmenter_survey_bytes",
+            "Its size in Redis.",
+            registry=self.registry,
+        )
+        self._taken = Gauge(
+            "segmenter_survey_timestamp_seconds",
+            "When it was taken, epoch seconds; 0: none yet by this process.",
+            registry=self.registry,
+        )
+
+    def took(self, customers: int, took_s: float, size_bytes: int, at_ms: int) -> None:
+        """A survey was taken and kept."""
+        self._customers.set(customers)
+        self._took_s.set(took_s)
+        self._size.set(size_bytes)
+        self._taken.set(at_ms / 1000)
