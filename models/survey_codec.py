@@ -13,7 +13,9 @@ from typing import Any
 
 import msgpack
 
+from models.crosstab import crosstab_of
 from models.portrait import portrait_of, vocabulary_of
+from models.retention import retention_of
 from models.survey import Moved, Survey
 
 SCHEMA_VERSION = 1
@@ -32,6 +34,8 @@ def encode_survey(survey: Survey) -> bytes:
         "segments": {name: each.plain() for name, each in sorted(survey.segments.items())},
         "names": sorted(survey.names.items()),
         "moved": {name: list(each) for name, each in sorted(survey.moved.items())},
+        "retention": survey.retention.plain(),
+        "crosstab": survey.crosstab.plain(),
     }
     return zlib.compress(msgpack.packb(body))
 
@@ -65,4 +69,6 @@ def _survey(body: dict[str, Any]) -> Survey:
     }
     survey.names = dict(body["names"])
     survey.moved = {name: Moved(*each) for name, each in body["moved"].items()}
+    survey.retention = retention_of(body["retention"])
+    survey.crosstab = crosstab_of(body["crosstab"])
     return survey
