@@ -20,6 +20,7 @@ from streams.cli_given import (
     store_given,
     with_store,
 )
+from streams.cli_report import segments_report
 from streams.cli_survey import segments_survey
 
 if TYPE_CHECKING:
@@ -203,3 +204,4 @@ def _known(name: str, sizes: dict[str, int]) -> str:
 
 
 segments_app.command("survey")(segments_survey)
+segments_app.command("report")(segments_report)

@@ -1,0 +1,117 @@
+"""`segmenter segments report`: what the base is made of, as a page to print, or for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from streams.cli_exits import Exit, err, fail
+from streams.cli_given import Given
+from streams.cli_survey import OfEvents, survey_given
+
+if TYPE_CHECKING:
+    from streams.report_base_told import BaseReport
+
+Format = Literal["html", "md", "csv", "json"]
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "html": (".html", ".htm"),
+    "md": (".md", ".markdown"),
+    "csv": (".csv",),
+    "json": (".json",),
+}
+BOM = "\ufeff"  # Excel takes a CSV for UTF-8 if it begins so
+
+
+def segments_report(
+    format_: Annotated[
+        Format | None,
+        typer.Option("--format", help="Default: by the ending of --out, else md."),
+    ] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="Cross segments with it: age_band, profile.region, lifecycle, rfm.quintile, segment.vip.",
+            metavar="ATTRIBUTE",
+        ),
+    ] = "",
+    written_to: Annotated[
+        Path | None, typer.Option("--out", help="Write it there, not on stdout.", metavar="FILE")
+    ] = None,
+    lang: Annotated[Literal["en", "zh"], typer.Option(help="Of html, md and csv.")] = "en",
+    top: Annotated[
+        int, typer.Option(min=1, max=1_000, help="So many categories, brands, … one by one.")
+    ] = 20,
+    events: OfEvents = "",
+) -> None:
+    """Report what the base is made of: segments, attributes, what is bought, cohorts, movement."""
+    as_what = format_ or _format_of(written_to)
+    _require_place(written_to, as_what, events)
+    report = _report(events, by, top)
+    text = _written(report, as_what, lang)
+    if written_to is None:
+        sys.stdout.write(text)
+    else:
+        _write(written_to, BOM + text if as_what == "csv" else text)
+
+
+def _format_of(path: Path | None) -> Format:
+    """What the ending of a file says; md of none."""
+    ending = "" if path is None else path.suffix.lower()
+    found: Format
+    for found in ("html", "csv", "json"):
+        if ending in ENDINGS[found]:
+            return found
+    return "md"
+
+
+def _require_place(path: Path | None, as_what: Format, events: str) -> None:
+    """A report takes the place of a report, and of nothing else."""
+    if path is None:
+        if as_what == "html":
+            fail("a page needs a file: add --out report.html", Exit.USAGE)
+        return
+    if path.suffix.lower() not in ENDINGS[as_what]:
+        fail(f"--out: {path}: a report as {as_what} is a {ENDINGS[as_what][0]} file", Exit.USAGE)
+    if not path.parent.is_dir():
+        fail(f"--out: {path.parent}: no such folder", Exit.USAGE)
+    if any(path.exists() and each.exists() and path.samefile(each) for each in _inputs(events)):
+        fail(f"--out: {path} is read from; name another file", Exit.USAGE)
+
+
+def _inputs(events: str) -> list[Path]:
+    given = [Path(events)] if events else []
+    return given if Given.config is None else [*given, Given.config]
+
+
+def _report(events: str, by: str, top: int) -> BaseReport:
+    from models.composition_crossed import UnknownAxis
+    from streams.report_base_told import base_report
+
+    taken, policy = survey_given(events)
+    assert taken.moment is not None
+    try:
+        return base_report(taken.survey, taken.moment, policy, by=by, top=top)
+    except UnknownAxis as error:
+        fail(f"--by: {error}", Exit.USAGE)
+
+
+def _written(report: BaseReport, as_what: Format, lang: Literal["en", "zh"]) -> str:
+    from streams.report_base import report_as_html
+    from streams.report_base_text import report_as_csv, report_as_json, report_as_markdown
+
+    if as_what == "json":
+        return json.dumps(report_as_json(report), ensure_ascii=False, indent=2) + "\n"
+    write = {"html": report_as_html, "md": report_as_markdown, "csv": report_as_csv}[as_what]
+    return write(report, lang)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8", newline="")
+    except OSError as error:
+        fail(f"--out: {error}", Exit.USAGE)
+    err.print(f"report: {path}", markup=False, highlight=False)
