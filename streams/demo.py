@@ -1,6 +1,6 @@
 """`segmenter demo`: a year of real purchases through the real path, on this machine alone.
 
-An embedded broker and store, a worker, a relay, the API and the delivery of alerts as processes of
+An embedded broker and store, a worker, a relay, the API, a surveyor and the delivery of alerts as processes of
 their own, and the Complete Journey replayed into the log with its ticks: 2,469 households, one year. Nothing is simulated. The
 dashboard opens while the year goes by, and stays after it.
 """
@@ -218,7 +218,7 @@ def _installation(port: int) -> Iterator[tuple[Settings, Children]]:
             LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
             environment = {**os.environ, **as_environment(settings), "TMPDIR": folder}
             children = Children(environment, ["--config", str(config), "--quiet"])
-            children.start("worker", "relay", "api", "delivery")
+            children.start("worker", "relay", "api", "delivery", "surveyor")
             try:
                 yield settings, children
             finally:
