@@ -26,6 +26,7 @@ from models.policy_alerts import (
     PlayName,
     unknown_names,
 )
+from models.policy_evaluation import USUAL, Criteria
 from models.policy_faults import explained, overlaid, shown
 from models.policy_segments import (
     MAX_SCHEMES,
@@ -271,6 +272,11 @@ class Policy(Frozen):
     )
     playbook: Annotated[dict[PlayName, Play], Field(max_length=MAX_PLAYS)] = Field(
         default={}, description="what is to be done, by name: docs/alerts.md"
+    )
+    evaluation: Criteria = Field(  # left out of what is written: it moves no customer
+        default=USUAL,
+        exclude_if=lambda each: each == USUAL,
+        description="what a segment needs to be worked with: docs/evaluation.md",
     )
 
     @model_validator(mode="after")

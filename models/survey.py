@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from models.concentration import Concentration
 from models.crosstab import Crosstab
 from models.member import Member
 from models.portrait import Portrait, Vocabulary, seen
+from models.responding import Responding
 from models.retention import Retention
+from models.staying import Staying
+from models.whereabouts import tracks_of
 
 
 class Moved(NamedTuple):
@@ -53,6 +57,9 @@ class Survey:
         moved: segment → who came and went lately.
         retention: who of a month's new customers came back in which later month.
         crosstab: who is in two segments, and what people with an attribute spent.
+        staying: who is where they were thirty days ago.
+        responding: who bought after entering a segment.
+        concentration: how spend is spread within each segment.
         vocabulary: of all portraits.
     """
 
@@ -64,12 +71,19 @@ class Survey:
         self.moved: dict[str, Moved] = {}
         self.retention = Retention()
         self.crosstab = Crosstab()
+        self.staying = Staying()
+        self.responding = Responding()
+        self.concentration = Concentration()
 
     def take(self, member: Member) -> None:
         """Count a customer, who must not come twice."""
         one = seen(member, self.vocabulary)
         self.base.add(one)
         self.retention.add(member.sight)
+        tracks = tracks_of(member)
+        self.staying.add(member, tracks)
+        self.responding.add(member, tracks)
+        self.concentration.add({*member.segments.values()}, member.number("spend_365d") or 0)
         bought = member.number("purchases_365d") or 0, member.number("spend_365d") or 0
         self.crosstab.add(member.segments, one.words, *bought)
         for segment in dict.fromkeys(member.segments.values()):

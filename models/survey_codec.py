@@ -13,9 +13,12 @@ from typing import Any
 
 import msgpack
 
+from models.concentration import concentration_of
 from models.crosstab import crosstab_of
 from models.portrait import portrait_of, vocabulary_of
+from models.responding import responding_of
 from models.retention import retention_of
+from models.staying import staying_of
 from models.survey import Moved, Survey
 
 SCHEMA_VERSION = 1
@@ -36,6 +39,9 @@ def encode_survey(survey: Survey) -> bytes:
         "moved": {name: list(each) for name, each in sorted(survey.moved.items())},
         "retention": survey.retention.plain(),
         "crosstab": survey.crosstab.plain(),
+        "staying": survey.staying.plain(),
+        "responding": survey.responding.plain(),
+        "concentration": survey.concentration.plain(),
     }
     return zlib.compress(msgpack.packb(body))
 
@@ -71,4 +77,7 @@ def _survey(body: dict[str, Any]) -> Survey:
     survey.moved = {name: Moved(*each) for name, each in body["moved"].items()}
     survey.retention = retention_of(body["retention"])
     survey.crosstab = crosstab_of(body["crosstab"])
+    survey.staying = staying_of(body["staying"])
+    survey.responding = responding_of(body["responding"])
+    survey.concentration = concentration_of(body["concentration"])
     return survey

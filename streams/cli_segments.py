@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from streams.cli_evaluate import segments_evaluate
 from streams.cli_exits import Exit, err, fail
 from streams.cli_given import (
     AsJson,
@@ -205,3 +206,4 @@ def _known(name: str, sizes: dict[str, int]) -> str:
 
 segments_app.command("survey")(segments_survey)
 segments_app.command("report")(segments_report)
+segments_app.command("evaluate")(segments_evaluate)

@@ -1,0 +1,63 @@
+"""`segmenter segments evaluate`: how good segments are as segments."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Literal
+
+import typer
+
+from streams.cli_exits import Exit, fail
+from streams.cli_given import AsJson, out, print_json
+from streams.cli_survey import OfEvents, survey_given
+
+
+def segments_evaluate(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="As rule/vip, or vip; with reasons (default: all, without).", metavar="NAME"
+        ),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="Segments of this kind: cluster, rule, rfm.quintile …", metavar="KIND"),
+    ] = None,
+    lang: Annotated[Literal["en", "zh"], typer.Option(help="Of the words.")] = "en",
+    events: OfEvents = "",
+    as_json: AsJson = False,
+) -> None:
+    """Size, spend, who stays, how far apart, who responds, and whether a segment is worth working with."""
+    from models.evaluation import evaluations, in_kinds
+    from streams.show_evaluation import as_json as in_json
+    from streams.show_evaluation import evaluations_table, reasons_shown
+
+    taken, policy = survey_given(events)
+    found = evaluations(taken.survey, policy.evaluation)
+    named = [_known(each, found) for each in names or []]
+    peopled = [name for name, each in found.items() if each.customers or each.stay.members_then]
+    chosen = named or in_kinds(peopled, kind or [])
+    if not chosen:
+        kinds = ", ".join(sorted({each.split("/", 1)[0] for each in peopled}))
+        fail(f"nobody is in a segment of that kind; there are {kinds or 'none'}", Exit.NOT_FOUND)
+    if as_json:
+        print_json([in_json(found[each], policy) for each in chosen])
+        return
+    out.print(evaluations_table([found[each] for each in chosen], lang), highlight=False)
+    for each in named:
+        out.print("")
+        out.print(reasons_shown(found[each], policy, lang), highlight=False)
+
+
+def _known(name: str, found: Collection[str]) -> str:
+    """The segment that is meant."""
+    from models.rule_names import nearest
+    from models.segments import rule_segment
+
+    segment = next((each for each in (name, rule_segment(name)) if each in found), None)
+    if segment is None:
+        known: Sequence[str] = [*found, *(each.removeprefix("rule/") for each in found)]
+        near = nearest(name, known)
+        remedy = f"did you mean {near}?" if near else "segmenter segments list shows all"
+        fail(f"nobody was in a segment {name!r}; {remedy}", Exit.NOT_FOUND)
+    return segment
