@@ -10,13 +10,19 @@ from models.ledger import Transition
 from models.membership import CLUSTER, RISK, TIER, Regrouped
 from models.ruling import Resorted
 from models.segments import rule_segment
+from models.stages import STAGE
+from models.value_grid import ATTACHMENT, GRID
 from models.value_tiers import VALUE
 
 _TYPES = {
     CLUSTER: EffectType.CLUSTER_CHANGED,
     TIER: EffectType.VALUE_TIER_CHANGED,
     RISK: EffectType.RISK_CHANGED,
+    ATTACHMENT: EffectType.ATTACHMENT_CHANGED,
+    GRID: EffectType.GRID_CHANGED,
+    STAGE: EffectType.STAGE_CHANGED,
 }
+_ROLL_ON = frozenset({ATTACHMENT, GRID, STAGE})
 
 
 def announced(
@@ -77,9 +83,9 @@ def _type_of(kind: str) -> EffectType:
 
 
 def _cause_of(kind: str, cause: Cause) -> Cause:
-    """A scheme of value tiers counts over a window that rolls on, silence or not."""
-    rolled = kind.startswith(VALUE) and cause.why is Why.SILENCE
-    return Cause.of_time(cause.at_ms) if rolled else cause
+    """A scheme of value tiers counts over a window that rolls on, silence or not; so does a grid."""
+    rolls_on = kind in _ROLL_ON or kind.startswith(VALUE)
+    return Cause.of_time(cause.at_ms) if rolls_on and cause.why is Why.SILENCE else cause
 
 
 def resorted(

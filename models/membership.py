@@ -1,10 +1,11 @@
 """A customer within the population: their groups, and what they contribute to its sketch.
 
 Both follow from the ledger as it stands. Groups are those of the published RFM schemes, the
-behaviour cluster, the value tier, the churn risk band, and a tier of each value scheme. They also
+behaviour cluster, the value tier, the churn risk band, a tier of each value scheme, and, with a value
+grid, its field, attachment and the stage that sales see. They also
 follow from the day and the population, so they are looked at again at midnights of their own,
 `regroup_ms`: when a silence passes an edge of recency, at multiples of the customer's own rhythm,
-and when what leaves a window moves a value across a cut. A contribution is made anew at most once a
+and when what leaves a window moves a value across a cut, or a point of attachment. A contribution is made anew at most once a
 customer-day: the first change of a day at once, further ones at the next midnight, `renew_ms`; and
 where value schemes measure windows, with each population.
 
@@ -14,7 +15,7 @@ in keeping, and which groups changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import NamedTuple
 
@@ -31,6 +32,8 @@ from models.population import Population, prior_gap_days
 from models.rfm import Rfm, scored_until
 from models.sight import Sight
 from models.sketch import Contribution
+from models.stages import STAGE, stage_of
+from models.value_grid import on_the_grid
 from models.value_tiers import (
     LIFETIME_VALUE,
     MEASURES,
@@ -50,7 +53,8 @@ class Regrouped(NamedTuple):
     """A customer left one group of a kind for another; None: none.
 
     Attributes:
-        kind: an RFM scheme, `cluster`, `tier`, `risk`, or `value.` and the name of a value scheme.
+        kind: an RFM scheme, `cluster`, `tier`, `risk`, `attachment`, `grid`, `stage`, or `value.` and
+            the name of a value scheme.
         before: the group until then.
         after: the group from then on.
     """
@@ -73,7 +77,8 @@ def regrouped(
 ) -> tuple[CustomerState, tuple[Regrouped, ...]]:
     """Put a customer into the groups they belong to at a moment.
 
-    Without a population, or a purchase, there are none, but for tiers at fixed amounts.
+    Without a population, or a purchase, there are none, but for tiers at fixed amounts, attachment, and
+    the stage that sales see.
     """
     rfm = rfm_of(state.current, at_ms, policy)
     groups: dict[str, str] = {}
@@ -92,6 +97,10 @@ def regrouped(
                 looks += _next_review(state.current, day)
         for kind, tier, until_day in _value_tiers(state, day, policy, population, stake):
             groups[kind] = tier
+            looks += () if until_day is None else (until_day,)
+    if policy.grid is not None:
+        for kind, group, until_day in _on_the_grid(state, at_ms, policy, groups):
+            groups[kind] = group
             looks += () if until_day is None else (until_day,)
     regroup_ms = start_of_day_ms(min(looks), policy.timezone) if looks else None
     if groups == state.groups:
@@ -162,6 +171,26 @@ def _value_tiers(
         if worth is not None and cuts is not None:
             kind = f"{VALUE}{name}"
             yield kind, *placed(scheme, worth, cuts, state.groups.get(kind), sight)
+
+
+def _on_the_grid(
+    state: CustomerState, at_ms: int, policy: Policy, groups: Mapping[str, str]
+) -> Iterator[tuple[str, str, int | None]]:
+    """The groups that a value grid adds to others, and when time next may change them."""
+    assert policy.grid is not None
+    yield from on_the_grid(state, day_of(at_ms, policy.timezone), policy, policy.grid, groups)
+    stage = stage_of(state, policy.grid)
+    if stage is not None:
+        yield STAGE, stage, None
+
+
+def told_of_the_grid(before: CustomerState, after: CustomerState, policy: Policy) -> bool:
+    """Whether what an event has told of somebody, without a purchase, is read by the grid."""
+    grid = policy.grid
+    if grid is None:
+        return False
+    said, also = (each.attributes.get(grid.stage) for each in (before, after))
+    return said != also or before.engagement != after.engagement
 
 
 def _behaviour(state: CustomerState) -> tuple[int, ...]:

@@ -27,6 +27,8 @@ from models.effects import OF_RULES, EffectType, PublishChange, Why
 from models.ledger import Standing
 from models.membership import CLUSTER, RISK, TIER
 from models.segments import FLAGS, LIFECYCLE, named, place_of_standing
+from models.stages import STAGE
+from models.value_grid import ATTACHMENT, GRID
 
 KEPT_DAYS = 400  # a year, and some weeks to compare it with
 _DEADLINES = frozenset({Why.SILENCE, Why.TENURE, Why.TIME})
@@ -34,6 +36,9 @@ GROUPS = {
     EffectType.CLUSTER_CHANGED: CLUSTER,
     EffectType.VALUE_TIER_CHANGED: TIER,
     EffectType.RISK_CHANGED: RISK,
+    EffectType.ATTACHMENT_CHANGED: ATTACHMENT,
+    EffectType.GRID_CHANGED: GRID,
+    EffectType.STAGE_CHANGED: STAGE,
 }
 _NOBODY = ""
 

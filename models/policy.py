@@ -28,6 +28,7 @@ from models.policy_alerts import (
 )
 from models.policy_evaluation import USUAL, Criteria
 from models.policy_faults import explained, overlaid, shown
+from models.policy_grid import Grid, faults_of_grid, grid_below
 from models.policy_segments import (
     MAX_SCHEMES,
     MAX_SEGMENTS,
@@ -278,11 +279,17 @@ class Policy(Frozen):
         exclude_if=lambda each: each == USUAL,
         description="what a segment needs to be worked with: docs/evaluation.md",
     )
+    grid: Grid | None = Field(
+        default=None,
+        exclude_if=lambda grid: grid is None,  # a policy without one keeps its version
+        description="what customers are worth × how attached they are: docs/value-grid.md",
+    )
 
     @model_validator(mode="after")
     def _names_what_is_there(self) -> Self:
         sections = (self.alerts, self.calendar, self.playbook, self.segments)
-        if faults := list(unknown_names(*sections)):
+        of_grid = faults_of_grid(self.grid, self.value, self.behaviour.kept)
+        if faults := [*unknown_names(*sections), *of_grid]:
             raise ValueError("\n".join(faults))
         return self
 
@@ -306,11 +313,11 @@ class Policy(Frozen):
         """
         rules = {name: parsed(name, each.when) for name, each in self.segments.items()}
         scale = 10 ** minor_digits(self.business.currency)
-        book = Rulebook(rules, scale, self.profiles.age_bands)
+        budget = "" if self.grid is None else self.grid.budget
+        book = Rulebook(rules, scale, self.profiles.age_bands, budget)
+        kept, tiers = self.behaviour.kept, tiers_by_scheme(self.value)
         for name, rule in book.rules.items():
-            checked(
-                name, rule, self.rfm.published, self.behaviour.kept, tiers_by_scheme(self.value)
-            )
+            checked(name, rule, self.rfm.published, kept, tiers, self.grid)
         return book
 
 
@@ -349,7 +356,11 @@ def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:
             f"{source}: preset: {shown(name)} is not known; choose one of {', '.join(PRESETS)}"
         )
     preset = PRESETS[name]
-    below = {"lifecycle": preset.lifecycle, "outlook": preset.outlook}
+    below = {
+        "lifecycle": preset.lifecycle,
+        "outlook": preset.outlook,
+        **grid_below(name, tables),
+    }
     merged = overlaid(below, tables)
     try:
         policy = Policy.model_validate(merged)

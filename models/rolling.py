@@ -273,6 +273,24 @@ def distinct_falls(dimension: str) -> Until:
     return until
 
 
+def points_until(
+    sight: Sight,
+    _: Fact,
+    value: Known | None,
+    _gauge: Gauge | None = None,
+    before: int = LAST_DAY,
+) -> int | None:
+    """Of the points of attachment: any row of the score card gives others."""
+    grid = sight.policy.grid
+    if grid is None or value is None:
+        return None
+    found = before
+    for _name, fact, its_gauge, _most in grid.attachment.rows:
+        then = UNTIL[fact.name](sight, fact, sight.read(fact), its_gauge, found)
+        found = found if then is None else min(found, then)
+    return None if found >= before else found
+
+
 _SPENT_FALLS = falls(SPENT)
 _OF_LABELS: Mapping[str, Until] = {
     "spend": label_falls,
@@ -302,6 +320,9 @@ UNTIL: Mapping[str, Until] = MappingProxyType(
         "tenure_days": grows,
         "known_days": grows,
         "silence_cycles": cycles,
+        "attachment_points": points_until,
+        "contact_days_ago": grows,
+        "wallet_share": steps,
         "engagement_days_ago": grows,
         "engagement.days_ago": grows,
         "age_band": next_year,

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
+from models.policy_grid import Grid, why_not_known
 from models.rule_names import BY_NAME, LABELS, nearest
 from models.rule_tree import AllOf, AnyOf, Condition, Fact, Not, Op, Rule, RuleError, conditions_of
 
 MAX_CONDITIONS = 1_000  # of a rule with what it names
 MAX_HEIGHT = 100  # the same; Python can go ten times as deep
 _FLAGS = ("overdue", "won_back")
-_GROUPED = ("lifecycle", "tier", "risk")
+_GROUPED = ("lifecycle", "tier", "risk", "attachment", "grid", "stage")
 
 
 def linked(rules: Mapping[str, Rule]) -> dict[str, Rule]:
@@ -163,6 +164,7 @@ def checked(
     schemes: Sequence[str],
     kept: Sequence[str],
     tiers: Mapping[str, Sequence[str]],
+    grid: Grid | None = None,
 ) -> None:
     """Whether the policy keeps what a rule reads.
 
@@ -172,6 +174,7 @@ def checked(
         schemes: RFM schemes whose groups are kept.
         kept: dimensions of purchases whose labels are.
         tiers: value scheme → its tiers.
+        grid: the value grid; None: there is none.
 
     Raises:
         RuleError: says what is not kept, and where to change that.
@@ -186,6 +189,8 @@ def checked(
             raise RuleError(name, each.place, f"the {dimension} of purchases is not kept", remedy)
         if fact.name == "value":
             _check_tier(name, each, tiers)
+        if (fault := why_not_known(fact, grid)) is not None:
+            raise RuleError(name, each.place, *fault)
 
 
 def _dimension(fact: Fact) -> str | None:

@@ -15,9 +15,12 @@ from typing import NamedTuple
 
 from models.daybook import DIMENSIONS
 from models.rfm import GROUP_NAMES
+from models.stages import STAGES
+from models.value_grid import FIELD_NAMES, LEVELS
 
 PLAIN = (0,)  # no window
 ROLLING = (0, 30, 90, 365)  # customer-days; 0: all time
+RECENT = (30, 90, 365)  # of a budget
 GROWTH = (30, 90)  # twice 365 days would be longer than the days that are kept
 SCHEMES = tuple(GROUP_NAMES)
 LABELS = DIMENSIONS
@@ -85,6 +88,7 @@ _OF_A_CUSTOMER = (
     Name("last_purchase", Kind.DATE, PLAIN, "the customer-day of the last purchase", "最近购买日期"),
     Name("satisfaction", Kind.NUMBER, PLAIN, "the newest satisfaction score, in its own unit", "最近一次满意度评分"),
     Name("engagement_days_ago", Kind.NUMBER, PLAIN, "customer-days since the last engagement of any type", "距最近一次互动的天数"),
+    Name("contact_days_ago", Kind.NUMBER, PLAIN, "customer-days since the last purchase or engagement of any type", "距最近一次购买或互动的天数"),
     Name("age_band", Kind.TEXT, PLAIN, "the customer's age band, as in the profile", "年龄段"),
     Name("lifecycle", Kind.CHOICE, PLAIN, "the lifecycle state", "生命周期阶段", ("prospect", "new", "active", "dormant", "churned")),
     Name("overdue", Kind.FLAG, PLAIN, "silent for longer than usual", "逾期未复购"),
@@ -92,6 +96,11 @@ _OF_A_CUSTOMER = (
     Name("cluster", Kind.NUMBER, PLAIN, "the number of the cluster of customers who buy alike", "所属聚类编号"),
     Name("tier", Kind.CHOICE, PLAIN, "the value tier", "价值层级", ("low", "medium", "high")),
     Name("risk", Kind.CHOICE, PLAIN, "the churn risk band", "流失风险等级", ("low", "elevated", "high")),
+    Name("attachment", Kind.CHOICE, PLAIN, "how attached the customer is", "客户黏性", LEVELS),
+    Name("attachment_points", Kind.NUMBER, PLAIN, "the points of that, 0 to 12", "客户黏性得分，0 到 12"),
+    Name("grid", Kind.CHOICE, PLAIN, "the field of the value grid", "价值矩阵中的位置", FIELD_NAMES),
+    Name("stage", Kind.CHOICE, PLAIN, "what sales say of the relationship, beside the lifecycle observed", "销售填写的关系阶段与实际的对比", STAGES),
+    Name("wallet_share", Kind.SHARE, RECENT, "net spend / that part of the yearly budget which the profile tells: wallet share", "钱包份额，净消费额 ÷ 档案中年度预算的相应部分"),
 )
 _OF_A_NAME = (
     Name("value", Kind.TEXT, PLAIN, "the tier in a value scheme of the policy", "在某价值方案中的层级"),
@@ -190,8 +199,9 @@ def fault_of_member(owner: str, written: str) -> tuple[str, str]:
 
 
 def _fault_of_window(written: str) -> tuple[str, str] | None:
-    if written in BY_NAME and BY_NAME[written].windows == GROWTH:
-        return f"'{written}' needs a window", f"write {written}_30d or {written}_90d"
+    if written in BY_NAME and 0 not in BY_NAME[written].windows:
+        written_out = [f"{written}_{days}d" for days in BY_NAME[written].windows]
+        return f"'{written}' needs a window", f"write {listed(written_out, 'or')}"
     match = _WINDOW.fullmatch(written)
     row = BY_NAME.get(match["base"]) if match else None
     if match is None or row is None:

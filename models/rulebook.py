@@ -41,6 +41,7 @@ PATTERNS_KEPT = 50_000  # each takes a few hundred bytes
 _DESCRIBED = frozenset({"profile", "days_since", "days_until", "age_band"})
 _ENGAGED = frozenset({"satisfaction", "engagement_days_ago", "engagement.days_ago"})
 _AS_THEY_WERE = _DESCRIBED | _ENGAGED | {"known_days", "tenure_days", "first_purchase"}
+_ALSO_ENGAGED = frozenset({"attachment_points", "contact_days_ago"})  # which purchases change, too
 _AGE = frozenset({"birth_year", "age_band"})
 Holds = Callable[[int], bool]
 
@@ -99,6 +100,7 @@ class Rulebook:
         rules: by name, as they were parsed.
         scale: minor units in a major one of the reporting currency.
         age_bands: by which ages are read.
+        budget: the attribute that wallet shares are read off.
 
     Attributes:
         names: of the segments, sorted.
@@ -108,7 +110,11 @@ class Rulebook:
     """
 
     def __init__(
-        self, rules: Mapping[str, Rule], scale: int, age_bands: tuple[int, ...] = ()
+        self,
+        rules: Mapping[str, Rule],
+        scale: int,
+        age_bands: tuple[int, ...] = (),
+        budget: str = "",
     ) -> None:
         self.names = tuple(sorted(rules))
         self.rules = linked(rules)
@@ -136,8 +142,10 @@ class Rulebook:
         self.scale = scale
         names = {fact.name for fact in facts}
         attributes = {fact.of for fact in facts if fact.name in _DESCRIBED and fact.of}
+        if "wallet_share" in names:
+            attributes.add(budget)
         self.attributes = frozenset(attributes | (_AGE if "age_band" in names else set()))
-        self.reads_engagement = bool(names & _ENGAGED)
+        self.reads_engagement = bool(names & (_ENGAGED | _ALSO_ENGAGED))
 
     def __bool__(self) -> bool:
         return bool(self.names)

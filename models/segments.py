@@ -1,9 +1,10 @@
 """The segments that a customer is in, by name: `kind/group`.
 
 A customer is in one segment of each kind at most: one lifecycle state, each flag that is up, one
-group of each published RFM scheme, one cluster, value tier and risk band; and in any number of rule
-segments. `rfm.` stands before a scheme's name, because several schemes call groups like lifecycle
-states; `value.` before that of a scheme of value tiers.
+group of each published RFM scheme, one cluster, value tier and risk band, one field of the value grid,
+level of attachment and stage; and in any number of rule segments. `rfm.` stands before a scheme's name,
+because several schemes call groups like lifecycle states; `value.` before that of a scheme of value
+tiers.
 
 Enters: a state. Leaves: names. Forbidden here: membership over time, see `models/movement.py`.
 """
@@ -25,12 +26,16 @@ from models.policy import Policy
 from models.policy_segments import RuleSegment, Tier
 from models.population import Population
 from models.rfm import GROUP_NAMES
+from models.stages import LABELS as STAGE_LABELS
+from models.stages import STAGE, STAGES
+from models.value_grid import ATTACHMENT, FIELD_NAMES, GRID, LEVELS
+from models.value_grid import LABELS as GRID_LABELS
 from models.value_tiers import VALUE
 
 LIFECYCLE, FLAG, RFM, RULE = "lifecycle", "flag", "rfm.", "rule"
 FLAGS = ("overdue", "won_back")
 ACCOUNTS = "account."
-_OF_POPULATION = frozenset({CLUSTER, TIER, RISK})
+_PLAIN = frozenset({CLUSTER, TIER, RISK, ATTACHMENT, GRID, STAGE})  # kinds that say it all
 _LABELS: Mapping[str, tuple[str, str]] = {
     "lifecycle/prospect": ("Prospect", "潜在客户"),
     "lifecycle/new": ("New", "新客户"),
@@ -45,6 +50,8 @@ _LABELS: Mapping[str, tuple[str, str]] = {
     "risk/low": ("Low churn risk", "低流失风险"),
     "risk/elevated": ("Elevated churn risk", "中流失风险"),
     "risk/high": ("High churn risk", "高流失风险"),
+    **GRID_LABELS,
+    **STAGE_LABELS,
 }
 
 
@@ -108,7 +115,7 @@ def place_of_standing(standing: Standing) -> dict[str, str]:
 
 def named(kind: str, group: str) -> str:
     """The segment of one of a customer's groups."""
-    if kind in _OF_POPULATION or kind.startswith(VALUE):
+    if kind in _PLAIN or kind.startswith(VALUE):
         return f"{kind}/{group}"
     return f"{RFM}{kind}/{group}"
 
@@ -130,6 +137,10 @@ def all_segments(policy: Policy, population: Population | None) -> Iterator[str]
     yield from (named(RISK, band) for band in reversed(BANDS))
     for name, values in policy.value.items():
         yield from (named(f"{VALUE}{name}", tier) for tier in values.names)
+    if policy.grid is not None:
+        yield from (named(GRID, field) for field in FIELD_NAMES)
+        yield from (named(ATTACHMENT, level) for level in reversed(LEVELS))
+        yield from (named(STAGE, group) for group in STAGES if policy.grid.stage)
     yield from (rule_segment(name) for name in policy.segments)
 
 

@@ -18,6 +18,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from models.attached import attachment_points, contact_days_ago, wallet_share
 from models.calendar import day_of
 from models.daybook import COLUMNS, DIMENSIONS, LABEL_COLUMNS, Totals, code_of, label_key
 from models.described import (
@@ -135,6 +136,10 @@ class Sight:
             found = sorted([table[-LABEL_COLUMNS] for table in self.tables(dimension)])
             self._newest[dimension] = found
         return found
+
+    def read(self, fact: Fact) -> Known | None:
+        """Any fact."""
+        return READ[fact.name](self, fact)
 
     def day_of(self, at_ms: int) -> int:
         """The customer-day of a moment of event time."""
@@ -344,6 +349,12 @@ READ: Mapping[str, Reader] = MappingProxyType(
         "cluster": _cluster,
         "tier": _group("tier"),
         "risk": _group("risk"),
+        "attachment": _group("attachment"),
+        "attachment_points": attachment_points,
+        "contact_days_ago": contact_days_ago,
+        "grid": _group("grid"),
+        "stage": _group("stage"),
+        "wallet_share": wallet_share,
         "rfm": lambda sight, fact: sight.state.groups.get(fact.of),
         "value": lambda sight, fact: sight.state.groups.get(f"value.{fact.of}"),
         "profile": profile,

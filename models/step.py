@@ -22,10 +22,11 @@ from models.customer import CustomerState
 from models.effects import Cause, PublishChange, Why
 from models.events import Engagement, Profile, Purchase, Read, Refund
 from models.fold import Outcome, fold
-from models.membership import TIER, regrouped, remeasured, renewed
+from models.membership import TIER, regrouped, remeasured, renewed, told_of_the_grid
 from models.policy import Policy
 from models.population import Population
 from models.ruling import ruled, ruled_after_purchase, to_be_looked_at
+from models.stages import STAGE
 
 _WHY = {
     Purchase: Why.PURCHASE,
@@ -64,7 +65,7 @@ def _fire(
         ledger, fired = state.current.advance(due_ms, policy)
         state, effects = announced(customer_id, state._replace(current=ledger), fired)
         state = to_be_looked_at(state, due_ms, policy)
-        if TIER not in state.groups:
+        if TIER not in state.groups and STAGE not in state.groups:
             return state, effects
         state, more = _looked_at(customer_id, state, due_ms, policy, population)
         return state, (*effects, *more)
@@ -213,14 +214,19 @@ def _told_of(
     policy: Policy,
     population: Population | None,
 ) -> Outcome:
-    """Nothing was bought or given back: only rules may read what has been told of the person."""
+    """Nothing was bought or given back: only rules and the grid may read what has been told."""
     state, told = advance(customer_id, state, clock_ms, policy, population)
-    if not _concerns_rules(before, state, policy):
+    concerns_grid = told_of_the_grid(before, state, policy)
+    if not concerns_grid and not _concerns_rules(before, state, policy):
         return Outcome(state, told)
     cause = _cause_of(read)
-    state, moved = _sorted_out(customer_id, state, clock_ms, cause, policy)
+    moved: tuple[PublishChange, ...] = ()
+    if concerns_grid:
+        state, groups = regrouped(state, clock_ms, policy, population)
+        state, moved = sorted_into(customer_id, state, groups, clock_ms, cause)
+    state, sorted_out = _sorted_out(customer_id, state, clock_ms, cause, policy)
     passed = Passed(clock_ms, clock_ms, cause, anew=False)
-    state, more = alerted(customer_id, state, moved, passed, policy, population)
+    state, more = alerted(customer_id, state, moved + sorted_out, passed, policy, population)
     return Outcome(state, told + more)
 
 

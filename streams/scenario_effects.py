@@ -32,6 +32,9 @@ _ABOUT = {
     EffectType.CLUSTER_CHANGED: "cluster",
     EffectType.RISK_CHANGED: "risk",
     EffectType.VALUE_TIER_CHANGED: "tier",
+    EffectType.ATTACHMENT_CHANGED: "attachment",
+    EffectType.GRID_CHANGED: "grid",
+    EffectType.STAGE_CHANGED: "stage",
     EffectType.CUSTOMER_ERASED: "persons",
     EffectType.CUSTOMER_MERGED: "persons",
 }

@@ -206,6 +206,12 @@ class Seen:
         return self.ago(map(self.story.day, made))
 
     @property
+    def contact_ago(self) -> int | None:
+        """Since the last purchase or engagement."""
+        known = (each for each in (self.silence, self.engaged_ago()) if each is not None)
+        return min(known, default=None)
+
+    @property
     def satisfaction(self) -> float | None:
         told = self.story.engaged
         scored = [(at, event_hash(name), e.score) for at, name, e in told if e.score is not None]
@@ -285,6 +291,7 @@ RULES: dict[str, tuple[str, Callable[[Seen], bool]]] = {
     ),
     "happy": ("satisfaction >= 3", lambda s: between(3, s.satisfaction, INF)),
     "engaged": ("engagement_days_ago <= 14", lambda s: between(0, s.engaged_ago(), 14)),
+    "near": ("contact_days_ago <= 9", lambda s: between(0, s.contact_ago, 9)),
     "away": (
         'engagement["visit"].days_ago > 20',
         lambda s: between(21, s.engaged_ago("visit"), INF),
