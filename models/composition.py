@@ -11,6 +11,7 @@ Enters: a survey and the policy. Leaves: tables. Forbidden here: words for peopl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -26,8 +27,10 @@ Naming = Literal["ours", "value", "segment", "months_later", "running"]
 Rest = Literal["everybody", "none", "unknown", "others", "earlier", "before", ""]
 Cell = str | int | float | None
 
+NAMES = frozenset({"segment", "value", "label", "month"})  # units of cells that name a row
 MOST_ATTRIBUTES = 12  # that have tables: the best known
 WINDOW_DAYS = 365
+_BAND = re.compile(r"(under |below |up to |<=? ?)?[^\d\s]?(\d+)", re.IGNORECASE)
 
 
 class Column(NamedTuple):
@@ -96,9 +99,9 @@ def buyers(portrait: Portrait) -> int:
 def kinds(survey: Survey, policy: Policy) -> dict[str, list[str]]:
     """Kind → its segments, in the order in which a reader expects them; rules come last.
 
-    Kinds that are learned are there if anybody is in one of their groups.
+    Kinds that are learned are there if anybody is in one of their groups; of clusters, those that there are.
     """
-    met = {each for each in (*survey.segments, *survey.moved) if not each.startswith(ACCOUNTS)}
+    met = {each for each in survey.segments if not each.startswith(ACCOUNTS)}
     named = dict.fromkeys((*all_segments(policy, None), *sorted(met, key=_natural)))
     found: dict[str, list[str]] = {}
     for segment in named:
@@ -206,6 +209,16 @@ def best_known(survey: Survey) -> list[str]:
     return sorted(there, key=lambda each: (-known[each], each != "age_band", each))
 
 
+def values_of(survey: Survey, attribute: str) -> dict[str, int]:
+    """Value → customers: bands in the order of what they begin with, all else the most frequent first."""
+    counts = survey.base.words(attribute)
+    bands = [_BAND.match(each) for each in counts]
+    if not all(bands):
+        return counts
+    starts = {each.string: (int(each[2]), not each[1], each.string) for each in bands if each}
+    return {each: counts[each] for each in sorted(counts, key=starts.__getitem__)}
+
+
 def attribute_tables(survey: Survey, wanted: Sequence[str] = ()) -> Iterator[Table]:
     """A table for each of the best known attributes, and those wanted."""
     shown = dict.fromkeys((*best_known(survey)[:MOST_ATTRIBUTES], *wanted))
@@ -222,7 +235,7 @@ def _word_counts(survey: Survey, attribute: str) -> Mapping[str, tuple[int, int,
     tabs = survey.crosstab
     return {
         value: (customers, tabs.spent_minor[attribute, value], tabs.purchases[attribute, value])
-        for value, customers in survey.base.words(attribute).items()
+        for value, customers in values_of(survey, attribute).items()
     }
 
 

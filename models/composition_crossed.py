@@ -24,6 +24,7 @@ from models.composition import (
     segment_tables,
     share,
     totals,
+    values_of,
 )
 from models.policy import Policy
 from models.portrait import MAX_VALUES, Portrait
@@ -102,7 +103,7 @@ def axis_named(by: str, survey: Survey, policy: Policy) -> Axis:
     if by in segments:
         return Axis(by, tuple(segments[by]), by_segment=True)
     if attribute in best_known(survey):
-        return Axis(attribute, tuple(survey.base.words(attribute)), by_segment=False)
+        return Axis(attribute, tuple(values_of(survey, attribute)), by_segment=False)
     if attribute in survey.vocabulary.values and not survey.vocabulary.tells_apart(attribute):
         raise UnknownAxis(f"{by!r:.60} has more than {MAX_VALUES} values: too many to be columns")
     there = [*(each if each == "age_band" else PROFILE + each for each in best_known(survey))]

@@ -1,31 +1,77 @@
-"""The report on a base as one HTML file that prints on A4.
+"""The report on a base as one HTML file: no script, nothing asked for from anywhere; it prints on A4.
 
 Enters: a `BaseReport`. Leaves: a page as text. Forbidden here: working anything out, files.
 """
 
 from __future__ import annotations
 
-from models.composition import Table
-from streams.report_base_told import BaseReport, Wording
-from streams.report_html import Column as Head
-from streams.report_html import Language, page, paragraph, section, table
+from collections.abc import Iterator
+from html import escape
 
-_NAMES = {"segment", "value", "label", "month"}
+from models.composition import Table
+from streams.report_base_tables import block, crossed
+from streams.report_base_told import BaseReport, Wording
+from streams.report_html import Language, cards, page, paragraph
+
+PARTS = ("segments", "attributes", "bought", "cross", "retention", "movement")
 
 
 def report_as_html(report: BaseReport, language: Language) -> str:
-    """The whole file."""
+    """The whole file.
+
+    Args:
+        report: what it says.
+        language: of the words.
+    """
     words = Wording(report, language)
+    parts = dict(_parts(report, words))
+    links = "".join(f'<a href="#{part}">{escape(words.says(f"part.{part}"))}</a>' for part in parts)
+    named = escape(words.says("contents"))
     head = "".join(paragraph(each) for each in words.head())
-    parts = [_table(each, words) for each in report.tables]
-    return page(words.says("title"), head, parts, language)
+    head += f'<nav class="contents" aria-label="{named}">{links}</nav>'
+    body = [_totals(report.tables[0], words), *parts.values()]
+    return page(words.says("title"), head, body, language, ("report_base.css",))
 
 
-def _table(told: Table, words: Wording) -> str:
-    title = words.title(told)
-    heads = [Head(words.column(told, each), each.unit not in _NAMES) for each in told.columns]
-    rows = [
-        [words.cell(told, column, cell) for column, cell in zip(told.columns, row, strict=True)]
-        for row in told.rows
-    ]
-    return section(title, table(title, heads, rows))
+def _totals(table: Table, words: Wording) -> str:
+    cells = list(zip(table.columns, table.rows[0], strict=True))[1:]
+    return cards(
+        (words.column(table, each), words.cell(table, each, cell), "") for each, cell in cells
+    )
+
+
+def _parts(report: BaseReport, words: Wording) -> Iterator[tuple[str, str]]:
+    """Part → its section, of those that have anything to say."""
+    for part in PARTS:
+        tables = [each for each in report.tables if each.name.partition(".")[0] == part]
+        if tables:
+            yield part, _section(part, words, list(_blocks(report, tables, words)))
+    notes = "".join(f"<li>{escape(each)}</li>" for each in words.notes())
+    yield "notes", _section("notes", words, [f'<ul class="notes">{notes}</ul>'])
+
+
+def _section(part: str, words: Wording, blocks: list[str]) -> str:
+    title = escape(words.says(f"part.{part}"))
+    inside = "\n".join(blocks)
+    return f'<section id="{part}" aria-labelledby="{part}-title"><h2 id="{part}-title">{title}</h2>\n{inside}</section>'
+
+
+def _blocks(report: BaseReport, tables: list[Table], words: Wording) -> Iterator[str]:
+    """Each table; counts and their shares go together."""
+    named = {each.name: each for each in tables}
+    for name, table in named.items():
+        if f"{name}.share" in named:
+            yield crossed(table, named[f"{name}.share"], words)
+        elif not name.endswith(".share") or name.removesuffix(".share") not in named:
+            yield block(table, words, _lines(report, table, words))
+
+
+def _lines(report: BaseReport, table: Table, words: Wording) -> str:
+    """A sentence about each segment that somebody has one about."""
+    segments = [str(row[0]) for row in table.rows] if table.name.startswith("segments.") else []
+    told = "".join(
+        f"<dt>{escape(words.segment(each))}</dt><dd>{escape(words.line(each))}</dd>"
+        for each in segments
+        if each in report.lines
+    )
+    return f'<dl class="lines">{told}</dl>' if told else ""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.calendar import iso_date
-from models.composition import WINDOW_DAYS, Column, Table
+from models.composition import NAMES, WINDOW_DAYS, Column, Table
 from models.currencies import minor_digits
 from models.survey import MOVED_DAYS
 from streams.messages import rfc3339
@@ -24,7 +24,6 @@ from streams.show import printable
 
 CSV_HEAD = ("table", "row", "row_name", "column", "column_name", "unit", "value")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NAMES = {"segment", "value", "label", "month"}
 
 
 def report_as_json(report: BaseReport) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def report_as_markdown(report: BaseReport, language: Language) -> str:
 
 def _markdown(table: Table, words: Wording) -> Iterator[str]:
     heads = [_plain(words.column(table, each)) for each in table.columns]
-    sides = (":--" if each.unit in _NAMES else "--:" for each in table.columns)
+    sides = (":--" if each.unit in NAMES else "--:" for each in table.columns)
     yield _line(heads)
     yield _line(sides)
     for row in table.rows:

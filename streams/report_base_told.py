@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from models.amounts import money
 from models.calendar import iso_date
-from models.composition import Cell, Column, Table
+from models.composition import NAMES, Cell, Column, Table
 from models.composition_crossed import composition
 from models.policy import Policy
 from models.segments import Label, label_of
@@ -145,6 +145,10 @@ class Wording:
             return self.says(f"{part}.{scope}", name=of)
         return self.says(part, name=self.name(name))
 
+    def kind(self, kind: str) -> str:
+        """The name of a kind of segments, as its own table has it."""
+        return self.title(Table(f"segments.{kind}", (), ()))
+
     def _cross(self, name: str) -> str:
         by = name.removesuffix(".share")
         return self.says("cross" if by == name else "cross.share", name=self.name(by))
@@ -163,6 +167,10 @@ class Wording:
     def segment(self, segment: str) -> str:
         """A segment's name for people."""
         return self._labels[segment][self._place]
+
+    def line(self, segment: str) -> str:
+        """The sentence that somebody has about a segment."""
+        return self._report.lines[segment][self._place]
 
     def column(self, table: Table, column: Column) -> str:
         """The head of a column; of money with the currency."""
@@ -187,8 +195,7 @@ class Wording:
     def cell(self, table: Table, column: Column, cell: Cell) -> str:
         """What stands in a cell."""
         if cell is None:
-            named = column.unit in {"segment", "value", "label", "month"}
-            return self._rest(table) if named else NOTHING
+            return self._rest(table) if column.unit in NAMES else NOTHING
         if column.unit == "segment":
             return self.segment(str(cell))
         if column.unit == "value":

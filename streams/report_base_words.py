@@ -102,9 +102,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "name.risk": ("churn risk", "流失风险"),
     "name.grid": ("field of the value grid", "价值矩阵"),
     # what charts show
-    "bars_say": ("{title}: {measure}. {rows}.", "{title}：{measure}。{rows}。"),
-    "says_one": ("{name} {number}", "{name} {number}"),
-    "no_of_these": ("No customer is in any of these.", "没有客户在这些分组中。"),
+    "pie_says": ("{title}: {measure}. {rows}.", "{title}：{measure}。{rows}。"),
+    "comma": (", ", "，"),
     # notes
     "note_nobody": (
         "Nobody is in the base yet, so there is nothing to divide by.",

@@ -45,7 +45,9 @@ def says(key: str, language: Language, values: Mapping[str, object]) -> str:
     return (chinese if language == "zh" else english).format_map(values)
 
 
-def page(title: str, head: str, body: Iterable[str], language: Language) -> str:
+def page(
+    title: str, head: str, body: Iterable[str], language: Language, styles: Sequence[str] = ()
+) -> str:
     """The whole file.
 
     Args:
@@ -53,8 +55,10 @@ def page(title: str, head: str, body: Iterable[str], language: Language) -> str:
         head: markup below the title.
         body: markup, part by part.
         language: of the words.
+        styles: names of sheets beside `report.css`, to stand below it.
     """
-    css = "\n".join(_style(name) for name in ("api/static/css/tokens.css", "report.css"))
+    sheets = ("api/static/css/tokens.css", "report.css", *styles)
+    css = "\n".join(_style(name) for name in sheets)
     return (
         f'<!doctype html>\n<html lang="{_TAGS[language]}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
