@@ -117,6 +117,15 @@ def _fact(name: str, window_days: int = 0) -> Reading:
     return lambda sight, _: read(sight, fact)  # type: ignore[return-value]
 
 
+_GROWTH = Fact("growth", 90)
+
+
+def _trend(sight: Sight, _: Outlook | None) -> float | None:
+    """Growth, of which more than a doubling counts as one: a few who began with nothing do not make the mean."""
+    growth = READ["growth"](sight, _GROWTH)
+    return None if growth is None else min(float(growth), 1.0)
+
+
 NUMBERS: tuple[Number, ...] = (
     Number("spend_365d", "money", 1, _fact("spend", YEAR_DAYS)),
     Number("purchases_365d", "count", 1, _fact("purchases", YEAR_DAYS)),
@@ -133,6 +142,7 @@ NUMBERS: tuple[Number, ...] = (
     Number("risk", "share", MILLION, lambda _, seen: seen and seen.risk),
     Number("expected_spend", "money", 1, lambda _, seen: seen and seen.expected_spend_minor),
     Number("lifetime_value", "money", 1, lambda _, seen: seen and seen.stake.lifetime_value_minor),
+    Number("trend_90d", "share", MILLION, _trend),
 )
 PLACE: Mapping[str, int] = {each.name: place for place, each in enumerate(NUMBERS)}
 
