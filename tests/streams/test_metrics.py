@@ -21,6 +21,7 @@ from streams.metrics import RelayMeter, process_registry, serve
 from streams.metrics_delivery import DeliveryMeter
 from streams.metrics_partition import seen
 from streams.metrics_store import timed
+from streams.metrics_survey import SurveyMeter
 from streams.metrics_worker import WorkerMeter
 from streams.processes import Children
 from streams.refusal import Refused
@@ -216,8 +217,8 @@ def told(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
 
 def everything() -> set[tuple[str, str]]:
     worker, relay = WorkerMeter(process_registry()), RelayMeter(process_registry())
-    registries = worker.registry, relay.registry, ApiMeter().registry, DeliveryMeter().registry
-    return {each for one in registries for each in told(one)}
+    meters = worker, relay, ApiMeter(), DeliveryMeter(), SurveyMeter()
+    return {each for meter in meters for each in told(meter.registry)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="of the process only Linux tells")
