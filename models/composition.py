@@ -102,7 +102,7 @@ def kinds(survey: Survey, policy: Policy) -> dict[str, list[str]]:
     Kinds that are learned are there if anybody is in one of their groups; of clusters, those that there are.
     """
     met = {each for each in survey.segments if not each.startswith(ACCOUNTS)}
-    named = dict.fromkeys((*all_segments(policy, None), *sorted(met, key=_natural)))
+    named = dict.fromkeys((*all_segments(policy, None), *sorted(met, key=natural)))
     found: dict[str, list[str]] = {}
     for segment in named:
         found.setdefault(kind_of(segment), []).append(segment)
@@ -119,7 +119,8 @@ def kind_of(segment: str) -> str:
     return segment.partition("/")[0]
 
 
-def _natural(segment: str) -> tuple[str, int, str]:
+def natural(segment: str) -> tuple[str, int, str]:
+    """What segments are sorted by: numbers as numbers."""
     kind, _, group = segment.partition("/")
     return kind, int(group) if group.isdecimal() else 0, group
 

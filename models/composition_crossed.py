@@ -8,7 +8,7 @@ words for people, files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from models.composition import (
@@ -19,8 +19,10 @@ from models.composition import (
     Unit,
     attribute_tables,
     best_known,
+    kind_of,
     kinds,
     label_tables,
+    natural,
     segment_tables,
     share,
     totals,
@@ -32,11 +34,13 @@ from models.retention import Retention, exact_months, month_name
 from models.rule_names import nearest
 from models.segments import FLAG, FLAGS, LIFECYCLE, RULE
 from models.survey import Moment, Survey
+from models.whereabouts import NOWHERE, UNKNOWN
 
 DEFAULT_AXES = 2
 MOST_COHORTS = 24  # told month by month; those before are put together
 MOST_MONTHS_LATER = 24
 PROFILE, SEGMENT = "profile.", "segment."
+_COUNTED: tuple[tuple[str, Unit], ...] = (("", "count"), (".share", "share"))
 
 
 class UnknownAxis(ValueError):
@@ -81,6 +85,7 @@ def composition(
         *label_tables(survey, top),
         *(table for axis in axes for table in cross_tables(survey, policy, axis)),
         *retention_tables(survey.retention, moment.day),
+        *movement_tables(survey, policy),
     ]
 
 
@@ -250,3 +255,36 @@ def _retention_table(
         Column(month_name(running), unit, "running"),
     )
     return Table(name, columns, tuple(rows), "earlier")
+
+
+def movement_tables(survey: Survey, policy: Policy) -> Iterator[Table]:
+    """Of each kind of which everybody is in one segment: where people were, and where they are now.
+
+    Rows are of those who were there at the first moment of the customer-day thirty days ago; `UNKNOWN` is of
+    those of whom it is not kept any more.
+    """
+    ordered = kinds(survey, policy)
+    for flows in survey.staying.flows.values():
+        counted = {flow: count for flow, count in flows.items() if count}
+        kind = next((kind_of(each) for flow in counted for each in flow if "/" in each), RULE)
+        if kind not in {FLAG, RULE} and any(before != UNKNOWN for before, _ in counted):
+            yield from _movement(kind, ordered.get(kind, []), counted)
+
+
+def _movement(
+    kind: str, ordered: Sequence[str], flows: Mapping[tuple[str, str], int]
+) -> Iterator[Table]:
+    then, now = ({flow[side] for flow in flows} for side in (0, 1))
+    gone = sorted((then | now) - {*ordered, NOWHERE, UNKNOWN}, key=natural)
+    befores = [each for each in (*ordered, *gone, NOWHERE, UNKNOWN) if each in then]
+    afters = [each for each in (*ordered, *gone, NOWHERE) if each in now]
+    rows = [[flows.get((before, after), 0) for after in afters] for before in befores]
+    heads = [before or None for before in befores]
+    for suffix, unit in _COUNTED:
+        columns = (Column(each or None, unit, "segment") for each in afters)
+        told = (
+            (head, sum(row), *(row if unit == "count" else (share(each, sum(row)) for each in row)))
+            for head, row in zip(heads, rows, strict=True)
+        )
+        first = Column("before", "segment"), Column("customers", "count")
+        yield Table(f"movement.{kind}{suffix}", (*first, *columns), tuple(told), "none")

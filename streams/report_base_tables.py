@@ -212,8 +212,9 @@ def _crossed(part: _Part, words: Wording) -> str:
 
 
 def _kind(table: Table, first: Cell) -> str:
-    """Of segments, what kind they are."""
-    return kind_of(str(first)) if table.columns[0].unit == "segment" and first is not None else ""
+    """Of segments of several kinds, what kind they are."""
+    several = table.columns[0].name == "segment"
+    return kind_of(str(first)) if several and first is not None else ""
 
 
 def _crossed_cells(

@@ -18,7 +18,9 @@ from models.composition import NAMES, Cell, Column, Table
 from models.composition_crossed import composition
 from models.policy import Policy
 from models.segments import Label, label_of
+from models.staying import STAY_DAYS
 from models.survey import Moment, Survey
+from models.whereabouts import UNKNOWN
 from streams.report_base_words import WORDS, knows
 from streams.report_html import Language
 
@@ -78,7 +80,7 @@ def _segments_in(table: Table) -> Iterator[str]:
         if column.naming == "segment" and column.name is not None:
             yield column.name
         if column.unit == "segment":
-            yield from (str(row[place]) for row in table.rows if row[place] is not None)
+            yield from (str(row[place]) for row in table.rows if row[place] not in {None, UNKNOWN})
 
 
 def _notes(survey: Survey, tables: list[Table]) -> Iterator[Note]:
@@ -95,6 +97,8 @@ def _notes(survey: Survey, tables: list[Table]) -> Iterator[Note]:
     yield Note("note_moved")
     if any(each.startswith("bought.") for each in names):
         yield Note("note_bought")
+    if any(each.startswith("movement.") for each in names):
+        yield Note("note_movement", {"days": STAY_DAYS})
     if "retention" in names:
         yield Note("note_retention")
     if survey.vocabulary.labels_left_out:
@@ -141,6 +145,8 @@ class Wording:
         scope, _, of = name.partition(".")
         if part == "cross":
             return self._cross(name)
+        if part == "movement":
+            return self._movement(name)
         if part == "segments" and of and knows(f"{part}.{scope}"):
             return self.says(f"{part}.{scope}", name=of)
         return self.says(part, name=self.name(name))
@@ -152,6 +158,11 @@ class Wording:
     def _cross(self, name: str) -> str:
         by = name.removesuffix(".share")
         return self.says("cross" if by == name else "cross.share", name=self.name(by))
+
+    def _movement(self, name: str) -> str:
+        kind = name.removesuffix(".share")
+        key = "movement" if kind == name else "movement.share"
+        return self.says(key, name=self.kind(kind))
 
     def name(self, name: str) -> str:
         """An attribute, or a kind of segments."""
@@ -166,6 +177,8 @@ class Wording:
 
     def segment(self, segment: str) -> str:
         """A segment's name for people."""
+        if segment == UNKNOWN:
+            return self.says("not_kept")
         return self._labels[segment][self._place]
 
     def line(self, segment: str) -> str:

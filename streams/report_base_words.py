@@ -42,7 +42,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Cohorts by month of the first purchase: shares of the cohort",
         "首购月份留存：占同期群比例",
     ),
-    "movement": ("Movement within 30 days, {name}", "30 天内的流动，{name}"),
+    "movement": ("From 30 days ago to now: {name}", "30 天前到现在：{name}"),
+    "movement.share": (
+        "From 30 days ago to now: {name}, shares of the row",
+        "30 天前到现在：{name}，行占比",
+    ),
     # parts of the page
     "part.segments": ("Segments", "客群"),
     "part.attributes": ("Who they are", "客户属性"),
@@ -57,8 +61,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "value": ("value", "取值"),
     "label": ("name", "名称"),
     "cohort": ("first bought in", "首购月份"),
-    "before": ("from", "原客群"),
-    "after": ("to", "现客群"),
+    "before": ("30 days ago", "30 天前"),
     "customers": ("customers", "客户数"),
     "ever_bought": ("ever bought", "有过购买"),
     "buyers_365d": ("bought in the year", "一年内购买"),
@@ -82,7 +85,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "unknown": ("unknown", "未知"),
     "others": ("the other {count}", "其余 {count} 项"),
     "earlier": ("earlier", "更早"),
-    "nowhere": ("none", "无"),
+    "not_kept": ("not kept any more", "已无记录"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
     # names of attributes and kinds
@@ -130,6 +133,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Entered and left count moves within the last 30 days, today included; one who went and came back counts "
         "in both.",
         "进入与离开统计最近 30 天（含当天）的变动次数；离开后又回来的客户两边都计入。",
+    ),
+    "note_movement": (
+        "Thirty days ago is the first moment of the customer-day {days} days before. Of a customer the newest changes "
+        "are kept: of some it is not known any more where they were.",
+        "30 天前指 {days} 天前当日零时。每位客户只保留最近的变动，因此部分客户当时的位置已无记录。",
     ),
     "note_bought": (
         "What is spent on a category or a brand is quantity times unit price of its lines, before anything is "
