@@ -27,7 +27,7 @@ from models.segments import FLAGS, LIFECYCLE, named, place_of_standing
 from models.survey import MOVED_DAYS, Moment, Moved, Survey
 from streams.checking import walk
 from streams.partitioner import partition_of
-from streams.store import HISTORY_SLOTS, Store
+from streams.store import Store
 
 HISTORIES_AT_ONCE = 64
 
@@ -85,7 +85,7 @@ async def take_survey(
         histories = await _histories(store, [met.customer_id for met in people], len(in_force))
         for met, changes in zip(people, histories, strict=True):
             taken.moment = _earlier(taken.moment, met.at_ms, policy, met.population)
-            begins = len(changes) < HISTORY_SLOTS
+            begins = bool(changes) and changes[0].sequence == 1  # a customer's first effect
             whose = met.customer_id, met.state, met.at_ms, policy, met.population
             told = tuple(change for each in changes for change in changes_in(each))
             taken.survey.take(member_of(*whose, told, changes_begin=begins))
