@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from models.daybook import code_of
-from models.member import YEAR_DAYS, bought_within
+from models.member import YEAR_DAYS, Bought, bought_within
 from models.sight import SPENT, Sight, share_of
 
 DIMENSIONS = ("category", "brand", "channel", "store")
@@ -44,8 +44,21 @@ def favourites(
         n: how many; fewer if there are not so many.
         window_days: at most a year.
     """
-    code, spent_minor = code_of(dimension), sight.sum(SPENT, window_days)
-    mine = [each for each in bought_within(sight, window_days) if each.key[0] == code]
+    mine = [each for each in bought_within(sight, window_days) if each.key[0] == code_of(dimension)]
+    return _best(mine, sight.sum(SPENT, window_days), n)
+
+
+def all_favourites(sight: Sight, n: int = SHOWN) -> dict[str, tuple[Favourite, ...]]:
+    """Those of each dimension of which there are any, within a year; see `favourites`."""
+    mine: dict[int, list[Bought]] = {}
+    for each in bought_within(sight, YEAR_DAYS):
+        mine.setdefault(each.key[0], []).append(each)
+    spent_minor = sight.sum(SPENT, YEAR_DAYS)
+    codes = ((dimension, code_of(dimension)) for dimension in DIMENSIONS)
+    return {name: _best(mine[code], spent_minor, n) for name, code in codes if code in mine}
+
+
+def _best(mine: list[Bought], spent_minor: int, n: int) -> tuple[Favourite, ...]:
     best = sorted(mine, key=lambda each: (-each.spent_minor, -each.days, each.key))[:n]
     return tuple(
         Favourite(key, minor, share_of(minor, spent_minor), days) for key, days, minor in best

@@ -50,7 +50,8 @@ def customer_get(
 ) -> None:
     """Where a customer stands now, or stood at a moment of the past."""
     from streams import lookup
-    from streams.show import customer_card
+    from streams.favourites import favourites_line
+    from streams.show import customer_card, printable
     from streams.show_outlook import expected_as_json
     from streams.show_rules import rules_line
 
@@ -61,6 +62,8 @@ def customer_get(
         print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
         return
     out.print(customer_card(found, policy), highlight=False)
+    if line := favourites_line(found.favourites):
+        out.print(f"  {printable(line)}", highlight=False, markup=False)
     if found.state.rules:
         out.print(f"  {rules_line(found, policy)}", highlight=False, markup=False)
 
@@ -157,7 +160,8 @@ def _find(raw_id: str) -> tuple[Found, Policy]:
     customer_id = _normalised(raw_id)
 
     async def asked(look: Lookup, policy: Policy) -> tuple[Found | None, Policy]:
-        return await look.customer(customer_id, wall_ms()), policy
+        found = await look.customer(customer_id, wall_ms())
+        return found and await look.with_favourites(found), policy
 
     found, policy = run(lambda: with_lookup(asked))
     if found is None:

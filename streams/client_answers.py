@@ -83,6 +83,15 @@ class LimitsDays(Answer):
     churned_days: int
 
 
+class Favourite(Answer):
+    """A category, brand, channel or store of the last year; `label` is None where its name is not known."""
+
+    label: str | None
+    spent_minor: int
+    share: float | None
+    days: int
+
+
 class Customer(Answer):
     """Where somebody stands; `asked_for` is another name that they were asked for by.
 
@@ -112,6 +121,7 @@ class Customer(Answer):
     age_band: str | None = None
     engagement: dict[str, datetime] = Field(default_factory=dict)
     satisfaction: float | None = None
+    favourites: dict[str, list[Favourite]] | None = None
     rfm: dict[str, RfmScores] | None
     cluster: InCluster | None = None
     churn_risk: ChurnRisk | None = None

@@ -23,6 +23,7 @@ from models.rule_tree import Fact
 from models.segments import LIFECYCLE, segments_by_kind
 from models.sight import Sight
 from models.step import advance
+from streams.favourites import Favourites, Names, favourites_as_json, liked
 from streams.messages import rfc3339, unpack_history
 from streams.partitioner import partition_of
 from streams.store import Looked, Meta, Store
@@ -48,6 +49,7 @@ class Found(NamedTuple):
         offset: the next record of the partition to be folded.
         population: in force there; None before the first.
         packed: what the state was decoded from.
+        favourites: what they like best; None: nobody has looked.
     """
 
     customer_id: str
@@ -59,6 +61,7 @@ class Found(NamedTuple):
     offset: int
     population: Population | None
     packed: bytes
+    favourites: Favourites | None = None
 
 
 class Lookup:
@@ -72,6 +75,7 @@ class Lookup:
     def __init__(self, store: Store, policy: Policy) -> None:
         self._store, self._policy = store, policy
         self._decoded: dict[int, tuple[bytes, Population]] = {}
+        self._names = Names(store)
 
     async def customer(self, customer_id: str, now_ms: int) -> Found | None:
         """One customer; None if nobody is known by that id.
@@ -111,6 +115,16 @@ class Lookup:
             population,
             packed,
         )
+
+    async def with_favourites(self, found: Found) -> Found:
+        """The same with what they like best, and what that is called.
+
+        Raises:
+            NothingYet, StoreUnavailable.
+        """
+        sight = Sight(found.state, day_of(found.as_of_ms, self._policy.timezone), self._policy)
+        asked = sight, self._names, found.partition, await self.partitions()
+        return found._replace(favourites=await liked(*asked))
 
     async def population(self, partition: int) -> Population | None:
         """The one in force in a partition; the same object as long as it is the same."""
@@ -200,6 +214,7 @@ def standing_as_json(found: Found, policy: Policy) -> dict[str, Any]:
         "first_purchase_at": _moment(ledger.first_purchase_ms),
         "last_purchase_at": _moment(ledger.last_purchase_ms),
         **_told_as_json(found, policy),
+        **({} if found.favourites is None else favourites_as_json(found.favourites)),
         "rfm": rfm_as_json(found, policy),
         "population": found.population.version if found.population else None,
         "segments": list(segments_by_kind(found.customer_id, found.state).values()),

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from models.calendar import day_of
 from models.codec import decode_held
 from models.customer import Alias, CustomerState
 from models.erasure import Pseudonyms
@@ -22,7 +23,9 @@ from models.events import LogRecord, Read, Tick, read_record
 from models.policy import Policy
 from models.policy_record import decode_published
 from models.population import decode_population
+from models.sight import Sight
 from models.step import advance
+from streams.favourites import Names, liked
 from streams.lookup import MAX_NAMES_FOLLOWED, Found
 from streams.memory_store import MemoryStore
 from streams.partitioner import partition_of
@@ -138,4 +141,8 @@ async def _shown(
     population = None if body is None else decode_population(body)
     state, _ = advance(customer_id, state, at_ms, policy, population)
     packed = (await store.load(partition, [customer_id])).states[customer_id]
-    return Found(*(customer_id, customer_id, state, at_ms, False, partition, 0, population, packed))
+    found = Found(
+        *(customer_id, customer_id, state, at_ms, False, partition, 0, population, packed)
+    )
+    sight = Sight(state, day_of(at_ms, policy.timezone), policy)
+    return found._replace(favourites=await liked(sight, Names(store), partition))

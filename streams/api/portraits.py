@@ -104,6 +104,7 @@ class Portraits:
             self._kept.pop(customer_id, None)
             return None
         self.misses += 1
+        found = await self._lookup.with_favourites(found)
         portrait = _rendered(found, self._policy)
         if portrait.packed is not None:
             self._kept[customer_id] = portrait

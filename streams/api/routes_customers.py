@@ -80,6 +80,7 @@ async def customer(
     if as_of is not None:
         body["kept_since"] = rfc3339(kept_since_ms(found.state))
         found = _stood(its, found, as_of)
+    found = await its.lookup.with_favourites(found)
     if explain:
         body["explanation"] = explanation(found, its.policy)
         body["rules"] = reasons(found, its.policy)
@@ -159,6 +160,7 @@ async def _one_of_many(its: Answers, raw_id: str, now_ms: int) -> dict[str, Any]
         return {"id": readable(raw_id), "error": str(error)}
     if found is None:
         return {"id": raw_id, "error": nobody().detail}
+    found = await its.lookup.with_favourites(found)
     return {"id": raw_id, "customer": as_told(found, its.policy)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.daybook import label_key
 from models.events import Item
-from models.favourites import Favourite, favourites
+from models.favourites import SHOWN, Favourite, all_favourites, favourites
 from models.sight import Sight
 from tests.models.shoppers import bought
 from tests.support.story import DAY_0_MS, DAY_MS, GROCERY, noon, tell
@@ -57,3 +57,13 @@ def test_of_who_never_bought_there_are_none_and_what_cost_nothing_has_no_share()
     assert favourites(seen(0, bought("a", noon(0), 0, channel="web")), "brand") == ()
     (free,) = favourites(seen(0, bought("a", noon(0), 0, channel="web")), "channel")
     assert free.share is None
+
+
+def test_all_at_once_are_those_of_each_dimension() -> None:
+    many = [bought(f"p{n}", noon(n), 100 + n, items=(item(f"c{n}", 100 + n),)) for n in range(9)]
+    sight = seen(9, *SHOPPED, *many)
+    found = all_favourites(sight)
+    assert list(found) == ["category", "brand", "channel", "store"]
+    assert all(found[each] == favourites(sight, each) for each in found)
+    assert len(found["category"]) == SHOWN
+    assert all_favourites(seen(400, *SHOPPED)) == {}

@@ -120,8 +120,10 @@ async def _compare(place: Place, turns: list[tuple[int, bool]]) -> None:
 
 
 async def test_what_is_shown_is_what_a_lookup_tells(place: Place) -> None:
-    found = await Lookup(place.store, POLICY).customer(WHO, place.clock())
+    lookup = Lookup(place.store, POLICY)
+    found = await lookup.customer(WHO, place.clock())
     assert found is not None
+    found = await lookup.with_favourites(found)
     assert await place.told() == json.loads(json.dumps(as_told(found, POLICY)))
 
 
