@@ -29,6 +29,7 @@ from models.policy_alerts import (
 from models.policy_evaluation import USUAL, Criteria
 from models.policy_faults import explained, overlaid, shown
 from models.policy_grid import Grid, faults_of_grid, grid_below
+from models.policy_plays import faults_of_plays
 from models.policy_segments import (
     MAX_SCHEMES,
     MAX_SEGMENTS,
@@ -272,7 +273,7 @@ class Policy(Frozen):
         default=(), description="times in which people buy otherwise than usual: docs/alerts.md"
     )
     playbook: Annotated[dict[PlayName, Play], Field(max_length=MAX_PLAYS)] = Field(
-        default={}, description="what is to be done, by name: docs/alerts.md"
+        default={}, description="what is to be done, by name: docs/alerts.md, docs/personas.md"
     )
     evaluation: Criteria = Field(  # left out of what is written: it moves no customer
         default=USUAL,
@@ -289,7 +290,7 @@ class Policy(Frozen):
     def _names_what_is_there(self) -> Self:
         sections = (self.alerts, self.calendar, self.playbook, self.segments)
         of_grid = faults_of_grid(self.grid, self.value, self.behaviour.kept)
-        if faults := [*unknown_names(*sections), *of_grid]:
+        if faults := [*unknown_names(*sections), *of_grid, *faults_of_plays(self)]:
             raise ValueError("\n".join(faults))
         return self
 

@@ -7,6 +7,7 @@ wait; `[playbook.NAME]` what is to be done.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -14,7 +15,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
-from models.policy_segments import Frozen, SegmentName
+from models.policy_segments import MAX_SEGMENTS, Frozen, SegmentName
 
 Kind = Literal[
     "churn.risk_raised",
@@ -263,12 +264,23 @@ def _in_year(text: str, year: int) -> date:
 
 
 class Play(Frozen):
-    """What is to be done about a customer."""
+    """What is to be done about a customer, or about all of a segment."""
 
     action: str = Field(min_length=1, max_length=500, description="in a sentence")
     action_zh: str = Field(default="", max_length=500, description="the same in Chinese")
     goal: str = Field(default="", max_length=200, description="what it is to bring about")
+    goal_zh: str = Field(  # left out of what is written, like those below: it moves no customer
+        default="", max_length=200, exclude_if=operator.not_, description="the same in Chinese"
+    )
     owner: str = Field(default="", max_length=80, description="who does it")
+    owner_zh: str = Field(
+        default="", max_length=80, exclude_if=operator.not_, description="the same in Chinese"
+    )
+    segments: Annotated[tuple[str, ...], Field(max_length=MAX_SEGMENTS)] = Field(
+        default=(),
+        exclude_if=operator.not_,
+        description="of whom it is the play: rfm.quintile/champions, cluster/2, rule/vip",
+    )
 
 
 def unknown_names(
