@@ -2,12 +2,12 @@
 
 Both follow from the ledger as it stands. Groups are those of the published RFM schemes, the
 behaviour cluster, the value tier, the churn risk band, a tier of each value scheme, and, with a value
-grid, its field, attachment and the stage that sales see. They also
-follow from the day and the population, so they are looked at again at midnights of their own,
-`regroup_ms`: when a silence passes an edge of recency, at multiples of the customer's own rhythm,
-and when what leaves a window moves a value across a cut, or a point of attachment. A contribution is made anew at most once a
-customer-day: the first change of a day at once, further ones at the next midnight, `renew_ms`; and
-where value schemes measure windows, with each population.
+grid, its field, the attachment and the stage. They also follow from the day and the population, so they
+are looked at again at midnights of their own, `regroup_ms`: when a silence passes an edge of recency, at
+multiples of the customer's own rhythm, and when what leaves a window moves a value across a cut or costs
+a point of attachment. A contribution is made anew at most once a customer-day: the first change of a day
+at once, further ones at the next midnight, `renew_ms`; and where value schemes measure windows, with
+each population.
 
 Enters: a state whose ledger has been told, a moment. Leaves: the state with groups and contribution
 in keeping, and which groups changed.

@@ -35,46 +35,48 @@ _ROWS: Mapping[str, tuple[Fact, Op]] = MappingProxyType(
         "contact_days": (Fact("contact_days_ago"), Op.LE),
     }
 )
-# Days with a purchase follow from the preset's typical gap G: half as many as one expects of a year
-# (365 ÷ G), as many, twice as many, rounded. The last contact: three gaps, one and a half, less than
-# one; a shorter silence than a gap is no sign of anything. Tenure and breadth are judgements.
+# Days with a purchase follow from the preset's typical gap G: about half as many as one expects of a
+# year (365 ÷ G), as many, twice as many. The last contact: the preset's fixed limits of churned, dormant
+# and overdue, so that nobody's points go to and fro within their rhythm. Tenure and breadth are
+# judgements; those of grocery are what all but a tenth, all but a quarter and half of Complete
+# Journey's households reach. A shop puts its own.
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "general": {
             "purchase_days": (2, 5, 10),
             "tenure_days": (90, 365, 1_095),
             "categories": (2, 3, 5),
-            "contact_days": (210, 105, 45),
+            "contact_days": (240, 120, 60),
         },
         "grocery": {
             "purchase_days": (26, 52, 104),
             "tenure_days": (60, 180, 365),
-            "categories": (10, 25, 50),
-            "contact_days": (21, 10, 4),
+            "categories": (30, 60, 100),
+            "contact_days": (84, 28, 14),
         },
         "fashion": {
             "purchase_days": (3, 6, 12),
             "tenure_days": (180, 365, 1_095),
             "categories": (2, 4, 6),
-            "contact_days": (180, 90, 30),
+            "contact_days": (240, 120, 60),
         },
         "travel": {
             "purchase_days": (1, 2, 4),
             "tenure_days": (365, 730, 1_825),
             "categories": (1, 2, 3),
-            "contact_days": (450, 225, 100),
+            "contact_days": (730, 365, 180),
         },
         "auto": {
             "purchase_days": (1, 2, 3),
             "tenure_days": (365, 1_095, 1_825),
             "categories": (1, 2, 3),
-            "contact_days": (540, 360, 180),
+            "contact_days": (900, 540, 270),
         },
         "b2b": {
             "purchase_days": (6, 12, 24),
             "tenure_days": (180, 365, 1_095),
             "categories": (2, 4, 8),
-            "contact_days": (90, 45, 20),
+            "contact_days": (180, 75, 30),
         },
     }
 )

@@ -52,6 +52,7 @@ def customer_get(
     from streams import lookup
     from streams.favourites import favourites_line
     from streams.show import customer_card, printable
+    from streams.show_grid import grid_as_json
     from streams.show_outlook import expected_as_json
     from streams.show_rules import rules_line
 
@@ -59,7 +60,8 @@ def customer_get(
         fail("--on is for --as-of: now is in the store", Exit.USAGE)
     found, policy = _find_then(customer_id, as_of, on) if as_of else _find(customer_id)
     if as_json:
-        print_json({**lookup.as_json(found, policy), **expected_as_json(found, policy)})
+        told = {**expected_as_json(found, policy), **grid_as_json(found, policy)}
+        print_json({**lookup.as_json(found, policy), **told})
         return
     out.print(customer_card(found, policy), highlight=False)
     if line := favourites_line(found.favourites):

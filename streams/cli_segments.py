@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from streams.cli_disagreements import segments_disagreements
 from streams.cli_evaluate import segments_evaluate
 from streams.cli_exits import Exit, err, fail
 from streams.cli_given import (
@@ -21,6 +22,7 @@ from streams.cli_given import (
     store_given,
     with_store,
 )
+from streams.cli_prospects import segments_prospects
 from streams.cli_report import segments_report
 from streams.cli_survey import segments_survey
 
@@ -207,3 +209,5 @@ def _known(name: str, sizes: dict[str, int]) -> str:
 segments_app.command("survey")(segments_survey)
 segments_app.command("report")(segments_report)
 segments_app.command("evaluate")(segments_evaluate)
+segments_app.command("disagreements")(segments_disagreements)
+segments_app.command("prospects")(segments_prospects)

@@ -51,6 +51,57 @@ class Value(Answer):
     growth: str | None
 
 
+class AttachmentRow(Answer):
+    """A row of the score card; `value` in days or categories."""
+
+    name: str
+    value: int | None
+    points: int
+    most: int
+
+
+class Attachment(Answer):
+    """How attached they are, and why."""
+
+    level: str
+    points: int
+    most: int
+    rows: list[AttachmentRow]
+
+
+class ToDo(Answer):
+    """What is to be done; null where nobody has said so."""
+
+    action: InBoth | None
+    goal: InBoth | None
+    owner: InBoth | None
+
+
+class Stage(Answer):
+    """What sales say beside what is observed; a verdict is agrees, ahead, behind or unknown_word."""
+
+    said: str
+    means: str | None
+    said_at: datetime
+    observed: str
+    observed_since: datetime
+    verdict: str
+    since: datetime
+
+
+class ValueGrid(Answer):
+    """Where they stand on the value grid; docs/value-grid.md."""
+
+    field: str | None
+    label: InBoth | None
+    worth: str | None
+    attachment: Attachment | None
+    to_do: ToDo | None
+    wallet_share_365d: float | None
+    yearly_budget_minor: int | None
+    stage: Stage | None
+
+
 class NextPurchase(Answer):
     """When they would buy next, going by their rhythm."""
 
@@ -126,6 +177,7 @@ class Customer(Answer):
     cluster: InCluster | None = None
     churn_risk: ChurnRisk | None = None
     value: Value | None = None
+    value_grid: ValueGrid | None = None
     next_purchase: NextPurchase | None = None
     population: int | None
     segments: list[str]

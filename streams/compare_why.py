@@ -13,8 +13,11 @@ from models.comparing import Move
 from models.membership import CLUSTER, RISK, TIER
 from models.policy import Policy
 from models.segments import FLAGS, LIFECYCLE, RULE, label_of
+from models.stages import STAGE
+from models.value_grid import ATTACHMENT, GRID
 from streams.lookup import Found, rfm_as_json
 from streams.show import explanation
+from streams.show_grid import grid_explained
 from streams.show_outlook import Expected, outlook_explained
 from streams.show_rules import answers_of, reason
 from streams.show_rules import why as responsible
@@ -64,6 +67,8 @@ def _sentences(kind: str, found: Found, policy: Policy) -> list[str]:
         lines = outlook_explained(found, policy)
         told = [each for each in lines if each.startswith(_BEGINS[kind])] or lines[:1]
         return [*told, *_still_listed(kind, found, policy)]
+    if kind in {ATTACHMENT, GRID, STAGE}:
+        return grid_explained(found, policy) or ["There is no value grid."]
     if kind.startswith(f"{RULE}/"):
         return [_rule_says(kind, found, policy)]
     return [_scores(kind, found, policy)]

@@ -18,6 +18,7 @@ from models.policy import Policy
 from models.rfm import GROUP_NAMES
 from streams.lookup import Found, rfm_as_json
 from streams.messages import rfc3339
+from streams.show_grid import grid_explained, grid_lines
 from streams.show_outlook import outlook_explained, outlook_lines
 
 LINE_WIDTH = 90
@@ -66,6 +67,7 @@ def _sentences(found: Found, policy: Policy) -> list[str]:
         )
         lines += _rfm_line(found, policy)
         lines += outlook_lines(found, policy)
+    lines += grid_lines(found, policy)
     if ledger.due_ms is not None and ledger.due is not None:
         lines.append(
             f"next: {ledger.due.replace('_', ' ')} on {day(ledger.due_ms, policy)} if nothing comes"
@@ -115,7 +117,8 @@ def explanation(found: Found, policy: Policy) -> list[str]:
     ledger = found.state.current
     if ledger.limits is None:
         return [
-            f"{printable(found.customer_id)} is a prospect: known, but without a purchase that stands."
+            f"{printable(found.customer_id)} is a prospect: known, but without a purchase that stands.",
+            *grid_explained(found, policy),
         ]
     gaps = ledger.purchase_days - 1
     prior = _typical_gap_days(found, policy)
@@ -136,6 +139,7 @@ def explanation(found: Found, policy: Policy) -> list[str]:
         *(_limit_line(ledger, name, policy) for name in ("overdue", "dormant", "churned")),
         f"Limits are {mode} (preset {policy.preset}) and were frozen at the last purchase.",
         *outlook_explained(found, policy),
+        *grid_explained(found, policy),
     ]
 
 

@@ -15,8 +15,10 @@ from models.rule_facts import row_of
 from models.rule_text import as_text, fact_text
 from models.rule_tree import facts_of
 from models.segments import ACCOUNTS, LIFECYCLE, RULE, label_of, rule_segment
+from models.value_grid import GRID
 from streams.checking import REMOVED, Tried
 from streams.show import COLOURS, printable
+from streams.show_grid import to_do_as_json
 
 BAR_WIDTH = 20
 
@@ -179,6 +181,9 @@ def segment_as_json(segment: str, sizes: Mapping[str, int], policy: Policy) -> d
         "size": sizes[segment],
         "share": round(share_of(segment, sizes), 6),
     }
+    kind, _, group = segment.removeprefix(ACCOUNTS).partition("/")
+    if kind == GRID and policy.grid is not None:
+        return {**told, "to_do": to_do_as_json(group, policy.grid)}
     if rule is None:
         return told
     tree = policy.rulebook.rules[segment.partition("/")[2]]
@@ -201,6 +206,8 @@ def segment_shown(told: Mapping[str, Any]) -> RenderableType:
         Text.assemble((told["label"]["en"], "bold"), f"  {told['segment']}"),
         Text(f"  {share}"),
     ]
+    if "to_do" in told:
+        lines += [Text(f"  {name}: {each['en']}") for name, each in told["to_do"].items() if each]
     if "rule" not in told:
         return Group(*lines)
     if told["description"]:

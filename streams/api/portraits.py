@@ -21,6 +21,7 @@ from streams.api.reads import Reads
 from streams.lookup import Found, Lookup, as_of, moment_as_json, standing_as_json
 from streams.messages import rfc3339
 from streams.partitioner import partition_of
+from streams.show_grid import grid_as_json
 from streams.show_outlook import expected_as_json
 
 KEPT = 20_000  # of some 3 kB each
@@ -116,7 +117,11 @@ class Portraits:
 
 def described(found: Found, policy: Policy) -> dict[str, Any]:
     """All that the API says of a customer."""
-    return {**standing_as_json(found, policy), **expected_as_json(found, policy)}
+    return {
+        **standing_as_json(found, policy),
+        **expected_as_json(found, policy),
+        **grid_as_json(found, policy),
+    }
 
 
 def as_told(found: Found, policy: Policy) -> dict[str, Any]:

@@ -111,7 +111,7 @@ FACTS: dict[str, Known | None] = {
     "tier": "high",
     "risk": "elevated",
     "attachment": "medium",
-    "attachment_points": 3,  # tenure 1, contact 2
+    "attachment_points": 4,  # tenure 1, contact 3
     "contact_days_ago": 10,
     "grid": "invest",
     "stage": "ahead",
