@@ -1,0 +1,127 @@
+"""`segmenter segments prospects`: who has not bought yet, and resembles the best customers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from streams.cli_exits import Exit, err, fail
+from streams.cli_given import (
+    AsJson,
+    bar,
+    out,
+    policy_given,
+    print_json,
+    run,
+    settings_given,
+    store_given,
+)
+from streams.cli_survey import OfEvents
+
+if TYPE_CHECKING:
+    from models.lookalike import Reason
+    from streams.prospects import Prospects
+
+Like = Annotated[str, typer.Option(help="The segment of the best customers.", metavar="SEGMENT")]
+Limit = Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")]
+TOLD = 4  # reasons
+
+
+def segments_prospects(
+    like: Like = "tier/high", limit: Limit = 20, events: OfEvents = "", as_json: AsJson = False
+) -> None:
+    """Prospects, those first who resemble the best customers most, and what speaks for and against."""
+    found = run(lambda: _of_history(events, like, limit) if events else _found(like, limit))
+    if not found.best:
+        fail(
+            f"nobody is in {like!r}, so nobody can be like them; name another segment with --like "
+            "(segmenter segments list shows all)",
+            Exit.NOT_FOUND,
+        )
+    if as_json:
+        print_json(as_told(found))
+        return
+    for line in _lines(found):
+        out.print(line, highlight=False, markup=False)
+    if not found.weights:
+        err.print("no profile tells enough of the best customers to be like them", highlight=False)
+
+
+def as_told(found: Prospects) -> dict[str, Any]:
+    """As `--json` prints it."""
+    from streams.messages import rfc3339
+
+    return {
+        "like": found.like,
+        "best": found.best,
+        "customers": found.customers,
+        "prospects": found.prospects,
+        "items": [
+            {
+                "customer_id": each.customer_id,
+                "score": round(each.resemblance.score, 4),
+                "percentile": round(each.percentile, 2),
+                "known_since": rfc3339(each.known_since_ms),
+                "reasons": [
+                    {**reason._asdict(), "weight": round(reason.weight, 4)}
+                    for reason in each.resemblance.reasons
+                ],
+            }
+            for each in found.people
+        ],
+    }
+
+
+def _lines(found: Prospects) -> list[str]:
+    from streams.show import printable
+
+    head = (
+        f"{found.prospects:,} prospects beside {found.best:,} of {found.customers:,} customers who are "
+        f"in {found.like}"
+    )
+    return [
+        head,
+        *(
+            f"  {printable(each.customer_id)}  {each.resemblance.score:+.2f}, "
+            f"above {each.percentile:.0f} % of prospects: {_why(each.resemblance.reasons)}"
+            for each in found.people
+        ),
+    ]
+
+
+def _why(reasons: tuple[Reason, ...]) -> str:
+    from streams.show import printable
+
+    told = [f"{each.attribute} {each.value} ({each.weight:+.2f})" for each in reasons[:TOLD]]
+    return printable(", ".join(told)) if told else "nothing known speaks for or against"
+
+
+async def _found(like: str, limit: int) -> Prospects:
+    from streams.lookup import Lookup
+    from streams.policies import in_force
+    from streams.prospects import find_prospects
+    from streams.wall import wall_ms
+
+    given = policy_given()
+    async with store_given() as store:
+        people = sum((await Lookup(store, given).sizes()).values())
+        held = await in_force(store, given)
+        with bar("customers", people) as progress:
+            return await find_prospects(store, held, wall_ms(), like, limit, progress)
+
+
+async def _of_history(name: str, like: str, limit: int) -> Prospects:
+    from models.policy_record import PublishedPolicy
+    from streams.collecting import uncollected
+    from streams.loop import Loop
+    from streams.prospects import find_prospects
+    from streams.recorded_events import open_events
+    from streams.surveyed_events import fold_events
+
+    policy = policy_given()
+    events, loop = open_events(name, settings_given(), policy), Loop(policy, 1)
+    with bar("events", events.total) as progress, uncollected():
+        await fold_events(loop, events.read(), progress)
+    await loop.store.set_partitions(1)
+    return await find_prospects(loop.store, [PublishedPolicy(0, policy)], 0, like, limit)

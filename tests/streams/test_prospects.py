@@ -1,0 +1,109 @@
+"""Prospects of a small shop: who lives where the best customers live comes first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from models.policy import policy_from_toml
+from models.policy_record import PublishedPolicy
+from streams.loop import Loop
+from streams.prospects import Prospects, find_prospects
+from streams.sources import SourceRecord
+from tests.support.story import noon
+from tests.support.terminal import Terminal
+
+RULES = "preset = \"grocery\"\n[segments.best]\nwhen = 'spend >= 100'\n"
+POLICY = policy_from_toml(RULES, "policy.toml")
+LIKE = "rule/best"
+
+
+def profile(customer_id: str, **attributes: str | bool) -> SourceRecord:
+    return record("profile", customer_id, attributes=attributes)
+
+
+def record(kind: str, customer_id: str, **fields: object) -> SourceRecord:
+    body = {
+        "event_id": f"{kind}-{customer_id}",
+        "customer_id": customer_id,
+        "occurred_at": "2024-01-01T12:00:00Z",
+        **fields,
+    }
+    return SourceRecord(kind, customer_id, noon(0), json.dumps(body).encode())
+
+
+def shop() -> list[SourceRecord]:
+    """The best live in the north, the others in the south; consent differs just as much."""
+    found = []
+    for number in range(60):
+        best, who = number < 30, f"c{number:02}"
+        north = best or number >= 55
+        found.append(profile(who, region="north" if north else "south", **{"consent.sms": best}))
+        cents = 50_000 if best else 500
+        found.append(record("purchase", who, amount_minor=cents, currency="USD"))
+    found += [profile("p-north", region="north"), profile("p-south", region="south")]
+    return [*found, profile("p-a", **{"consent.sms": True}), profile("p-b", region="nowhere")]
+
+
+@pytest.fixture
+async def loop() -> Loop:
+    loop = Loop(POLICY, 2)
+    for each in shop():
+        await loop.write(each)
+    await loop.settle()
+    await loop.store.set_partitions(2)
+    return loop
+
+
+async def found(loop: Loop, like: str = LIKE, limit: int = 0) -> Prospects:
+    return await find_prospects(loop.store, [PublishedPolicy(0, POLICY)] * 2, 0, like, limit)
+
+
+async def test_who_resembles_the_best_comes_first_and_is_told_why(loop: Loop) -> None:
+    told = await found(loop)
+    assert (told.best, told.customers, told.prospects) == (30, 60, 4)
+    assert [each.customer_id for each in told.people] == ["p-north", "p-a", "p-b", "p-south"]
+    assert [each.percentile for each in told.people] == [87.5, 50.0, 50.0, 12.5]
+    first, last = told.people[0].resemblance, told.people[-1].resemblance
+    assert [(each.attribute, each.value) for each in first.reasons] == [("region", "north")]
+    assert first.score > 0 > last.score
+    assert set(told.weights) == {"region"}
+
+
+async def test_of_the_most_alike_only_so_many_are_told(loop: Loop) -> None:
+    told = await found(loop, limit=1)
+    assert [each.customer_id for each in told.people] == ["p-north"]
+    assert (told.people[0].percentile, told.prospects) == (87.5, 4)
+
+
+async def test_of_a_segment_of_nobody_nothing_is_said(loop: Loop) -> None:
+    told = await found(loop, like="tier/high")
+    assert (told.best, told.weights) == (0, {})
+    assert {each.resemblance.score for each in told.people} == {0.0}
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    policy, events = tmp_path / "policy.toml", tmp_path / "events.jsonl"
+    policy.write_text(RULES)
+    rows = ({"kind": each.kind, **json.loads(each.value or b"{}")} for each in shop())
+    events.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    return Terminal({"SEGMENTER_CONFIG": str(policy)})
+
+
+def test_the_command_ranks_them_from_a_file_of_events(terminal: Terminal, tmp_path: Path) -> None:
+    events = str(tmp_path / "events.jsonl")
+    asked = ("segments", "prospects", "--events", events, "--like", LIKE)
+    told = terminal.run(*asked, "--json").json
+    assert [each["customer_id"] for each in told["items"]] == ["p-north", "p-a", "p-b", "p-south"]
+    assert told["items"][0]["reasons"][0]["attribute"] == "region"
+    lines = terminal.run(*asked, "--limit", "2").out.splitlines()
+    assert lines[0] == "4 prospects beside 30 of 60 customers who are in rule/best"
+    assert lines[1].startswith("  p-north  +0.")
+    assert lines[2].endswith("nothing known speaks for or against")
+    assert len(lines) == 3
+    nobody = terminal.run("segments", "prospects", "--events", events, "--like", "rule/none")
+    assert nobody.exit_code == 3
+    assert "nobody is in 'rule/none'" in nobody.err
