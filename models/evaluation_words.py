@@ -128,6 +128,7 @@ NUMBERS: Words = {
     "discount_share_365d": {"en": "discount share", "zh": "折扣占比"},
     "return_rate_365d": {"en": "return rate", "zh": "退货率"},
     "growth_90d": {"en": "growth in 90 days", "zh": "近 90 天消费增长"},
+    "trend_90d": {"en": "trend over 90 days", "zh": "近 90 天消费趋势"},
     "cadence_days": {"en": "days between purchases", "zh": "购买周期"},
     "silence_days": {"en": "days since the last purchase", "zh": "距最近一次消费天数"},
     "tenure_days": {"en": "days since the first purchase", "zh": "距首次消费天数"},

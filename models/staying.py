@@ -79,13 +79,14 @@ class Staying:
         found: dict[str, Stay] = {}
         for flows in self.flows.values():
             for (before, after), customers in flows.items():
-                if before not in {NOWHERE, UNKNOWN}:
-                    stay = found.get(before, Stay(untold=self.untold))
-                    found[before] = stay._replace(members_then=stay.members_then + customers)
-                if after != NOWHERE and before in {after, UNKNOWN}:
-                    stay = found.get(after, Stay(untold=self.untold))
-                    name = "unknown" if before == UNKNOWN else "stayed"
-                    found[after] = stay._replace(**{name: getattr(stay, name) + customers})
+                for segment in {before, after} - {NOWHERE, UNKNOWN} if customers else ():
+                    stay = found.get(segment, Stay(untold=self.untold))
+                    found[segment] = Stay(
+                        stay.members_then + customers * (before == segment),
+                        stay.stayed + customers * (before == after),
+                        stay.unknown + customers * (before == UNKNOWN),
+                        stay.untold,
+                    )
         return dict(sorted(found.items()))
 
     def plain(self) -> list[Any]:
