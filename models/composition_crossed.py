@@ -106,7 +106,8 @@ def axis_named(by: str, survey: Survey, policy: Policy) -> Axis:
     segments = _kinds_crossed(survey, policy)
     attribute = by.removeprefix(PROFILE)
     if by in segments:
-        return Axis(by, tuple(segments[by]), by_segment=True)
+        met = [each for each in segments[by] if each in survey.segments]
+        return Axis(by, tuple(met or segments[by]), by_segment=True)
     if attribute in best_known(survey):
         return Axis(attribute, tuple(values_of(survey, attribute)), by_segment=False)
     if attribute in survey.vocabulary.values and not survey.vocabulary.tells_apart(attribute):

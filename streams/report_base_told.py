@@ -25,6 +25,7 @@ from streams.report_base_words import WORDS, knows
 from streams.report_html import Language
 
 NOTHING = "—"
+_SCHEMES = ("rfm", "value")
 FEW_CUSTOMERS = 100
 _LEARNED = ("segments.rfm.", "segments.cluster", "segments.tier", "segments.risk")
 
@@ -168,6 +169,8 @@ class Wording:
         """An attribute, or a kind of segments."""
         if knows(f"name.{name}"):
             return self.says(f"name.{name}")
+        if name.partition(".")[0] in _SCHEMES:
+            return self.kind(name)
         flag = next((each for each in (f"flag/{name}", _rule(name)) if each in self._labels), None)
         return self.segment(flag) if flag else name.replace("_", " ")
 
