@@ -95,7 +95,8 @@ def test_every_file_that_a_document_links_to_is_there(path: Path) -> None:
 def test_the_generated_parts_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().out
     assert set(PARTS) == {
-        *("ARCHITECTURE.md", "docs/lifecycle.md", "docs/events.md", "docs/rules.md")
+        *("ARCHITECTURE.md", "docs/lifecycle.md", "docs/events.md", "docs/rules.md"),
+        "docs/value-grid.md",
     }
 
 

@@ -16,8 +16,10 @@ from types import MappingProxyType
 from models.events import Reason
 from models.lifecycle import mermaid
 from models.policy import policy_from_preset
+from models.policy_grid import PRESETS as CARDS
 from models.presets import PRESETS
 from models.rule_names import CATALOGUE, FUNCTIONS, LABELS, NAMED, OWNERS
+from models.value_grid import BY_NAME, FIELDS, LEVELS, field_at
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,12 +82,56 @@ def reasons() -> str:
     return ", ".join(f"`{reason.value}`" for reason in Reason)
 
 
+def grid_picture() -> str:
+    """The nine fields where they stand."""
+    wide = max(len(each.en) for each in FIELDS) + 4
+    rule = f"            +{'+'.join('-' * wide for _ in LEVELS)}+"
+    lines = ["```", "worth to us", rule]
+    for worth in reversed(LEVELS):
+        row = (BY_NAME[field_at(worth, attachment)].en for attachment in LEVELS)
+        lines += [f"{worth:>10}  |{'|'.join(each.center(wide) for each in row)}|", rule]
+    foot = "".join(each.center(wide + 1) for each in LEVELS)
+    return "\n".join([*lines, f"             {foot.rstrip()}   attachment", "```"])
+
+
+def grid_fields() -> str:
+    """Every field with its action."""
+    lines = [
+        "| group | worth × attachment | field | 名称 | action | 建议动作 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| `grid/{each.name}` | {each.worth} × {each.attachment} | {each.en} | {each.zh} | "
+        f"{each.action} | {each.action_zh} |"
+        for each in FIELDS
+    ]
+    return "\n".join(lines)
+
+
+def grid_cards() -> str:
+    """The score card of every preset."""
+    lines = [
+        "| preset | purchase days in a year | days since the first purchase | categories in a year | "
+        "days since the last contact, at most |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, card in CARDS.items():
+        steps = (", ".join(f"{step:,}" for step in row) for row in card.values())
+        lines.append(f"| `{name}` | {' | '.join(steps)} |")
+    return "\n".join(lines)
+
+
 PARTS: Mapping[str, Mapping[str, Callable[[], str]]] = MappingProxyType(
     {
         "ARCHITECTURE.md": {"lifecycle": lifecycle_diagram},
         "docs/lifecycle.md": {"presets": preset_table},
         "docs/events.md": {"reasons": reasons},
         "docs/rules.md": {"names": names_of_rules},
+        "docs/value-grid.md": {
+            "picture": grid_picture,
+            "fields": grid_fields,
+            "cards": grid_cards,
+        },
     }
 )
 
