@@ -1,15 +1,16 @@
 """What all commands on surveys share: where a survey comes from.
 
-With `--events` a history is folded in memory; else everybody in the store that serves is looked at.
+With `--events` a history is folded in memory. Else it is the one that is kept, with a note of when it was taken;
+if none is, or with `--fresh`, everybody in the store that serves is looked at.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from streams.cli_exits import Exit, fail
+from streams.cli_exits import Exit, err, fail
 from streams.cli_given import (
     AsJson,
     bar,
@@ -37,46 +38,96 @@ OfEvents = Annotated[
         metavar="FILE",
     ),
 ]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Look at everybody now, whatever survey is kept.")
+]
 
 
-def survey_given(events: str) -> tuple[Taken, Policy]:
+class Asked(NamedTuple):
+    """The survey that is asked for, and the policy that it is under."""
+
+    kept: Kept
+    policy: Policy
+
+
+def survey_given(events: str, *, fresh: bool = False) -> tuple[Taken, Policy]:
     """The survey that is asked for, and the policy that it is under; nobody to survey ends the command."""
-    taken, policy = _of_history(events) if events else _of_installation()
-    if taken.moment is None:
-        fail(NOBODY, Exit.NOT_FOUND)
-    return taken, policy
+    kept, policy = kept_given(events, fresh=fresh)
+    return kept.taken, policy
 
 
-def _of_history(name: str) -> tuple[Taken, Policy]:
+def kept_given(events: str, *, fresh: bool = False) -> Asked:
+    """The same, with its personas."""
+    if events and fresh:
+        fail("--events surveys a history, --fresh the installation; leave one", Exit.USAGE)
+    return _of_history(events) if events else _of_installation(fresh=fresh)
+
+
+def _of_history(name: str) -> Asked:
     from streams.recorded_events import open_events
     from streams.surveyed_events import survey_of_events
+    from streams.wall import wall_ms
 
     policy = policy_given()
 
-    async def fold() -> Taken:
+    async def fold() -> Kept:
         events = open_events(name, settings_given(), policy)
         with bar("events", events.total) as progress:
-            return await survey_of_events(events.read(), policy, progress)
+            taken = await survey_of_events(events.read(), policy, progress)
+        return _described(taken, wall_ms(), None)
 
-    return run(fold), policy
+    return Asked(run(fold), policy)
 
 
-def _of_installation() -> tuple[Taken, Policy]:
-    async def take() -> tuple[Taken, Policy]:
+def _described(taken: Taken, now_ms: int, before: Kept | None) -> Kept:
+    from streams.kept_survey import described
+
+    if taken.moment is None:
+        fail(NOBODY, Exit.NOT_FOUND)
+    return described(taken, now_ms, before)
+
+
+def _of_installation(*, fresh: bool) -> Asked:
+    async def ask() -> Asked:
         from streams.lookup import Lookup
         from streams.policies import in_force
         from streams.surveying import take_survey
         from streams.wall import wall_ms
 
         given = policy_given()
+        before = await _kept()
         async with store_given() as store:
             people = sum((await Lookup(store, given).sizes()).values())
             held = await in_force(store, given)
+            policy = max(held, key=lambda each: each.number).policy
+            if before is not None and not fresh:
+                _note(before)
+                return Asked(before, policy)
             with bar("customers", people) as progress:
                 taken = await take_survey(store, held, wall_ms(), progress)
-        return taken, max(held, key=lambda each: each.number).policy
+        return Asked(_described(taken, wall_ms(), before), policy)
 
-    return run(take)
+    return run(ask)
+
+
+async def _kept() -> Kept | None:
+    """The survey that is kept; None if there is none that this version can read."""
+    from models.survey_codec import UnreadableSurvey
+    from streams.kept_survey import kept_survey
+    from streams.redis_store import connect
+
+    settings = settings_given()
+    async with connect(settings.redis_url.get_secret_value()) as client:
+        try:
+            return await kept_survey(client, settings.namespace)
+        except UnreadableSurvey as error:
+            err.print(f"{error}", highlight=False, markup=False)
+            return None
+
+
+def _note(kept: Kept) -> None:
+    at = rfc3339(kept.taken_at_ms)[:16].replace("T", " ")
+    err.print(f"of the survey taken at {at} UTC; --fresh looks at everybody now", highlight=False)
 
 
 def segments_survey(as_json: AsJson = False) -> None:

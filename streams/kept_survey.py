@@ -10,11 +10,16 @@ persona holds still as long as its numbers do (`models/personas.py`).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import json
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgpack
 import redis.asyncio as aioredis
 
+from models.affinities import decode_together, encode_together
+from models.personas import Persona, cards_of, persona_from_json, personas_of
 from models.survey import Moment
 from models.survey_codec import UnreadableSurvey, decode_survey, encode_survey
 from streams.surveying import Taken
@@ -27,12 +32,26 @@ class Kept(NamedTuple):
     Attributes:
         taken: the survey and its moment.
         taken_at_ms: when, wall clock.
-        personas: segment → persona, as plain values.
+        personas: segment → what kind of people are in it.
     """
 
     taken: Taken
     taken_at_ms: int
-    personas: dict[str, Any]
+    personas: Mapping[str, Persona]
+
+
+def described(taken: Taken, now_ms: int, before: Kept | None = None) -> Kept:
+    """A survey with its personas.
+
+    Args:
+        taken: of somebody.
+        now_ms: wall clock.
+        before: the survey before, whose personas hold still as long as their numbers do.
+    """
+    assert taken.moment is not None
+    known = before.personas if before else {}
+    cards = cards_of(taken.survey, taken.moment.currency, known)
+    return Kept(taken, now_ms, personas_of(cards.values(), known))
 
 
 def survey_key(namespace: str) -> str:
@@ -46,11 +65,7 @@ async def keep(client: aioredis.Redis, namespace: str, kept: Kept) -> int:
     Raises:
         StoreUnavailable.
     """
-    moment = kept.taken.moment
-    assert moment is not None  # nobody keeps a survey of nobody
-    packed = msgpack.packb(
-        (list(moment), kept.taken_at_ms, kept.personas, encode_survey(kept.taken.survey))
-    )
+    packed = encode_kept(kept)
     with or_unavailable():
         await client.set(survey_key(namespace), packed)
     return len(packed)
@@ -68,6 +83,22 @@ async def kept_survey(client: aioredis.Redis, namespace: str) -> Kept | None:
     return None if packed is None else decode_kept(packed)
 
 
+def encode_kept(kept: Kept) -> bytes:
+    """As it is kept. Nobody keeps a survey of nobody."""
+    taken = kept.taken
+    assert taken.moment is not None
+    assert taken.together is not None
+    personas = zlib.compress(
+        json.dumps([each.as_json() for each in kept.personas.values()]).encode()
+    )
+    together = zlib.compress(msgpack.packb(encode_together(taken.together)))
+    survey = encode_survey(taken.survey)
+    packed: bytes = msgpack.packb(
+        (list(taken.moment), kept.taken_at_ms, personas, together, survey)
+    )
+    return packed
+
+
 def decode_kept(packed: bytes) -> Kept:
     """The survey of these bytes.
 
@@ -75,11 +106,13 @@ def decode_kept(packed: bytes) -> Kept:
         UnreadableSurvey: they are none.
     """
     try:
-        moment, taken_at_ms, personas, survey = msgpack.unpackb(packed)
+        moment, taken_at_ms, personas, together, survey = msgpack.unpackb(packed)
         taken = Taken()
         taken.survey, taken.moment = decode_survey(survey), Moment(*moment)
-    except (ValueError, TypeError) as error:
-        if isinstance(error, UnreadableSurvey):
-            raise
+        taken.together = decode_together(msgpack.unpackb(zlib.decompress(together)))
+        said = map(persona_from_json, json.loads(zlib.decompress(personas)))
+        return Kept(taken, taken_at_ms, {each.segment: each for each in said})
+    except UnreadableSurvey:
+        raise
+    except (ValueError, TypeError, KeyError, zlib.error) as error:
         raise UnreadableSurvey(f"{len(packed)} bytes are no survey: {error}") from error
-    return Kept(taken, taken_at_ms, personas)

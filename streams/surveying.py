@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
 
 from models.accounts import is_account
+from models.affinities import Affinities, BoughtTogether
 from models.calendar import day_of
 from models.effects import OF_RULES, EffectType
 from models.ledger import Standing
@@ -49,11 +50,13 @@ class Taken:
     Attributes:
         survey: what was added up.
         moment: see `Moment`; None as long as nobody was met.
+        together: what is bought together; None likewise.
     """
 
     def __init__(self) -> None:
         self.survey = Survey()
         self.moment: Moment | None = None
+        self.together: BoughtTogether | None = None
 
 
 def _nothing(_: int) -> None:
@@ -65,6 +68,7 @@ async def take_survey(
     in_force: Sequence[PublishedPolicy],
     now_ms: int,
     progress: Callable[[int], None] = _nothing,
+    catalogue: Iterable[bytes] = (),
 ) -> Taken:
     """Survey everybody in a store.
 
@@ -73,11 +77,12 @@ async def take_survey(
         in_force: the policy of each partition.
         now_ms: wall clock.
         progress: told how many people were met.
+        catalogue: categories that are counted by name in any case: those of the survey before.
 
     Raises:
         StoreUnavailable, CorruptState, NewerSchema, CorruptPopulation.
     """
-    taken = Taken()
+    taken, affinities = Taken(), Affinities(catalogue)
     policies = {each.number: each.policy for each in in_force}
     policy = policies[max(policies)]
     async for page in walk(store, in_force, now_ms):
@@ -88,11 +93,22 @@ async def take_survey(
             begins = bool(changes) and changes[0].sequence == 1  # a customer's first effect
             whose = met.customer_id, met.state, met.at_ms, policy, met.population
             told = tuple(change for each in changes for change in changes_in(each))
-            taken.survey.take(member_of(*whose, told, changes_begin=begins))
+            member = member_of(*whose, told, changes_begin=begins)
+            taken.survey.take(member)
+            affinities.take(member)
         progress(taken.survey.base.customers)
     if taken.moment is not None:
+        taken.together = affinities.told()
         taken.survey.moved.update(await _moved(store, len(in_force), taken.moment.day))
+        taken.survey.names.update(await _names(store, len(in_force), taken.survey))
     return taken
+
+
+async def _names(store: Store, partitions: int, survey: Survey) -> dict[bytes, str]:
+    """What the labels of a survey are called, as far as any partition knows."""
+    keys = list(survey.vocabulary.labels)
+    known = [await store.label_names(each, keys) for each in range(partitions)]
+    return {key: name for names in known for key, name in names.items()}
 
 
 def _earlier(known: Moment | None, at_ms: int, policy: Any, population: Any) -> Moment:

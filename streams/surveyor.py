@@ -13,14 +13,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import redis.asyncio as aioredis
 
 from models.policy import Policy
 from models.policy_record import PublishedPolicy
 from models.survey_codec import UnreadableSurvey
-from streams.kept_survey import Kept, keep, kept_survey
+from streams.kept_personas import personas_after
+from streams.kept_survey import Kept, described, keep, kept_survey
 from streams.lookup import Lookup, NothingYet
 from streams.metrics_survey import SurveyMeter
 from streams.policies import in_force
@@ -34,20 +34,6 @@ from streams.wall import wall_ms
 LOOK_EVERY_S = 10.0
 REST = 20.0  # × the time that a survey took
 logger = logging.getLogger(__name__)
-
-
-class Known(NamedTuple):
-    """What the newest survey is of, and when it was taken.
-
-    Attributes:
-        population: version.
-        policy: version.
-        taken_at_ms: wall clock.
-    """
-
-    population: int = 0
-    policy: str = ""
-    taken_at_ms: int = 0
 
 
 class Surveyor:
@@ -85,28 +71,37 @@ class Surveyor:
         if time.monotonic() < self._rests_until_s:
             return False
         store = await self._store()
-        held = await in_force(store, self._policy)
-        known = await self._known()
-        now_ms = self._clock()
-        population = await _population(store, self._policy)
-        old = now_ms - known.taken_at_ms >= 1000 * self._every_s
-        if not old and (known.population, known.policy) == (population, _newest(held).version):
+        held = await self._held(store)
+        before = await self._before()
+        if before is not None and not await self._is_due(before, store, held):
             return False
-        return await self.take(store, held) is not None
+        return await self._take(store, held, before) is not None
 
-    async def take(self, store: Store, held: Sequence[PublishedPolicy]) -> Kept | None:
+    async def _is_due(self, before: Kept, store: Store, held: Sequence[PublishedPolicy]) -> bool:
+        moment = before.taken.moment
+        assert moment is not None
+        if self._clock() - before.taken_at_ms >= 1000 * self._every_s:
+            return True
+        population = await _population(store, self._policy)
+        return (moment.population, moment.policy) != (population, _newest(held).version)
+
+    async def _take(
+        self, store: Store, held: Sequence[PublishedPolicy], before: Kept | None
+    ) -> Kept | None:
         """Take a survey of everybody and keep it; None if there is nobody.
 
         Raises:
             StoreUnavailable, CorruptState, NewerSchema, CorruptPopulation.
         """
         began_s = time.monotonic()
-        taken = await take_survey(store, held, self._clock())
+        together = before and before.taken.together
+        catalogue = together.catalogue if together else ()
+        taken = await take_survey(store, held, self._clock(), catalogue=catalogue)
         took_s = time.monotonic() - began_s
         self._rests_until_s = time.monotonic() + REST * took_s
         if taken.moment is None:
             return None
-        kept = Kept(taken, self._clock(), {})
+        kept = described(taken, self._clock(), before)
         size = await keep(self._client, self._settings.namespace, kept)
         customers = taken.survey.base.customers
         self._meter.took(customers, took_s, size, kept.taken_at_ms)
@@ -114,25 +109,30 @@ class Surveyor:
         return kept
 
     async def now(self) -> Kept | None:
-        """The same, of the store that serves."""
+        """Take one of the store that serves, due or not; see `look`."""
         store = await self._store()
-        return await self.take(store, await in_force(store, self._policy))
+        return await self._take(store, await self._held(store), await self._before())
+
+    async def _held(self, store: Store) -> Sequence[PublishedPolicy]:
+        """The policy of each partition.
+
+        Raises:
+            NothingYet: there is none.
+        """
+        await Lookup(store, self._policy).partitions()
+        return await in_force(store, self._policy)
 
     async def _store(self) -> Store:
         settings = self._settings
         name = settings.store or await serving(self._client, settings.namespace)
         return RedisStore(self._client, name)
 
-    async def _known(self) -> Known:
+    async def _before(self) -> Kept | None:
         try:
-            kept = await kept_survey(self._client, self._settings.namespace)
+            return await kept_survey(self._client, self._settings.namespace)
         except UnreadableSurvey as error:
             logger.warning("taking a new survey: %s", error)
-            return Known()
-        if kept is None or kept.taken.moment is None:
-            return Known()
-        moment = kept.taken.moment
-        return Known(moment.population, moment.policy, kept.taken_at_ms)
+            return None
 
 
 def _newest(held: Sequence[PublishedPolicy]) -> Policy:
