@@ -19,7 +19,6 @@ import redis.asyncio as aioredis
 from models.policy import Policy
 from models.policy_record import PublishedPolicy
 from models.survey_codec import UnreadableSurvey
-from streams.kept_personas import personas_after
 from streams.kept_survey import Kept, described, keep, kept_survey
 from streams.lookup import Lookup, NothingYet
 from streams.metrics_survey import SurveyMeter
