@@ -51,6 +51,7 @@ from streams.client_asking import (
     unanswered,
 )
 from streams.client_segments import Breakdown, Membership, Segment, Segments
+from streams.client_surveys import NextCategories, NextCategory, Persona, Personas
 from streams.sse import Seen, ServerSentEvent, events_in
 
 __all__ = ["LONGEST_WAIT_S", "Segmenter", "SegmenterError"]
@@ -145,6 +146,20 @@ class Segmenter:
     def segment(self, name: str, days: int | None = None) -> Segment | None:
         """One, such as `lifecycle/active`, day by day; None if there is none of that name."""
         return self._asker.one(Segment, segment_path(name), given(days=days))
+
+    def personas(self) -> Personas:
+        """What kind of people are in each segment, of the newest survey."""
+        return self._asker.get(Personas, "/v1/personas")
+
+    def persona(self, name: str) -> Persona | None:
+        """One segment in words and numbers; None if nobody was in it."""
+        return self._asker.one(Persona, f"{segment_path(name)}/persona")
+
+    def next_categories(self, customer_id: str) -> list[NextCategory]:
+        """What somebody may begin to buy; nothing, if nobody is known by that id."""
+        path = f"/v1/customers/{part(customer_id)}/next"
+        found = self._asker.one(NextCategories, path)
+        return [] if found is None else found.items
 
     def members(
         self,

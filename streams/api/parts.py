@@ -31,6 +31,7 @@ from streams.api.people import People
 from streams.api.portraits import Portraits
 from streams.api.reads import Reads
 from streams.api.streaming import Watchers
+from streams.api.surveys import Surveys
 from streams.api.writing import Writer
 from streams.feed import Feed
 from streams.lookup import Lookup
@@ -56,6 +57,7 @@ class Answers:
         published: the policy in force; of number 0 if it is that of a file.
         settings: of the installation.
         told: alerts, which are not the store's.
+        client: of the Redis that a survey is kept in.
         clock: the wall clock.
     """
 
@@ -65,6 +67,7 @@ class Answers:
         published: PublishedPolicy,
         settings: Settings,
         told: AlertReads,
+        client: aioredis.Redis,
         clock: Callable[[], int],
     ) -> None:
         self.store, self.published, self.policy = store, published, published.policy
@@ -77,6 +80,7 @@ class Answers:
         self.breakdowns = Breakdowns(reads, self.lookup, policy, clock)
         self.alerts = AlertAnswers(told, policy, clock)
         self.exports = Exports(told, self.lookup, policy, settings.pseudonyms)
+        self.surveys = Surveys(client, namespace, policy)
 
 
 class Parts:
@@ -120,7 +124,7 @@ class Parts:
         return await self.answers.board.overview()  # of whichever store serves by then
 
     def _answers(self, store: RedisStore, published: PublishedPolicy) -> Answers:
-        return Answers(store, published, self.settings, self._told, self.clock)
+        return Answers(store, published, self.settings, self._told, self.client, self.clock)
 
     @property
     def policy(self) -> Policy:

@@ -11,9 +11,12 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, Field
 
+from models.calendar import day_of
 from models.events import NotAnId, normalised_id
 from models.past import NotKept, kept_since_ms
+from models.sight import Sight
 from streams import client_answers as answers
+from streams import client_surveys as survey_answers
 from streams.api import schemas
 from streams.api.answering import documented, json_answer, parts_of
 from streams.api.front import matches, named_id, nobody
@@ -105,6 +108,16 @@ async def history(request: Request, customer_id: CustomerId) -> Response:
     its = parts_of(request).answers
     found = await found_now(request, customer_id, its)
     items = await its.lookup.history(found.customer_id)
+    return json_answer({"customer_id": found.customer_id, "items": items})
+
+
+@router.get("/customers/{customer_id}/next", responses=documented(survey_answers.NextCategories))
+async def next_up(request: Request, customer_id: CustomerId) -> Response:
+    """The categories that they have not bought in a year and are likeliest to try. Of the newest survey."""
+    its = parts_of(request).answers
+    found = await found_now(request, customer_id, its)
+    sight = Sight(found.state, day_of(found.as_of_ms, its.policy.timezone), its.policy)
+    items = await its.surveys.next_categories(sight)
     return json_answer({"customer_id": found.customer_id, "items": items})
 
 

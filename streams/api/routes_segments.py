@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from models.segments import segments_by_kind
 from streams import client_answers as answers
 from streams import client_segments as segment_answers
+from streams import client_surveys as survey_answers
 from streams.api import schemas
 from streams.api.answering import documented, json_answer, parts_of
 from streams.api.breakdown import FORM, LOOKED_AT
@@ -145,6 +146,20 @@ async def breakdown(
     name, its = _name(kind, group), parts_of(request).answers
     await its.board.require_segment(name)
     return json_answer(await its.breakdowns.of(name, by, limit))
+
+
+@router.get("/segments/{kind}/{group}/persona", responses=documented(survey_answers.Persona))
+async def persona(request: Request, kind: Kind, group: Group) -> Response:
+    """Who is in a segment, in words and numbers; what to do; whether it is worth working with. Of the newest survey."""
+    name, its = _name(kind, group), parts_of(request).answers
+    await its.board.require_segment(name)
+    return json_answer(await its.surveys.persona(name))
+
+
+@router.get("/personas", responses=documented(survey_answers.Personas))
+async def personas(request: Request) -> Response:
+    """What kind of people are in each segment, in words. Of the newest survey."""
+    return json_answer(await parts_of(request).answers.surveys.personas())
 
 
 @router.get("/overview", responses=documented(answers.Overview))

@@ -42,6 +42,7 @@ from streams.redis_store import RedisStore, connect
 from streams.settings import Settings
 from streams.sources import SourceRecord
 from streams.store import OutboxRow
+from streams.surveyor import Surveyor
 from streams.topics import CHANGES, ERASURES
 from streams.wall import wall_ms
 from tests.support.settled_town import KEYED, TwoPartitions
@@ -298,6 +299,7 @@ async def _filled(house: House) -> House:
                 house.sizes[day] = await _sizes(store)
                 house.clock_ms = start_of_day_ms(day + 1, zone)
                 await shop.tick(house.clock_ms)
+        assert await Surveyor(client, house.settings, POLICY, 0.0).now() is not None
         held = {id_: decode_held(packed) for id_, packed in (await shop.states()).items()}
     house.states = {id_: each for id_, each in held.items() if isinstance(each, CustomerState)}
     house.aliases = {id_: each.into for id_, each in held.items() if isinstance(each, Alias)}
