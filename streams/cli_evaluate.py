@@ -9,7 +9,7 @@ import typer
 
 from streams.cli_exits import Exit, fail
 from streams.cli_given import AsJson, out, print_json
-from streams.cli_survey import OfEvents, survey_given
+from streams.cli_survey import Fresh, OfEvents, survey_given
 
 
 def segments_evaluate(
@@ -25,6 +25,7 @@ def segments_evaluate(
     ] = None,
     lang: Annotated[Literal["en", "zh"], typer.Option(help="Of the words.")] = "en",
     events: OfEvents = "",
+    fresh: Fresh = False,
     as_json: AsJson = False,
 ) -> None:
     """Size, spend, who stays, how far apart, who responds, and whether a segment is worth working with."""
@@ -32,7 +33,7 @@ def segments_evaluate(
     from streams.show_evaluation import as_json as in_json
     from streams.show_evaluation import evaluations_table, reasons_shown
 
-    taken, policy = survey_given(events)
+    taken, policy = survey_given(events, fresh=fresh)
     found = evaluations(taken.survey, policy.evaluation)
     named = [_known(each, found) for each in names or []]
     peopled = [name for name, each in found.items() if each.customers or each.stay.members_then]
