@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-segments chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-segments chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-science: $(VENV)/.dev-ok  ## churn risk, clusters and value on real data, 
 
 bench-alerts: $(VENV)/.dev-ok  ## how early alerts come, beside a fixed number of days (some minutes)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.alerts_lead $(BENCH_ARGS)
+
+bench-affinity: $(VENV)/.dev-ok  ## what is bought together: time and memory; how well the next category and lookalikes are told
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.affinity $(BENCH_ARGS)
 
 bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
 	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)

@@ -115,23 +115,26 @@ def _information(both: Floats, buyers: Floats, everybody: float) -> Floats:
     return found
 
 
-def next_categories(known: NextCategory, bought: Collection[bytes], n: int) -> list[Next]:
+def next_categories(
+    known: NextCategory, bought: Collection[bytes], n: int, damping: float = DAMPING
+) -> list[Next]:
     """The n categories that a customer is likeliest to begin to buy.
 
     Args:
         known: as it was learned.
         bought: label keys of the categories that they buy already; those are left out.
         n: how many; fewer if there are not so many.
+        damping: of evidence, 0 to 1; 0: by how usual a category is alone.
     """
     owned = frozenset(bought)
-    found = [_next(key, each, owned) for key, each in known.items() if key not in owned]
+    found = [_next(key, each, owned, damping) for key, each in known.items() if key not in owned]
     return sorted(found, key=lambda each: (-each.score, each.key))[:n]
 
 
-def _next(key: bytes, known: Known, bought: frozenset[bytes]) -> Next:
+def _next(key: bytes, known: Known, bought: frozenset[bytes], damping: float) -> Next:
     speaks = {each: weight for each, weight in known.links.items() if each in bought}
     strongest = sorted(speaks, key=lambda each: (-speaks[each], each))[:REASONS]
-    score = (known.odds + DAMPING * sum(speaks.values())) / _QUANTA
+    score = (known.odds + damping * sum(speaks.values())) / _QUANTA
     return Next(key, score, tuple(strongest))
 
 
