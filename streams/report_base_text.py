@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.calendar import iso_date
-from models.composition import NAMES, WINDOW_DAYS, Column, Table
+from models.composition import NAMES, WINDOW_DAYS, Cell, Column, Table, kind_of
 from models.currencies import minor_digits
 from models.survey import MOVED_DAYS
 from streams.messages import rfc3339
@@ -71,8 +71,16 @@ def _markdown(table: Table, words: Wording) -> Iterator[str]:
     yield _line(heads)
     yield _line(sides)
     for row in table.rows:
-        cells = zip(table.columns, row, strict=True)
-        yield _line(_plain(words.cell(table, *each)) for each in cells)
+        named, *cells = (words.cell(table, *each) for each in zip(table.columns, row, strict=True))
+        yield _line(map(_plain, (_in_kind(table, words, row[0]) or named, *cells)))
+
+
+def _in_kind(table: Table, words: Wording, first: Cell) -> str | None:
+    """Where segments of several kinds stand in one table, each is told with its kind."""
+    if first is None or not table.name.startswith("cross."):
+        return None
+    segment = str(first)
+    return words.says("in_kind", kind=words.kind(kind_of(segment)), name=words.segment(segment))
 
 
 def _line(cells: Any) -> str:

@@ -197,8 +197,9 @@ class Wording:
         if column.naming == "value":
             return self._value(column.name)
         if column.naming == "ours":
-            unit = f", {self._report.moment.currency}" if column.unit == "money" else ""
-            return self.says(column.name) + unit
+            name, currency = self.says(column.name), self._report.moment.currency
+            of_money = column.unit == "money"
+            return self.says("in_currency", name=name, currency=currency) if of_money else name
         return self.says(column.naming, name=column.name)
 
     def _by_segment(self, table: Table) -> bool:

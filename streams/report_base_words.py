@@ -29,7 +29,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "segments.stage": ("Stage as sales see it", "销售阶段"),
     "segments.rule": ("Segments defined by rules", "规则客群"),
     "segments": ("Groups, {name}", "分组，{name}"),
-    "attributes": ("By {name}", "按{name}"),
+    "attributes": ("By {name}", "按 {name}"),
     "bought.category": ("Categories", "品类"),
     "bought.brand": ("Brands", "品牌"),
     "bought.channel": ("Channels", "渠道"),
@@ -77,6 +77,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "reach": ("of all buyers", "购买者占比"),
     "days": ("days bought", "购买天数"),
     "spend": ("spent on it", "消费额"),
+    "in_currency": ("{name}, {currency}", "{name}（{currency}）"),
+    "in_kind": ("{kind}: {name}", "{kind}：{name}"),
     "months_later": ("+{name}", "+{name}"),
     "running": ("{name}, not over", "{name}（未结束）"),
     # first cells and last columns that stand for the rest
