@@ -17,7 +17,7 @@ from models.portrait import LabelSums, Portrait, share_of_total, standard_score
 from models.survey import Survey
 
 FAVOURITES = 5  # of a dimension, by money
-PREFERRED = 10  # of a dimension, by the money that goes into them beyond the usual
+PREFERRED = 6  # of a dimension, by the money that goes into them beyond the usual
 PREFERRED_FROM = 1.2  # lift; what a persona says begins higher
 TRAITS = 12
 LEAST_KNOWN = 20  # members of whom an attribute is known; of fewer it is not spoken
@@ -26,6 +26,9 @@ TRAIT_FROM = 1.15  # lift; what a persona says begins higher
 TRAIT_EVIDENCE = 2.5  # standard errors; of a hundred values one is so far off by chance
 # What attributes begin with that say what a customer allows, or belongs to, not what they are like.
 NOT_DEMOGRAPHIC = ("consent.", "do_not_contact", "timezone", "account")
+LEFT_OUT = {
+    "growth_90d"
+}  # a few who began with next to nothing make its mean; trend_90d tells the same
 Label = tuple[str, str]  # dimension, name
 
 
@@ -70,6 +73,8 @@ def _movement(segment: str, survey: Survey) -> Movement:
 
 def _measures(group: Portrait, base: Portrait) -> Iterator[Measure]:
     for each in NUMBERS:
+        if each.name in LEFT_OUT:
+            continue
         mean, base_mean = group.mean(each.name), base.mean(each.name)
         if mean is not None and base_mean is not None:
             score = standard_score(group, base, each.name) or 0.0

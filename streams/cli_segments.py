@@ -22,7 +22,7 @@ from streams.cli_given import (
     store_given,
     with_store,
 )
-from streams.cli_prospects import segments_prospects
+from streams.cli_personas import segments_personas
 from streams.cli_prospects import segments_prospects
 from streams.cli_report import segments_report
 from streams.cli_survey import segments_survey
@@ -211,5 +211,5 @@ segments_app.command("survey")(segments_survey)
 segments_app.command("report")(segments_report)
 segments_app.command("evaluate")(segments_evaluate)
 segments_app.command("disagreements")(segments_disagreements)
-segments_app.command("prospects")(segments_prospects)
+segments_app.command("personas")(segments_personas)
 segments_app.command("prospects")(segments_prospects)

@@ -1,0 +1,76 @@
+"""`segmenter segments personas`: what kind of people are in a segment, and what is to be done about them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from streams.cli_exits import Exit, fail
+from streams.cli_given import AsJson, out, print_json
+from streams.cli_survey import Fresh, OfEvents, kept_given
+
+if TYPE_CHECKING:
+    from models.persona_told import Told
+
+
+def segments_personas(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="As cluster/2, rule/vip, or vip (default: all).", metavar="NAME"),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="Segments of this kind: cluster, rule, rfm.quintile …", metavar="KIND"),
+    ] = None,
+    lang: Annotated[Literal["en", "zh"], typer.Option(help="Of the words.")] = "en",
+    card: Annotated[bool, typer.Option("--card", help="With all numbers, too.")] = False,
+    events: OfEvents = "",
+    fresh: Fresh = False,
+    as_json: AsJson = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print Markdown, with cards.")] = False,
+) -> None:
+    """What kind of people are in a segment: a name, sentences, a card, and what is to be done.
+
+    Personas hold still while their numbers hardly move.
+    """
+    from models.persona_markdown import as_markdown
+    from streams.show_personas import personas_shown
+
+    told = told_given(events, fresh=fresh)
+    wanted = [_known(each, told) for each in names or []] or [
+        each for each in told if not kind or each.split("/", 1)[0] in kind
+    ]
+    if not wanted:
+        kinds = ", ".join(dict.fromkeys(each.split("/", 1)[0] for each in told))
+        fail(f"nobody is in a segment of that kind; there are {kinds}", Exit.NOT_FOUND)
+    chosen = [told[each] for each in wanted]
+    if as_json:
+        print_json([each.as_json() for each in chosen])
+    elif as_md:
+        sys.stdout.write(as_markdown(chosen, lang))
+    else:
+        out.print(personas_shown(chosen, lang, cards=card or bool(names)), highlight=False)
+
+
+def told_given(events: str, *, fresh: bool) -> Mapping[str, Told]:
+    """What is told of every segment: of a history, of the survey that was kept, or of one taken now."""
+    from models.persona_told import told_of
+
+    kept, policy = kept_given(events, fresh=fresh)
+    return told_of(kept.taken.survey, policy, kept.personas)
+
+
+def _known(name: str, told: Collection[str]) -> str:
+    """The segment that is meant."""
+    from models.rule_names import nearest
+    from models.segments import rule_segment
+
+    segment = next((each for each in (name, rule_segment(name)) if each in told), None)
+    if segment is None:
+        near = nearest(name, [*told, *(each.removeprefix("rule/") for each in told)])
+        remedy = f"did you mean {near}?" if near else "segmenter segments list shows all"
+        fail(f"nobody is in a segment {name!r}; {remedy}", Exit.NOT_FOUND)
+    return segment
