@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streams.report_base_told import BaseReport
 
 Format = Literal["html", "md", "csv", "json"]
-ENDINGS: dict[str, tuple[str, ...]] = {
+ENDINGS: dict[Format, tuple[str, ...]] = {
     "html": (".html", ".htm"),
     "md": (".md", ".markdown"),
     "csv": (".csv",),
@@ -60,12 +60,13 @@ def segments_report(
 
 def _format_of(path: Path | None) -> Format:
     """What the ending of a file says; md of none."""
-    ending = "" if path is None else path.suffix.lower()
-    found: Format
-    for found in ("html", "csv", "json"):
-        if ending in ENDINGS[found]:
-            return found
-    return "md"
+    if path is None:
+        return "md"
+    found = next((each for each in ENDINGS if path.suffix.lower() in ENDINGS[each]), None)
+    if found is None:
+        known = ", ".join(each[0] for each in ENDINGS.values())
+        fail(f"--out: {path}: a report ends in {known}", Exit.USAGE)
+    return found
 
 
 def _require_place(path: Path | None, as_what: Format, events: str) -> None:
