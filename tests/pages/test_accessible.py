@@ -28,7 +28,7 @@ def states(reader: Reader) -> Iterator[tuple[str, Any]]:
     reader.page.keyboard.press("Escape")
     for name, hash_, testid, there in (
         ("customer", f"#/customer/{WHO}", "customer-drawer", ".customer-head"),
-        ("members", "#/segment/lifecycle/dormant", "members", "tbody tr th"),
+        ("members", "#/segment/lifecycle/dormant", "members", ".together td"),
         ("rule", "#/segment/rule/quiet_spenders", "members", ".breakdown-list li"),
         ("results", "#/search/region:north", "search-results", "tbody tr th"),
     ):

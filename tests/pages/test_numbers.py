@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.api_house import POLICY, got
+from tests.support.api_house import POLICY, House, got, path
 from tests.support.pages import Reader
 
 pytestmark = pytest.mark.pages
@@ -19,6 +19,9 @@ FIGURES = """() => [...document.querySelectorAll("[data-segment][data-field][dat
     ({dataset, textContent}) => [dataset.segment, dataset.field, Number(dataset.value), textContent])"""
 ROWS = """panel => [...document.querySelectorAll(`#${panel} tbody tr`)].map(
     row => [...row.cells].map(cell => cell.textContent))"""
+PERSONAS = """() => [...document.querySelectorAll("#segments a")].map(
+    each => [each.hash.slice(10), each.querySelector(".segment-persona")?.textContent ?? ""])"""
+CELLS = "all => all.map(each => [...each.cells].map(cell => cell.textContent))"
 
 
 def shown(value: float, field: str) -> str:
@@ -129,3 +132,91 @@ def test_the_newest_changes_stand_in_the_feed_newest_first(
     assert len(titles) == 50
     times = lines.locator("time").evaluate_all("all => all.map(each => each.dateTime)")
     assert times == [each["time"] for each in told]
+
+
+# Who is in the segments, as the survey that was kept tells it.
+
+
+def test_each_segment_is_listed_with_what_kind_of_people_are_in_it(
+    reader: Reader, ask: httpx.Client
+) -> None:
+    told = {each["segment"]: each["name"] for each in got(ask.get("/v1/personas"))["items"]}
+    for language in ("en", "zh"):
+        names = {segment: each[language] for segment, each in told.items()}
+        listed = reader.page.evaluate(PERSONAS)
+        assert {segment: name for segment, name in listed if name} == names
+        assert ["rule/nobody", ""] in listed
+        reader.page.get_by_test_id("language").click()
+
+
+def test_a_segment_says_who_they_are_what_to_do_and_whether_it_is_worth_working_with(
+    reader: Reader, ask: httpx.Client
+) -> None:
+    told = got(ask.get("/v1/segments/lifecycle/active/persona"))
+    reader.follows("#/segment/lifecycle/active")
+    persona = reader.sees("members").get_by_test_id("persona")
+    expect(persona.locator(".persona-name")).to_have_text(told["name"]["en"])
+    expect(persona.locator(".persona-story li")).to_have_text([e["en"] for e in told["sentences"]])
+    play, criteria = told["play"], told["evaluation"]["criteria"]
+    assert play["source"] == "default"
+    expect(persona.locator(".badge")).to_have_text("Default")
+    done = [play[each] for each in ("action", "goal", "owner")]
+    expect(persona.locator(".play dd")).to_have_text(done)
+    words = {"yes": "yes", "no": "no", "untold": "can’t be told yet"}
+    verdicts = persona.locator(".verdict")
+    expect(verdicts).to_have_count(len(criteria))
+    for name, each in criteria.items():
+        line = persona.locator(f'[data-criterion="{name}"]')
+        expect(line.locator(".verdict-word")).to_have_text(words[each["verdict"]])
+        expect(line.locator(".small")).to_have_text(each["reason"])
+    expect(persona.locator("[role=status]")).to_contain_text(f"of {told['customers']} customers")
+
+
+def test_a_segment_says_in_numbers_what_sets_it_apart_and_what_is_bought(
+    reader: Reader, ask: httpx.Client
+) -> None:
+    told = got(ask.get("/v1/segments/tier/high/persona"))
+    reader.follows("#/segment/tier/high")
+    persona = reader.sees("members").get_by_test_id("persona")
+    scores = sorted((each["score"] for each in told["card"]["measures"]), key=abs, reverse=True)
+    shown_scores = persona.locator(".apart .score")
+    expect(shown_scores.first).to_have_text(f"{scores[0]:+.2f}")
+    values = shown_scores.evaluate_all("all => all.map(each => Number(each.dataset.value))")
+    assert values == [each for each in scores if abs(each) >= 0.2][:8]
+    liked = persona.locator(".liked tbody tr").evaluate_all(CELLS)
+    first = told["card"]["favourites"][0]
+    assert liked[0] == [
+        *(f"{first['label']}Category", shown(first["share"], "share")),
+        f"{first['lift']:.1f}×",
+    ]
+    by = persona.get_by_test_id("together-by")
+    by.focus()
+    for ranking in ("days", "lift", "elsewhere"):
+        pairs = told["together"][ranking]["pairs"][:6]
+        assert pairs
+        texts = [f"{each['one']} + {each['other']}" for each in pairs]
+        expect(persona.locator(".together td:first-child")).to_have_text(texts)
+        reader.page.keyboard.press("ArrowDown")
+    by.select_option("days")  # it stays chosen
+
+
+def test_a_segment_that_nobody_was_in_has_no_persona_and_says_so(reader: Reader) -> None:
+    reader.follows("#/segment/rule/nobody")
+    persona = reader.sees("members").get_by_test_id("persona")
+    expect(persona.locator("[role=status]")).to_contain_text("Nobody was in this segment")
+    expect(persona.locator(".persona-name")).to_have_count(0)
+
+
+def test_a_drawer_says_what_somebody_likes_and_may_begin_to_buy(
+    reader: Reader, ask: httpx.Client, house: House
+) -> None:
+    who = min(id_ for id_ in house.members("tier/high") if id_.isdigit())
+    liked = got(ask.get(path(who)))["favourites"]["category"]
+    following = got(ask.get(f"{path(who)}/next"))["items"]
+    assert following
+    reader.follows(f"#/customer/{who}")
+    drawer = reader.sees("customer-drawer")
+    category = drawer.locator(".favourites dd").first.locator("li")
+    expect(category).to_have_text([f"{e['label']} {shown(e['share'], 'share')}" for e in liked])
+    lines = [f"{e['category']}because they buy {', '.join(e['because'])}" for e in following]
+    expect(drawer.locator(".may-buy li")).to_have_text(lines)

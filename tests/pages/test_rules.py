@@ -13,6 +13,7 @@ import redis
 from playwright.sync_api import Locator, expect
 
 from models.policy import Policy
+from models.policy_grid import PRESETS
 from models.policy_record import PublishedPolicy, encode_published, policy_as_json
 from streams.keys import Keys
 from tests.support.api_house import (
@@ -26,7 +27,7 @@ from tests.support.api_house import (
     settings,
 )
 from tests.support.living_shop import LivingShop
-from tests.support.pages import Reader
+from tests.support.pages import Reader, percent
 
 pytestmark = pytest.mark.pages
 NewReader = Callable[..., Reader]
@@ -280,6 +281,42 @@ def test_who_enters_a_segment_is_told_as_it_happens_in_the_readers_language(
     expect(lines(reader).locator("bdi")).to_have_text(["cy", "bo", "ada"])
     reader.page.get_by_test_id("feed-kind").select_option("risk")
     expect(reader.page.locator("#feed .empty")).to_have_text("最新变动中没有此类变动。")
+    reader.follows("#/segment/rule/buyers")  # no survey has been taken
+    persona = reader.sees("members").get_by_test_id("persona")
+    expect(persona.locator("[role=status]")).to_contain_text("segmenter segments survey")
+
+
+def test_a_drawer_shows_the_place_on_the_value_grid_and_what_sales_say(
+    valkey_url: str, namespace: str, new_reader: NewReader
+) -> None:
+    tiers = [{"name": "gold", "from": 20}, {"name": "silver", "from": 5}, {"name": "bronze"}]
+    policy = Policy.model_validate(
+        {
+            **policy_as_json(PLAIN_POLICY),
+            "value": {"spend": {"tiers": tiers}},
+            "grid": {"worth": "spend", "attachment": PRESETS["grocery"]},
+        }
+    )
+    with LivingShop(valkey_url, namespace, policy) as shop:
+        shop.tells("ada", 0, relationship_stage="Partner", yearly_budget=400)
+        shop.sells_to("ada", day=0)
+        shop.wakes(1)
+        with Api(settings(namespace, valkey_url), policy) as api, api.asked() as ask:
+            told = got(ask.get(path("ada")))["value_grid"]
+            reader = new_reader(api, NO_POPULATION).opens("#/customer/ada")
+            part = reader.sees("customer-drawer").locator(".value-grid")
+            expect(part.locator(".badge")).to_have_text(told["label"]["en"])
+            expect(part.locator(".play dd")).to_have_text([told["to_do"]["action"]["en"]])
+            rows = part.locator(".pairs > div")
+            assert told["stage"]["verdict"] == "ahead"
+            for name, text in {
+                "Attachment": f"{told['attachment']['points']} of 12 points",
+                "Of it spent here": percent(told["wallet_share_365d"]),
+                "Sales say": "Partner (Active), on Jan 1, 2026",
+                "Observed": "New, since Jan 1, 2026",
+                "Beside each other": "Sales ahead of purchases",
+            }.items():
+                expect(rows.filter(has_text=name)).to_contain_text(text)
 
 
 def test_a_policy_that_comes_into_force_is_shown_without_loading_anew(

@@ -37,18 +37,22 @@ const GOLDEN_ANGLE = 137.508; // hues by it stay apart, however many there are
 const both = (hue, saturation, light, dark) =>
     `light-dark(hsl(${hue} ${saturation}% ${light}%), hsl(${hue} ${saturation}% ${dark}%))`;
 
-/** Of a rule segment, or a tier of a value scheme: by its place among its kind. */
+// Kinds that go from the best group to the last, by the hue that theirs have.
+const HUES = { value: 265, grid: 165, attachment: 200, stage: 30 };
+
+/** Of a rule segment, a tier of a value scheme, a field of the grid: by its place among its kind. */
 function madeColour(segment) {
     const kind = segment.slice(0, segment.indexOf("/"));
-    if (kind !== "rule" && !kind.startsWith("value.")) return null;
+    const hue = HUES[kind.split(".")[0]];
+    if (kind !== "rule" && hue === undefined) return null;
     const items = get("segments")?.content?.items ?? [];
     const alike = items.filter((each) => each.kind === kind);
     const place = alike.findIndex((each) => each.name === segment);
     if (place < 0) return null;
     if (kind === "rule") return both(Math.round(200 + place * GOLDEN_ANGLE) % 360, 60, 42, 66);
-    const down = place / Math.max(1, alike.length - 1); // from the best tier to the last
+    const down = place / Math.max(1, alike.length - 1); // from the best to the last
     const [saturation, light, dark] = [50 - 34 * down, 38 + 24 * down, 76 - 26 * down];
-    return both(265, ...[saturation, light, dark].map(Math.round));
+    return both(hue, ...[saturation, light, dark].map(Math.round));
 }
 
 /** For style sheets. Accounts are shown like people. */

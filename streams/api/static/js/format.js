@@ -22,6 +22,12 @@ export function number(value, digits = 0) {
     return formatter(Intl.NumberFormat, { maximumFractionDigits: digits }).format(value);
 }
 
+/** With all its decimals, so that numbers stand below each other. */
+export function decimals(value, digits, signDisplay = "auto") {
+    const exactly = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return formatter(Intl.NumberFormat, { signDisplay, ...exactly }).format(value);
+}
+
 export function signed(value) {
     return formatter(Intl.NumberFormat, { signDisplay: "exceptZero" }).format(value);
 }
@@ -44,25 +50,34 @@ export function share(value) {
     return percent(value, !unknown(value) && value > 0 && value < 0.095 ? 1 : 0);
 }
 
+function currencyDigits() {
+    return get("overview")?.policy?.currency_digits ?? 2;
+}
+
 /** An amount in minor units, in the installation's currency and with its decimals. */
-export function money(minor) {
+export function money(minor, digits = currencyDigits()) {
     if (unknown(minor)) return NOTHING;
-    const policy = get("overview")?.policy;
-    const digits = policy?.currency_digits ?? 2;
-    const amount = minor / 10 ** digits;
-    const decimals = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    if (!policy?.currency) return formatter(Intl.NumberFormat, decimals).format(amount);
+    const currency = get("overview")?.policy?.currency;
+    const amount = minor / 10 ** currencyDigits();
+    if (!currency) return decimals(amount, digits);
     try {
-        const options = { style: "currency", currency: policy.currency, ...decimals };
+        const exactly = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+        const options = { style: "currency", currency, ...exactly };
         return formatter(Intl.NumberFormat, options).format(amount);
     } catch {
-        return `${formatter(Intl.NumberFormat, decimals).format(amount)} ${policy.currency}`;
+        return `${decimals(amount, digits)} ${currency}`;
     }
+}
+
+/** A mean amount: cents only where they say something. */
+export function meanMoney(minor) {
+    const isLarge = Math.abs(minor) >= 100 * 10 ** currencyDigits();
+    return isLarge ? money(minor, 0) : money(minor);
 }
 
 /** The same for axes: no decimals, thousands short. */
 export function moneyShort(minor) {
-    const amount = minor / 10 ** (get("overview")?.policy?.currency_digits ?? 2);
+    const amount = minor / 10 ** currencyDigits();
     const options = { notation: "compact", maximumFractionDigits: 1 };
     return formatter(Intl.NumberFormat, options).format(amount);
 }

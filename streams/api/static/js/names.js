@@ -61,6 +61,12 @@ export function reasonLabel(reason) {
     return has(`reason.${reason}`) ? t(`reason.${reason}`) : String(reason).replaceAll("_", " ");
 }
 
+/** What kind of people are in a segment, in a name; "" where no survey that was kept has them. */
+export function personaOf(segment) {
+    const found = get("personas")?.content?.items.find((each) => each.segment === segment);
+    return told(found?.name);
+}
+
 /** What a cluster's customers have in common, as far as the map has been loaded. */
 export function clusterSays(id) {
     const found = get("clusters")?.content?.clusters.find((each) => String(each.id) === String(id));
@@ -68,7 +74,9 @@ export function clusterSays(id) {
 }
 
 const KINDS = {
+    "attachment.changed": "attachment",
     "cluster.changed": "cluster",
+    "grid.changed": "grid",
     "risk.changed": "risk",
     "segment.entered": "rule",
     "segment.exited": "rule",

@@ -9,6 +9,7 @@ import { get, on, set } from "./state.js";
 const LIGHT_MS = 5_000;
 const HEAVY_MS = 30_000;
 const ALERTS_MS = 10_000;
+const SURVEY_MS = 120_000; // one is taken now and then
 const NOT_YET_MS = 15_000; // what is not there yet comes with an epoch, not within seconds
 const TROUBLE_MS = 3_000;
 const LOOK_MS = 500;
@@ -21,6 +22,7 @@ const sources = {
     clusters: { every: HEAVY_MS, ask: () => ask("clusters") },
     cohorts: { every: HEAVY_MS, ask: () => ask("cohorts", { months: 12 }) },
     alerts: { every: ALERTS_MS, byItself: true, ask: newestAlerts },
+    personas: { every: SURVEY_MS, byItself: true, ask: () => ask("personas") },
     alertReport: { every: HEAVY_MS, byItself: true, ask: () => ask("alerts/report") },
 };
 const light = ["segments", "sizes", "flows"];

@@ -7,9 +7,10 @@ import { createDialog } from "../dialogs.js";
 import { el, printable, refill } from "../dom.js";
 import { t } from "../i18n.js";
 import { leave } from "../router.js";
-import { on } from "../state.js";
+import { get, on } from "../state.js";
 import { alertsSection } from "./customer_alerts.js";
 import { churnSection, rfmSection, valueSection } from "./customer_outlook.js";
+import { favouritesSection, gridSection, nextSection } from "./customer_survey.js";
 import { attributesSection, engagementSection, rulesSection } from "./customer_told.js";
 import {
     factsSection,
@@ -18,6 +19,7 @@ import {
     segmentsSection,
 } from "./customer_parts.js";
 import { emptyElement, loadingElement, problemElement } from "./empty.js";
+import { stacked } from "./part.js";
 
 const AGAIN_MS = 2_000; // a customer may buy several times in a moment
 
@@ -40,20 +42,26 @@ function chartSection(title, figure, isEmpty) {
     };
 }
 
-/** Parts one below the other, in one of the two columns. */
-function stacked(...parts) {
-    return el("div", { class: "part stacked" }, ...parts);
-}
-
 /** What the page about a person needs; of what is missing the rest is shown all the same. */
 async function loadAll(id) {
     const customer = await getCustomer(id, { explain: true });
     const part = (path) => ask(`customers/${pathPart(id)}/${path}`).catch(() => null);
     const reachable = id !== "." && id !== "..";
-    const [timeline, history, alerts] = reachable
-        ? await Promise.all([part("timeline"), part("history"), part("alerts")])
-        : [null, null, null];
-    return { customer, timeline, history: history?.items ?? [], alerts: alerts?.items ?? [] };
+    const surveyed = get("personas")?.content; // else there is nothing to be said of what they may buy
+    const [timeline, history, alerts, next] = reachable
+        ? await Promise.all([
+              ...["timeline", "history", "alerts"].map(part),
+              surveyed ? part("next") : null,
+          ])
+        : [null, null, null, null];
+    const items = (answer) => answer?.items ?? [];
+    return {
+        customer,
+        timeline,
+        history: items(history),
+        alerts: items(alerts),
+        next: items(next),
+    };
 }
 
 export function createCustomer() {
@@ -89,12 +97,14 @@ export function createCustomer() {
 
     function render() {
         if (!loaded) return;
-        const { customer, timeline, history, alerts } = loaded;
+        const { customer, timeline, history, alerts, next } = loaded;
         heading.textContent = printable(customer.customer_id);
         const sections = [
             headSection(customer),
             stacked(factsSection(customer), rfmSection(customer)),
             stacked(churnSection(customer), valueSection(customer)),
+            stacked(gridSection(customer), favouritesSection(customer)),
+            stacked(nextSection(next)),
             alertsSection(alerts),
             risk.element,
             purchases.element,
@@ -149,6 +159,7 @@ export function createCustomer() {
         clearTimeout(again);
         again = setTimeout(() => shown !== null && load(shown), AGAIN_MS);
     });
+    on("personas", ({ content }) => content && shown !== null && load(shown));
     on("retry", () => shown !== null && load(shown));
     on(["language", "labels"], render);
 }

@@ -13,6 +13,7 @@ import { on } from "../state.js";
 import { Breakdown } from "./breakdown.js";
 import { problemElement } from "./empty.js";
 import { Export } from "./export.js";
+import { Persona } from "./persona.js";
 import { Summaries } from "./summaries.js";
 
 const DAYS = 90;
@@ -112,6 +113,7 @@ export function createMembers() {
         height: "9rem",
     });
     const days = el("div", { class: "members-days" }, figure.toggle, figure.element);
+    const persona = new Persona();
     const breakdown = new Breakdown();
     const file = new Export();
 
@@ -186,10 +188,13 @@ export function createMembers() {
             el("h3", { "data-i18n": "members.title", text: t("members.title") }),
             file.element,
         );
-        body.replaceChildren(head, days, breakdown.element, listHead, summaries.element);
+        body.replaceChildren(
+            ...[head, days, persona.element, breakdown.element, listHead, summaries.element],
+        );
         body.scrollTop = 0;
         renderHead();
         summaries.load();
+        persona.open(segment);
         breakdown.open(segment);
         loadDetail(segment);
     }
@@ -200,11 +205,13 @@ export function createMembers() {
             hide();
             summaries?.stop();
             breakdown.stop();
+            persona.stop();
             shown = null;
         }
     });
     on(["language", "labels"], () => {
         renderHead();
+        persona.render();
         breakdown.render();
         summaries?.relabel();
     });

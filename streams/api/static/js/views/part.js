@@ -7,6 +7,11 @@ export function part(title, className, ...children) {
     return el("section", { class: `part ${className}` }, el("h3", { text: t(title) }), children);
 }
 
+/** Parts one below the other, in one of the two columns. */
+export function stacked(...parts) {
+    return parts.some(Boolean) ? el("div", { class: "part stacked" }, ...parts) : null;
+}
+
 /** Names and values; those without a value are left out. */
 export function pairs(entries) {
     const known = entries.filter(

@@ -4,14 +4,14 @@ import { colourOf } from "../colours.js";
 import { byId, el, refill } from "../dom.js";
 import { number, share } from "../format.js";
 import { t } from "../i18n.js";
-import { clusterSays, kindLabel, labelOf } from "../names.js";
+import { clusterSays, kindLabel, labelOf, personaOf } from "../names.js";
 import { segmentHash } from "../router.js";
 import { get, on } from "../state.js";
 import { emptyElement, problemElement } from "./empty.js";
 import { figureOf, movement } from "./kpis.js";
 
 // What people have defined comes first; of value and RFM there are several schemes, of accounts all.
-const KINDS = ["rule", "lifecycle", "flag", "risk", "tier", "value", "cluster", "rfm", "account"];
+const KINDS = ["rule", "lifecycle", "flag", "risk", "tier", "value", "grid", "attachment", "stage", "cluster", "rfm", "account"];
 
 function byKind(items) {
     const kinds = new Map();
@@ -24,7 +24,8 @@ function byKind(items) {
 }
 
 function row(item) {
-    const says = item.kind === "cluster" ? clusterSays(item.group) : item.description;
+    const persona = personaOf(item.name);
+    const says = item.kind === "cluster" ? !persona && clusterSays(item.group) : item.description;
     return el(
         "li",
         {},
@@ -44,6 +45,7 @@ function row(item) {
             el("span", { class: "segment-size" }, figureOf(item, "size", number(item.size))),
             el("span", { class: "segment-share" }, figureOf(item, "share", share(item.share))),
             el("span", { class: "segment-bar", "aria-hidden": "true" }),
+            persona ? el("span", { class: "segment-says segment-persona", text: persona }) : null,
             says ? el("span", { class: "segment-says", text: says }) : null,
             movement(item),
         ),
@@ -69,5 +71,5 @@ function render() {
 }
 
 export function createSegments() {
-    on(["segments", "clusters", "language"], render);
+    on(["segments", "clusters", "personas", "language"], render);
 }
