@@ -34,11 +34,21 @@ _TOLD = (
     {"silent": {"on": "customer.overdue", "lifecycles": ["new"], "segments": ["quiet"]}},
 )
 _CLUSTERS = ("auto", 3, 5)  # the learner, too, goes by what is in force
+_GRID = {
+    "attachment": {"purchase_days": [1, 2, 4], "contact_days": [40, 9, 3], "medium_from": 2},
+    "stage": "a0",
+    "stages": {"1": "active", "2": "dormant", "3": "new"},
+}
 GIVEN, *_ = POLICIES = tuple(
     policy_from_preset(
-        "grocery", time=_MEMORY, segments=rules, clusters={"k": k}, alerts={"rules": told}
+        "grocery",
+        time=_MEMORY,
+        segments=rules,
+        clusters={"k": k},
+        alerts={"rules": told},
+        grid=grid,
     )
-    for rules, k, told in zip(_RULES, _CLUSTERS, _TOLD, strict=True)
+    for rules, k, told, grid in zip(_RULES, _CLUSTERS, _TOLD, (None, _GRID, None), strict=True)
 )
 ELSEWHERE = policy_from_preset("grocery", time=_MEMORY, business={"timezone": "Asia/Tokyo"})
 
