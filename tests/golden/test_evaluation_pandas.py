@@ -10,10 +10,11 @@ import asyncio
 import os
 import tomllib
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgpack
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -39,6 +40,7 @@ RULES = [
 ]
 RULES_FILE = Path(__file__).with_name("thirty_rules.toml")
 FIRST_DAY = date(2017, 1, 1).toordinal()
+BEGAN = datetime(2017, 1, 1, tzinfo=UTC)
 
 
 class Archive(MemoryStore):
@@ -64,15 +66,18 @@ class Archive(MemoryStore):
         by_number = sorted(self._all[customer_id], key=lambda packed: msgpack.unpackb(packed)[0])
         return by_number[: -self.shown - 1 : -1]
 
-    def kept_since(self, customer_id: str) -> int | None:
-        """The day of the oldest of those shown; None: all are, or there is nobody of that id yet."""
+    def kept_since(self, customer_id: str) -> float | None:
+        """The moment of the oldest change shown, in days; None: all are, or there is nobody of that id yet."""
         if customer_id not in self._all:
             return None
         newest = sorted(map(unpack_history, self._all[customer_id]), key=lambda e: e["sequence"])
-        oldest = newest[-self.shown :][0]
-        if oldest["sequence"] == 1:
+        shown = newest[-self.shown :]
+        if shown[0]["sequence"] == 1:
             return None
-        return date.fromisoformat(oldest["at"][:10]).toordinal() - FIRST_DAY
+        oldest = next(
+            each for each in shown if each["type"] != "customer.won_back"
+        )  # says it again
+        return (datetime.fromisoformat(oldest["at"]) - BEGAN) / timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
@@ -169,24 +174,25 @@ def test_the_base_is_everybody_known_and_who_of_them_buys(
     }
 
 
+@pytest.mark.parametrize("shown", [HISTORY_SLOTS, 6])
 def test_a_full_history_tells_what_it_can_and_counts_what_it_can_not(
-    archive: Archive, policy: Policy, expected: Memberships
+    archive: Archive, policy: Policy, expected: Memberships, shown: int
 ) -> None:
-    """With the newest 32 effects: nothing else, and of those it reaches back to, all that pandas has."""
-    survey = surveyed(archive, policy, HISTORY_SLOTS)
+    """With the newest effects alone: nothing else, and of what they reach back to, all that pandas has."""
+    survey = surveyed(archive, policy, shown)
     kept = pd.Series(
         {each: archive.kept_since(str(each)) for each in expected.known.index}, dtype=float
     )
     then, began = expected.day - DAYS, max(0, expected.day - YEAR_DAYS)
-    assert survey.staying.untold == (kept >= then).sum()
+    assert survey.staying.untold == (kept > then).sum()
     assert survey.responding.untold == (kept >= began).sum() > 0
+    untold = np.floor(kept.to_numpy())[:, None]  # the day itself may have begun elsewhere
     for name in expected.mornings:
-        known = ~(kept >= then)
         stay = survey.staying.stays.get(name)
-        members = expected.mornings[name][then] & known
+        members = expected.mornings[name][then] & ~(kept > then)
         assert (stay.members_then if stay else 0) == members.sum()
         entered = expected.entries(name)
-        told = entered & ~(kept.to_numpy()[:, None] >= entered.columns.to_numpy())
+        told = entered & ~(untold >= entered.columns.to_numpy())
         response = survey.responding.responses().get(name)
         assert Responded(*response[:3] if response else (0, 0, 0)) == expected.responded(told)
 
