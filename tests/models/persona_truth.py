@@ -48,27 +48,28 @@ def _numbers(
     language: str, text: str, sentence: Sentence, numbers: dict[str, float]
 ) -> Iterator[str]:
     """Each number that is written must be one of the card, as far as its digits go."""
-    shown = _told(text, sentence, language)
     backing = [numbers[key] for key in sentence.numbers if not key.endswith(".score")]
-    for value, half in shown:
+    for value, half in _told(text, sentence):
         near = any(
             abs(abs(value) - abs(each) * scale) <= half * 1.001 + 5e-3 * abs(value)
             for each in backing
             for scale in (1, 100, 0.01, 1e-6)
         )
         if not near and sentence.claim != "small":
-            yield f"{sentence.claim}: {value} in {text!r} is none of {backing}"
+            yield f"{sentence.claim}: {value} in {text!r} ({language}) is none of {backing}"
 
 
-def _told(text: str, sentence: Sentence, language: str) -> list[tuple[float, float]]:
-    """The numbers in a sentence, and half of their last digit."""
-    del language
-    text = text.replace("over all", "").replace("90 days", "").replace("90 天", "")
-    text = text.replace("30 days", "").replace("30 天", "").replace("a year", "")
-    for label in re.findall(r"age_band \S+|25-34", text):
-        text = text.replace(label, "")
-    if "less than 0.1%" in text or "不足 0.1%" in text:
-        text = text.replace("less than 0.1%", "").replace("不足 0.1%", "")
+def _told(text: str, sentence: Sentence) -> list[tuple[float, float]]:
+    """The numbers in a sentence, and half of their last digit; those in names of things are none."""
+    values = [key.rpartition(".")[0].partition("=")[2] for key in sentence.numbers if "=" in key]
+    labels = [
+        " ".join(key.rpartition(".")[0].partition("/")[2].split()) for key in sentence.numbers
+    ]
+    fixed = ["90 days", "90 天", "30 days", "30 天", "less than 0.1%", "不足 0.1%"]
+    for value in values:
+        text = re.sub(rf" {re.escape(value)} ?(?=[(\N{{FULLWIDTH LEFT PARENTHESIS}}])", " ", text)
+    for each in sorted({*labels, *fixed} - {""}, key=len, reverse=True):
+        text = text.replace(each, "")
     found = []
     for digits in _NUMBER.findall(text):
         plain = digits.replace(",", "")
