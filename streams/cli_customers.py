@@ -20,6 +20,7 @@ from streams.cli_given import (
     store_given,
     with_lookup,
 )
+from streams.cli_survey import survey_given
 
 if TYPE_CHECKING:
     from models.policy import Policy
@@ -68,6 +69,25 @@ def customer_get(
         out.print(f"  {printable(line)}", highlight=False, markup=False)
     if found.state.rules:
         out.print(f"  {rules_line(found, policy)}", highlight=False, markup=False)
+
+
+@customer_app.command("next")
+def customer_next(customer_id: CustomerId, as_json: AsJson = False) -> None:
+    """Categories that they have not bought in a year and may begin to buy; of the newest survey."""
+    from models.calendar import day_of
+    from models.sight import Sight
+    from streams.show_together import next_as_json, next_lines
+
+    found, policy = _find(customer_id)
+    taken, _ = survey_given("")
+    assert taken.together is not None  # somebody was surveyed
+    sight = Sight(found.state, day_of(found.as_of_ms, policy.timezone), policy)
+    told = next_as_json(taken.together, sight, taken.survey.names)
+    if as_json:
+        print_json(told)
+        return
+    for line in next_lines(told):
+        out.print(line, highlight=False, markup=False)
 
 
 @customer_app.command("history")

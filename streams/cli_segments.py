@@ -26,6 +26,7 @@ from streams.cli_personas import segments_personas
 from streams.cli_prospects import segments_prospects
 from streams.cli_report import segments_report
 from streams.cli_survey import segments_survey
+from streams.cli_together import segments_together
 
 if TYPE_CHECKING:
     from models.policy import Policy
@@ -213,3 +214,4 @@ segments_app.command("evaluate")(segments_evaluate)
 segments_app.command("disagreements")(segments_disagreements)
 segments_app.command("personas")(segments_personas)
 segments_app.command("prospects")(segments_prospects)
+segments_app.command("together")(segments_together)

@@ -6,6 +6,7 @@ if none is, or with `--fresh`, everybody in the store that serves is looked at.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -128,6 +129,19 @@ async def _kept() -> Kept | None:
 def _note(kept: Kept) -> None:
     at = rfc3339(kept.taken_at_ms)[:16].replace("T", " ")
     err.print(f"of the survey taken at {at} UTC; --fresh looks at everybody now", highlight=False)
+
+
+def segment_meant(name: str, known: Collection[str]) -> str:
+    """The one of those known that is meant, such as rule/vip by vip; none ends the command."""
+    from models.rule_names import nearest
+    from models.segments import rule_segment
+
+    segment = next((each for each in (name, rule_segment(name)) if each in known), None)
+    if segment is None:
+        near = nearest(name, [*known, *(each.removeprefix("rule/") for each in known)])
+        remedy = f"did you mean {near}?" if near else "segmenter segments list shows all"
+        fail(f"nobody is in a segment {name!r}; {remedy}", Exit.NOT_FOUND)
+    return segment
 
 
 def segments_survey(as_json: AsJson = False) -> None:

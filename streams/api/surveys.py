@@ -16,9 +16,6 @@ import redis.asyncio as aioredis
 
 from models.affinities import BoughtTogether
 from models.evaluation import Evaluation, evaluations
-from models.member import YEAR_DAYS, bought_within
-from models.next_category import next_categories
-from models.pairs import Ranked
 from models.persona_told import Told, told_of
 from models.policy import Policy
 from models.sight import Sight
@@ -28,9 +25,9 @@ from streams.api.problems import NOT_FOUND, NOT_THERE_YET, Problem
 from streams.api.remembering import Remembered
 from streams.kept_survey import Kept, kept_survey
 from streams.show_evaluation import as_json as evaluation_as_json
+from streams.show_together import next_as_json, pairs_as_json
 
 SURVEY_S = 15.0  # how long it is remembered
-NEXT = 5  # categories told of a customer
 _RUN = "run one: segmenter run surveyor, or segmenter segments survey"
 
 
@@ -41,10 +38,6 @@ class WorkedOut(NamedTuple):
     together: BoughtTogether
     told: Mapping[str, Told]
     evaluations: Mapping[str, Evaluation]
-
-    def named(self, key: bytes) -> str | None:
-        """What a label is called; None: not known."""
-        return self.kept.taken.survey.names.get(key)
 
 
 class Surveys:
@@ -117,7 +110,8 @@ class Surveys:
             "card": told.card.as_json(),
             "evaluation": evaluation_as_json(known.evaluations[segment], self._policy),
             "together": {
-                by: _ranked(found, known) for by, found in known.together.segments[segment].items()
+                by: pairs_as_json(found, known.kept.taken.survey.names)
+                for by, found in known.together.segments[segment].items()
             },
         }
 
@@ -131,16 +125,7 @@ class Surveys:
             Problem: no survey is kept.
         """
         known = await self._survey()
-        bought = {each.key for each in bought_within(sight, YEAR_DAYS)}
-        found = next_categories(known.together.next, bought, NEXT)
-        return [
-            {
-                "category": known.named(each.key),
-                "score": round(each.score, 4),
-                "because": [known.named(key) for key in each.because],
-            }
-            for each in found
-        ]
+        return next_as_json(known.together, sight, known.kept.taken.survey.names)
 
 
 def _taken(kept: Kept) -> dict[str, Any]:
@@ -157,24 +142,3 @@ def _taken(kept: Kept) -> dict[str, Any]:
 def _persona(told: Told) -> dict[str, Any]:
     plain = told.as_json()
     return {"label": plain["label"], "name": plain["name"], "sentences": plain["sentences"]}
-
-
-def _ranked(found: Ranked, known: WorkedOut) -> dict[str, Any]:
-    return {
-        "shopping_days": found.shopping_days,
-        "certain": found.certain,
-        "pairs": [
-            {
-                "one": known.named(each.one),
-                "other": known.named(each.other),
-                "days": each.days,
-                "customers": each.customers,
-                "support": round(each.support, 4),
-                "confidence": round(each.confidence, 4),
-                "confidence_back": round(each.confidence_back, 4),
-                "lift": round(each.lift, 4),
-                "elsewhere": round(each.elsewhere, 4),
-            }
-            for each in found.pairs
-        ],
-    }
