@@ -11,13 +11,14 @@ import { problemInWords } from "./empty.js";
 
 const OF_ALL = ["lifecycle", "risk", "tier", "age_band", "overdue", "won_back"];
 const FLAGS = ["overdue", "won_back"];
+const OF_SOME = /^(value\.|rfm\.|(grid|attachment|stage)$)/; // kinds that not every policy has
 
 let chosen = null; // for the segments that are opened next, too
 
 /** What every customer has: the same of all shops, and the schemes that this one has. */
 function namesOfAll() {
     const kinds = (get("segments")?.content?.items ?? []).map((each) => each.kind);
-    const schemes = kinds.filter((kind) => /^(value|rfm)\./.test(kind));
+    const schemes = kinds.filter((kind) => OF_SOME.test(kind));
     return [...OF_ALL, ...new Set(schemes)];
 }
 
@@ -35,7 +36,7 @@ function valueLabel(by, value) {
 
 /** Of a group that has a colour everywhere else it is that one. */
 function colourOfValue(by, value, segment) {
-    if (["lifecycle", "risk", "tier"].includes(by) || /^(value|rfm)\./.test(by))
+    if (["lifecycle", "risk", "tier"].includes(by) || OF_SOME.test(by))
         return colourOf(`${by}/${value}`);
     return colourOf(segment);
 }

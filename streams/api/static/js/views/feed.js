@@ -14,8 +14,8 @@ const SHOWN = 80;
 const KINDS = {
     all: [],
     rule: ["segment.entered", "segment.exited"],
-    lifecycle: ["lifecycle.changed", "customer.won_back", "customer.merged"],
-    value: ["value_tier.changed"],
+    lifecycle: ["lifecycle.changed", "customer.won_back", "customer.merged", "stage.changed"],
+    value: ["value_tier.changed", "grid.changed", "attachment.changed"],
     risk: ["risk.changed"],
     rfm: ["rfm.changed"],
     cluster: ["cluster.changed"],
