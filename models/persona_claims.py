@@ -65,7 +65,8 @@ THEMES = (
     Theme("breadth", "categories_365d", 0.7),
     Theme("risk", "risk", 0.7),
 )
-ALWAYS = ("rhythm", "basket")  # told of everybody, whether they stand out or not
+# Told of everybody, whether they stand out or not. Silences are so uneven that a mean hardly stands out.
+ALWAYS = ("rhythm", "basket", "silence")
 
 
 def claims_of(card: Card, before: Claims) -> dict[str, int]:

@@ -90,6 +90,8 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
                      "已久未消费：距最近一次消费平均 {mean}（整体 {base}）。"),
     "silence.1":    ("Have been away longer than others: last bought {mean} ago, {base} over all.",
                      "未消费时间长于整体：距最近一次消费平均 {mean}（整体 {base}）。"),
+    "silence.0":    ("Last bought {mean} ago, {base} over all.",
+                     "距最近一次消费平均 {mean}（整体 {base}）。"),
     "silence.-1":   ("Were here lately: last bought {mean} ago, {base} over all.",
                      "近期有消费：距最近一次消费平均 {mean}（整体 {base}）。"),
     "silence.-2":   ("Were here just now: last bought {mean} ago, {base} over all.",

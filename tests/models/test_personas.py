@@ -69,9 +69,10 @@ def test_a_segment_like_everybody_is_typical_and_says_so() -> None:
     found = persona(card()._replace(favourites=(), traits=()))
     assert found.names["en"] == "Typical customers"
     assert of(found, "plain")
-    assert spoken(found)[1:3] == [
+    assert spoken(found)[1:4] == [
         "Buy on 40 days a year, 40 on average over all; every 9 days.",
         "An order comes to 40 USD, 40 USD over all.",
+        "Last bought 20 days ago, 20 days over all.",
     ]
 
 

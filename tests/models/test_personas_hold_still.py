@@ -111,7 +111,7 @@ def test_a_favourite_gives_way_only_to_one_that_is_clearly_larger() -> None:
 def test_of_more_differences_than_are_told_those_told_before_stay() -> None:
     five = {
         "discount_share_365d": 1.5,
-        "silence_days": 1.5,
+        "categories_365d": 1.5,
         "return_rate_365d": 1.5,
         "tenure_days": 1.5,
         "spend_365d": 1.45,
