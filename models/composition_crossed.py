@@ -265,11 +265,14 @@ def movement_tables(survey: Survey, policy: Policy) -> Iterator[Table]:
     those of whom it is not kept any more.
     """
     ordered = kinds(survey, policy)
+    found: dict[str, Mapping[tuple[str, str], int]] = {}
     for flows in survey.staying.flows.values():
         counted = {flow: count for flow, count in flows.items() if count}
         kind = next((kind_of(each) for flow in counted for each in flow if "/" in each), RULE)
-        if kind not in {FLAG, RULE} and any(before != UNKNOWN for before, _ in counted):
-            yield from _movement(kind, ordered.get(kind, []), counted)
+        if any(before != UNKNOWN for before, _ in counted):
+            found[kind] = counted
+    for kind in (each for each in ordered if each in found and each not in {FLAG, RULE}):
+        yield from _movement(kind, ordered[kind], found[kind])
 
 
 def _movement(

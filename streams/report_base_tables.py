@@ -18,8 +18,10 @@ from streams.report_base_told import Wording
 
 COLOURS = 7  # for rows that have none of their own; those beyond share one
 MOST_COLUMNS = 12  # of values; a table with more is told in several
-SHORT = 14  # rows that are kept on one page
+SHORT = 24  # rows that are kept on one page
 PIES_NOT_OF = ("segments.flag", "segments.rule", "movement")
+WIDE = 12  # columns; with more, letters are smaller on paper
+LONGEST_WORD, LONGEST_OF_WIDE = 12, 6  # letters in the head of a column; longer ones may be parted
 _OWN = {"lifecycle": "lifecycle", "tier": "tier", "risk": "risk", "flag": "flag"}
 _HEAT = (0.05, 0.15, 0.3, 0.5, 0.75)
 _UNKNOWN, _BEYOND = "line-strong", "cluster-7"
@@ -64,11 +66,22 @@ def _grid(title: str, table: Table, heads: str, rows: str, kind: str = "") -> st
 
 
 def _heads(table: Table, words: Wording) -> str:
+    longest = LONGEST_OF_WIDE if len(table.columns) > WIDE else LONGEST_WORD
     return "".join(
-        f'<th scope="col"{_side(each)}>{escape(words.column(table, each))}</th>'
+        f'<th scope="col"{_side(each)}>{_parted(words.column(table, each), longest)}</th>'
         if each.name != "base"
         else "<td></td>"
         for each in table.columns
+    )
+
+
+def _parted(text: str, longest: int) -> str:
+    """Long words with places at which they may be parted, or a column could not be narrow."""
+    return " ".join(
+        "&shy;".join(escape(each[n : n + longest]) for n in range(0, len(each), longest))
+        if len(each) > longest * 1.5
+        else escape(each)
+        for each in text.split(" ")
     )
 
 
@@ -206,9 +219,15 @@ def _crossed(part: _Part, words: Wording) -> str:
             rows.append(f'<tr><th colspan="{len(row)}" scope="rowgroup">{told}</th></tr>')
         last = kind or last
         rows.append(f"<tr>{''.join(_crossed_cells(part, words, row, shares))}</tr>")
-    grid = _grid(part.title, counts, _heads(counts, words), "".join(rows), ' class="dense"')
+    grid = _grid(
+        part.title, counts, _heads(counts, words), "".join(rows), f' class="{_dense(counts)}"'
+    )
     kinds = "block short" if _is_short(counts) else "block"
     return f'<div class="{kinds}"><h3>{escape(part.title)}</h3>{grid}</div>'
+
+
+def _dense(table: Table) -> str:
+    return "dense wide" if len(table.columns) > WIDE else "dense"
 
 
 def _kind(table: Table, first: Cell) -> str:
