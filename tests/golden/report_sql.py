@@ -19,7 +19,6 @@ import duckdb
 
 Key = tuple[str | None, str | None]  # what names the row, what names the column
 Numbers = dict[Key, Any]
-DIMENSIONS = ("category", "brand", "store")
 
 
 class Limits(NamedTuple):
@@ -181,16 +180,6 @@ class RawReport:
         self._db.execute(f"""copy (from '{_folder()}/products.parquet' where product_id in (
             select product_id from '{folder}/transactions.parquet'))
             to '{folder}/products.parquet'""")
-
-    @property
-    def labels(self) -> list[tuple[str, str]]:
-        """(dimension, name) of all that was bought."""
-        return [
-            (dimension, name)
-            for dimension in DIMENSIONS
-            for (name,) in self._db.execute(f"select distinct {dimension} from line").fetchall()
-            if name is not None
-        ]
 
     def learn(self, given: Given) -> None:
         """Take what was learned, and count."""

@@ -19,7 +19,6 @@ import msgpack
 import pytest
 
 from models.calendar import start_of_day_ms
-from models.daybook import label_key
 from models.policy import Policy, policy_from_toml
 from models.policy_record import PublishedPolicy
 from models.segments import named, segments_by_kind
@@ -153,7 +152,6 @@ def taken(raw: RawReport, tmp_path_factory: pytest.TempPathFactory) -> Taken:
     raw.files_into(folder)
     taken, given = asyncio.run(Year(folder).passes())
     raw.learn(given)
-    taken.survey.names.update({label_key(*each): each[1] for each in raw.labels})
     return taken
 
 

@@ -9,7 +9,6 @@ from functools import cache
 from itertools import count
 
 from models.calendar import start_of_day_ms
-from models.daybook import label_key
 from models.policy import Policy, policy_from_toml
 from models.segments import Label
 from streams.messages import rfc3339
@@ -82,11 +81,7 @@ def _record(kind: str, who: int, day: int, number: int, body: dict[str, object])
 @cache
 def taken() -> Taken:
     """The survey; once in a process."""
-    found = asyncio.run(survey_of_events(records(), policy(), lambda _: None))
-    names = {label_key("category", each): each for each in CATEGORIES}
-    names |= {label_key("channel", each): each for each in ("web", "store")}
-    found.survey.names.update(names)
-    return found
+    return asyncio.run(survey_of_events(records(), policy(), lambda _: None))
 
 
 def reported(by: str = "") -> BaseReport:
