@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from typing import Annotated, Literal
 
 import typer
 
 from streams.cli_exits import Exit, fail
 from streams.cli_given import AsJson, out, print_json
-from streams.cli_survey import Fresh, OfEvents, survey_given
+from streams.cli_survey import Fresh, OfEvents, segment_meant, survey_given
 
 
 def segments_evaluate(
@@ -35,7 +34,7 @@ def segments_evaluate(
 
     taken, policy = survey_given(events, fresh=fresh)
     found = evaluations(taken.survey, policy.evaluation)
-    named = [_known(each, found) for each in names or []]
+    named = [segment_meant(each, found) for each in names or []]
     peopled = [name for name, each in found.items() if each.customers or each.stay.members_then]
     chosen = named or in_kinds(peopled, kind or [])
     if not chosen:
@@ -48,17 +47,3 @@ def segments_evaluate(
     for each in named:
         out.print("")
         out.print(reasons_shown(found[each], policy, lang), highlight=False)
-
-
-def _known(name: str, found: Collection[str]) -> str:
-    """The segment that is meant."""
-    from models.rule_names import nearest
-    from models.segments import rule_segment
-
-    segment = next((each for each in (name, rule_segment(name)) if each in found), None)
-    if segment is None:
-        known: Sequence[str] = [*found, *(each.removeprefix("rule/") for each in found)]
-        near = nearest(name, known)
-        remedy = f"did you mean {near}?" if near else "segmenter segments list shows all"
-        fail(f"nobody was in a segment {name!r}; {remedy}", Exit.NOT_FOUND)
-    return segment

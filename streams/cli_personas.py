@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from streams.cli_exits import Exit, fail
 from streams.cli_given import AsJson, out, print_json
-from streams.cli_survey import Fresh, OfEvents, kept_given
+from streams.cli_survey import Fresh, OfEvents, kept_given, segment_meant
 
 if TYPE_CHECKING:
     from models.persona_told import Told
@@ -40,7 +40,7 @@ def segments_personas(
     from streams.show_personas import personas_shown
 
     told = told_given(events, fresh=fresh)
-    wanted = [_known(each, told) for each in names or []] or [
+    wanted = [segment_meant(each, told) for each in names or []] or [
         each for each in told if not kind or each.split("/", 1)[0] in kind
     ]
     if not wanted:
@@ -61,16 +61,3 @@ def told_given(events: str, *, fresh: bool) -> Mapping[str, Told]:
 
     kept, policy = kept_given(events, fresh=fresh)
     return told_of(kept.taken.survey, policy, kept.personas)
-
-
-def _known(name: str, told: Collection[str]) -> str:
-    """The segment that is meant."""
-    from models.rule_names import nearest
-    from models.segments import rule_segment
-
-    segment = next((each for each in (name, rule_segment(name)) if each in told), None)
-    if segment is None:
-        near = nearest(name, [*told, *(each.removeprefix("rule/") for each in told)])
-        remedy = f"did you mean {near}?" if near else "segmenter segments list shows all"
-        fail(f"nobody is in a segment {name!r}; {remedy}", Exit.NOT_FOUND)
-    return segment

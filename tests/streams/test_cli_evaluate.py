@@ -88,7 +88,7 @@ def test_segments_of_one_kind_are_asked_for(terminal: Terminal) -> None:
 def test_a_name_that_is_none_is_answered_with_the_nearest(terminal: Terminal) -> None:
     ran = terminal.run("segments", "evaluate", "bog", "--events", "events.jsonl")
     assert ran.exit_code == 3
-    assert ran.err == "segmenter: nobody was in a segment 'bog'; did you mean big?\n"
+    assert ran.err == "segmenter: nobody is in a segment 'bog'; did you mean big?\n"
 
 
 def test_a_kind_that_is_none_is_answered_with_those_there_are(terminal: Terminal) -> None:
