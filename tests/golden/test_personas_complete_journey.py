@@ -36,9 +36,20 @@ def chosen() -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def told(policy: Policy, chosen: list[int]) -> Mapping[str, Told]:
-    wanted = set(map(str, chosen))
-    records = (each for each in complete_journey() if each.customer_id in wanted)
+def journey(chosen: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data set, of these households alone: reading all of it would take longer than folding these."""
+    folder = tmp_path_factory.mktemp("journey")
+    for name in ("demographics", "transactions"):
+        table = raw(name)
+        some = table[table["household_id"].isin(chosen)]
+        some.to_parquet(folder / f"{name}.parquet", index=False)
+    raw("products").to_parquet(folder / "products.parquet", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def told(policy: Policy, journey: Path) -> Mapping[str, Told]:
+    records = complete_journey(journey)
     taken = asyncio.run(survey_of_events(records, policy, lambda _: None))
     return told_of(taken.survey, policy)
 
