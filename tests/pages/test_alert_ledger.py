@@ -13,13 +13,14 @@ from tests.support.api_house import Api, got
 from tests.support.pages import Reader, percent, points
 
 pytestmark = pytest.mark.pages
+NO_SURVEY = {409}  # has been taken of this shop
 FIGURES = """rows => rows.map(row => [row.dataset.rule, Object.fromEntries(
     [...row.querySelectorAll("[data-field]")].map(each => [each.dataset.field, each.dataset.value]))])"""
 
 
 @pytest.fixture(scope="module")
 def resident(browser: Browser, alert_server: Api) -> Iterator[Reader]:
-    with Reader(browser, alert_server.url) as one:
+    with Reader(browser, alert_server.url, NO_SURVEY) as one:
         yield one.opens()
 
 
