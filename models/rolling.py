@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from math import ceil
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from models.daybook import COLUMNS, DIMENSIONS, LABEL_COLUMNS
 from models.described import age_band, birth_year
@@ -35,6 +36,9 @@ from models.sight import (
     share_of,
 )
 from models.table import first_after
+
+if TYPE_CHECKING:
+    from models.policy_grid import Attachment
 
 Until = Callable[..., int | None]  # sight, fact, its value, its gauge, before
 _LAST_YEAR = 9_900
@@ -284,11 +288,21 @@ def points_until(
     grid = sight.policy.grid
     if grid is None or value is None:
         return None
-    found = before
-    for _name, fact, its_gauge, _most in grid.attachment.rows:
-        then = UNTIL[fact.name](sight, fact, sight.read(fact), its_gauge, found)
-        found = found if then is None else min(found, then)
-    return None if found >= before else found
+    return points_for_now(sight, grid.attachment, before)[1]
+
+
+def points_for_now(
+    sight: Sight, card: Attachment, before: int = LAST_DAY
+) -> tuple[int, int | None]:
+    """The points of somebody who has bought, and the day on which time alone next changes a row's."""
+    points, until_day = 0, before
+    for row in card.rows:
+        value = READ[row.fact.name](sight, row.fact)
+        points += row.points(value)
+        then = UNTIL[row.fact.name](sight, row.fact, value, row.gauge, until_day)
+        if then is not None and then < until_day:
+            until_day = then
+    return points, None if until_day >= before else until_day
 
 
 _SPENT_FALLS = falls(SPENT)

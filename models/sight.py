@@ -31,7 +31,7 @@ from models.described import (
 )
 from models.gauge import Known
 from models.rule_tree import Fact
-from models.table import EMPTY, cells, dropped_rows, first_after
+from models.table import EMPTY, cells, dropped_rows, first_after, last_row
 
 if TYPE_CHECKING:
     from models.customer import CustomerState
@@ -133,7 +133,9 @@ class Sight:
         """The days on which the labels of a dimension were last bought, ascending."""
         found = self._newest.get(dimension)
         if found is None:
-            found = sorted([table[-LABEL_COLUMNS] for table in self.tables(dimension)])
+            code, labels = code_of(dimension), self.ledger.book.labels
+            of_it = [table for key, table in labels.items() if key[0] == code]
+            found = sorted([last_row(table, LABEL_COLUMNS)[0] for table in of_it])
             self._newest[dimension] = found
         return found
 

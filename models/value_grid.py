@@ -17,8 +17,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from models.rolling import points_until
-from models.rule_tree import Fact
+from models.rolling import points_for_now
 from models.sight import Sight
 
 if TYPE_CHECKING:
@@ -160,13 +159,10 @@ def on_the_grid(
     Yields:
         kind, group, and the first day on which time may change it, ordinal; None: never.
     """
-    points_fact = Fact("attachment_points")
-    sight = Sight(state, day, policy)
-    points = sight.read(points_fact)
-    if not isinstance(points, int):
+    if not state.current.recent_days:
         return
+    points, until_day = points_for_now(Sight(state, day, policy), grid.attachment)
     level = attachment_level(points, grid.attachment)
-    until_day = points_until(sight, points_fact, points)
     yield ATTACHMENT, level, None if until_day is None else max(until_day, day + 1)
     worth = worth_level(groups, policy, grid)
     if worth is not None:
