@@ -80,6 +80,7 @@ const KINDS = {
     "risk.changed": "risk",
     "segment.entered": "rule",
     "segment.exited": "rule",
+    "stage.changed": "stage",
     "value_tier.changed": "tier",
 };
 
