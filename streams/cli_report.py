@@ -11,7 +11,7 @@ import typer
 
 from streams.cli_exits import Exit, err, fail
 from streams.cli_given import Given
-from streams.cli_survey import OfEvents, survey_given
+from streams.cli_survey import Asked, Fresh, OfEvents, kept_given
 
 if TYPE_CHECKING:
     from streams.report_base_told import BaseReport
@@ -46,11 +46,12 @@ def segments_report(
         int, typer.Option(min=1, max=1_000, help="So many categories, brands, … one by one.")
     ] = 20,
     events: OfEvents = "",
+    fresh: Fresh = False,
 ) -> None:
     """Report what the base is made of: segments, attributes, what is bought, cohorts, movement."""
     as_what = format_ or _format_of(written_to)
     _require_place(written_to, as_what, events)
-    report = _report(events, by, top)
+    report = _report(kept_given(events, fresh=fresh), by, top)
     text = _written(report, as_what, lang)
     if written_to is None:
         sys.stdout.write(text)
@@ -88,16 +89,21 @@ def _inputs(events: str) -> list[Path]:
     return given if Given.config is None else [*given, Given.config]
 
 
-def _report(events: str, by: str, top: int) -> BaseReport:
+def _report(asked: Asked, by: str, top: int) -> BaseReport:
     from models.composition_crossed import UnknownAxis
+    from models.segments import Label
     from streams.report_base_told import base_report
 
-    taken, policy = survey_given(events)
+    (taken, _, personas), policy = asked
     assert taken.moment is not None
     try:
-        return base_report(taken.survey, taken.moment, policy, by=by, top=top)
+        report = base_report(taken.survey, taken.moment, policy, by=by, top=top)
     except UnknownAxis as error:
         fail(f"--by: {error}", Exit.USAGE)
+    names = {
+        each: Label(persona.names["en"], persona.names["zh"]) for each, persona in personas.items()
+    }
+    return report._replace(lines=names)
 
 
 def _written(report: BaseReport, as_what: Format, lang: Literal["en", "zh"]) -> str:
