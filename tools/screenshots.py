@@ -1,9 +1,10 @@
 """Takes the README's pictures of a running dashboard.
 
-    python tools/screenshots.py http://127.0.0.1:8080 [--customer ID]
+    python tools/screenshots.py http://127.0.0.1:8080 [--customer ID] [--segment NAME]
 
-Writes docs/dashboard-light.png, docs/dashboard-dark-zh.png and docs/dashboard-customer.png with the
-browser of the tests. Without an id, the customer is one who is about to leave.
+Writes docs/dashboard-light.png, docs/dashboard-dark-zh.png, docs/dashboard-customer.png and, where a survey
+is kept, docs/dashboard-persona.png with the browser of the tests. Without an id, the customer is one who is
+about to leave; without a name, the segment is the one of which most can be said.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tests.support.chromium import READY, started
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SIZE = {"width": 1440, "height": 900}
+DRAWER = {"width": 1024, "height": 1060}  # a wide drawer and nothing beside it
 MAX_BYTES = 400_000
 SEGMENTS = ("risk/high", "risk/elevated", "lifecycle/active")  # the first that has anybody
 
@@ -61,14 +63,36 @@ def some_customer(url: str) -> str:
     raise SystemExit("nobody is in any of " + ", ".join(SEGMENTS))
 
 
+def some_segment(url: str) -> str | None:
+    """One worth reading; None: no survey is kept."""
+    answer = httpx.get(f"{url}/v1/personas")
+    if answer.status_code == httpx.codes.CONFLICT:
+        return None
+    told = answer.raise_for_status().json()["items"]
+    return str(max(told, key=lambda each: len(each["sentences"]))["segment"])
+
+
+def persona(page: Page, segment: str) -> int:
+    """Write who is in a segment; answers the bytes."""
+    page.set_viewport_size({"width": DRAWER["width"], "height": DRAWER["height"]})
+    page.evaluate("segment => { location.hash = `#/segment/${segment}`; }", segment)
+    part = page.get_by_test_id("persona")
+    part.locator(".verdicts").wait_for()
+    page.locator("#members tbody tr th").first.wait_for()  # nothing moves any more
+    part.evaluate("part => { part.offsetParent.scrollTop = part.offsetTop - 12; }")
+    return picture(page, "dashboard-persona")
+
+
 def main(arguments: list[str]) -> int:
     """Take all pictures; answers the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--customer", help="whose drawer is shown")
+    parser.add_argument("--segment", help="whose persona is shown")
     asked = parser.parse_args(arguments)
     url = asked.url.rstrip("/")
     who = asked.customer or some_customer(url)
+    segment = asked.segment or some_segment(url)
     with started() as browser:
         sizes = []
         with dashboard(browser, f"{url}/", "en-US", "light") as page:
@@ -77,6 +101,9 @@ def main(arguments: list[str]) -> int:
             page.keyboard.press("Enter")
             page.locator("#customer-drawer .customer-head").wait_for()
             sizes.append(picture(page, "dashboard-customer"))
+        if segment is not None:
+            with dashboard(browser, f"{url}/", "en-US", "light") as page:
+                sizes.append(persona(page, segment))
         with dashboard(browser, f"{url}/", "zh-CN", "dark") as page:
             sizes.append(picture(page, "dashboard-dark-zh"))
     too_large = [size for size in sizes if size > MAX_BYTES]
