@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from streams.shelf import Shelf
 
 T = TypeVar("T")
-WIDEST = 160  # columns that a table of alerts may take
+WIDEST = 240  # of a table in full; what reads it may scroll
 
 
 class Desk(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from streams.cli_desk import print_wide
 from streams.cli_exits import Exit, fail
 from streams.cli_given import AsJson, out, print_json
 from streams.cli_survey import Fresh, OfEvents, segment_meant, survey_given
@@ -43,7 +44,7 @@ def segments_evaluate(
     if as_json:
         print_json([in_json(found[each], policy) for each in chosen])
         return
-    out.print(evaluations_table([found[each] for each in chosen], lang), highlight=False)
+    print_wide(evaluations_table([found[each] for each in chosen], lang))
     for each in named:
         out.print("")
         out.print(reasons_shown(found[each], policy, lang), highlight=False)

@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from streams.cli_desk import print_wide
 from streams.cli_exits import Exit, fail
-from streams.cli_given import AsJson, out, print_json
+from streams.cli_given import AsJson, print_json
 from streams.cli_survey import Fresh, OfEvents, segment_meant, survey_given
 
 
@@ -39,6 +40,6 @@ def segments_together(
     if as_json:
         print_json(pairs_as_json(found, taken.survey.names))
     elif found.pairs:
-        out.print(pairs_table(found, taken.survey.names), highlight=False)
+        print_wide(pairs_table(found, taken.survey.names))
     else:
         fail("no two categories are bought together often enough to tell", Exit.NOT_FOUND)
