@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from models.daybook import DIMENSIONS
+from models.member import NUMBERS
 from streams.api.app import PAGES
 from tests.support.api_house import Api
 from tests.support.pages import Reader
@@ -95,6 +97,15 @@ def test_every_text_that_the_page_asks_for_by_name_is_there(catalogues: Catalogu
     asked |= {("t", key) for key in _IN_MARKUP.findall((STATIC / "index.html").read_text("utf-8"))}
     assert len(asked) > 100
     named = {key if kind != "tn" else f"{key}.other" for kind, key in asked}
+    assert named - set(english) == set()
+
+
+def test_every_number_of_a_persona_and_all_that_is_bought_has_a_name(
+    catalogues: Catalogues,
+) -> None:
+    english, _ = catalogues
+    named = {f"measure.{each.name}" for each in NUMBERS}
+    named |= {f"dimension.{each}" for each in DIMENSIONS}
     assert named - set(english) == set()
 
 
