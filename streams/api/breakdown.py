@@ -19,6 +19,7 @@ from models.codec import decode_held
 from models.customer import CustomerState
 from models.gauge import Known
 from models.policy import Policy
+from models.policy_grid import why_not_known
 from models.population import Population
 from models.rule_names import BY_NAME, NAMED, SCHEMES, Kind, nearest
 from models.rule_tree import Fact
@@ -50,6 +51,8 @@ def fact_named(by: str, policy: Policy) -> Fact:
     """
     scope, _, of = by.partition(".")
     if by in PLAIN_NAMES:
+        if (fault := why_not_known(Fact(by), policy.grid)) is not None:
+            raise Problem(NOT_FOUND, f"by: {fault[0]}", fault[1])
         return Fact(by)
     if scope not in NAMED or not of:
         near = nearest(by, PLAIN_NAMES)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from models.codec import encode_held, encode_state
 from models.customer import Alias, CustomerState
 from models.policy import policy_from_preset
+from models.rule_tree import Fact
 from streams.api.breakdown import FORM, PLAIN_NAMES, VALUES, Breakdowns, fact_named
 from streams.api.problems import Problem
 from streams.api.reads import Reads
@@ -142,7 +143,19 @@ def test_whatever_has_the_documented_form_is_read_or_is_not_there(by: str) -> No
 
 
 def test_every_plain_name_is_a_group_of_the_catalogue() -> None:
-    assert set(PLAIN_NAMES) == {"age_band", "lifecycle", "overdue", "won_back", "tier", "risk"}
+    assert set(PLAIN_NAMES) == {
+        *("age_band", "lifecycle", "overdue", "won_back", "tier", "risk"),
+        *("attachment", "grid", "stage"),
+    }
+
+
+def test_groups_of_the_value_grid_are_there_if_the_policy_has_one() -> None:
+    with_grid = policy_from_preset("grocery", grid={})
+    assert fact_named("grid", with_grid) == Fact("grid")
+    with pytest.raises(Problem) as caught:
+        fact_named("grid", PLAIN)
+    assert caught.value.status == 404
+    assert caught.value.remedy == "add a section [grid]: docs/value-grid.md"
 
 
 def test_the_typed_client_breaks_a_segment_down(server: Api, house: House) -> None:
