@@ -128,6 +128,7 @@ BY_CLAIMS: tuple[tuple[Mapping[str, int], str, Play], ...] = (
     ({"silence": 1}, "asleep", ROLES["asleep"]),
     ({"trend": -1}, "leaving", ROLES["leaving"]),
     ({"risk": 1}, "cooling", ROLES["cooling"]),
+    ({"overdue": 1}, "overdue", ROLES["overdue"]),
     ({"price": 1}, "bargains", _play(
         GOODS,
         ("Offer them clearance and multi-buys rather than general discounts; test how much smaller a discount "

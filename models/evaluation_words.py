@@ -131,6 +131,7 @@ NUMBERS: Words = {
     "trend_90d": {"en": "trend over 90 days", "zh": "近 90 天消费趋势"},
     "cadence_days": {"en": "days between purchases", "zh": "购买周期"},
     "silence_days": {"en": "days since the last purchase", "zh": "距最近一次消费天数"},
+    "silence_cycles": {"en": "silence in usual gaps", "zh": "沉默时长与购买周期之比"},
     "tenure_days": {"en": "days since the first purchase", "zh": "距首次消费天数"},
     "risk": {"en": "churn risk", "zh": "流失风险"},
     "expected_spend": {"en": "expected spend", "zh": "预期消费"},

@@ -143,6 +143,7 @@ NUMBERS: tuple[Number, ...] = (
     Number("expected_spend", "money", 1, lambda _, seen: seen and seen.expected_spend_minor),
     Number("lifetime_value", "money", 1, lambda _, seen: seen and seen.stake.lifetime_value_minor),
     Number("trend_90d", "share", MILLION, _trend),
+    Number("silence_cycles", "count", 100, _fact("silence_cycles")),
 )
 PLACE: Mapping[str, int] = {each.name: place for place, each in enumerate(NUMBERS)}
 

@@ -11,7 +11,7 @@ Enters: a card, claims. Leaves: claims. Forbidden here: words for people.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from math import sqrt
+from math import log, log2, sqrt
 from typing import NamedTuple, TypeVar
 
 from models.persona_card import Card, Favourite, Measure, Trait
@@ -30,6 +30,7 @@ PREFER = (1.3, 1.2)  # lift of money, likewise
 PREFER_DAYS = (1.1, 1.0)  # lift of shopping days besides: not a few large sums
 TRAIT = (1.25, 1.15)  # lift
 TRAIT_SURE = (3.0, 2.5)  # standard errors
+UNLIKE = (1.2, 1.1)  # lift: of favourites is told where one of them is not everybody's
 NET = (0.05, 0.03)  # of those who were in it 30 days ago
 INCUMBENT = 1.15  # so much better must be who takes a place in a list that is full
 MOST_THEMES, MOST_LISTED = 4, 3  # themes beside those that are always told
@@ -58,6 +59,7 @@ THEMES = (
     Theme("basket", "average_order_value_365d", 1.5),
     Theme("price", "discount_share_365d", 1.3),
     Theme("silence", "silence_days", 1.0),
+    Theme("overdue", "silence_cycles", 1.0),
     Theme("trend", "trend_90d", 1.0),
     Theme("tenure", "tenure_days", 1.0),
     Theme("returns", "return_rate_365d", 1.0),
@@ -67,6 +69,13 @@ THEMES = (
 )
 # Told of everybody, whether they stand out or not. Silences are so uneven that a mean hardly stands out.
 ALWAYS = ("rhythm", "basket", "silence")
+OVERDUE, TREND = "overdue", "trend"
+OVERDUE_FROM = (1.5, 1.25)  # of their usual gaps, to begin, to go on: a silence of one gap is none
+OVERDUE_LIFT = ((1.3, 1.2), (2.0, 1.8))  # of the base's mean; the second pair: far more
+TREND_FROM = (
+    0.05,
+    0.03,
+)  # of a growth or a fall itself: who lags behind others may grow all the same
 
 
 def claims_of(card: Card, before: Claims) -> dict[str, int]:
@@ -86,6 +95,8 @@ def claims_of(card: Card, before: Claims) -> dict[str, int]:
     found = _idle(card) or _bought(card, before)
     found.update((each, 1) for each in _traits(card, before))
     found.update(_net(card, before))
+    if found.keys() <= {*ALWAYS, OVERDUE} and _close(card, found, before):
+        found[PLAIN] = 1
     return found
 
 
@@ -97,8 +108,6 @@ def _idle(card: Card) -> dict[str, int]:
 
 def _bought(card: Card, before: Claims) -> dict[str, int]:
     found = _levels(card, before)
-    if not any(found.values()):
-        found[PLAIN] = 1
     for dimension in dict.fromkeys(each.dimension for each in card.favourites):
         rows = [each for each in card.favourites if each.dimension == dimension]
         found.update((each, 1) for each in _preferred(rows, card.size.customers, before))
@@ -120,26 +129,65 @@ def _levels(card: Card, before: Claims) -> dict[str, int]:
 
 
 NUMBER_OF: Mapping[str, str] = {each.name: each.number for each in THEMES}
+WEIGHT_OF: Mapping[str, float] = {each.name: each.weight for each in THEMES}
 
 
 def score_of(theme: str, card: Card) -> float:
-    """Standard deviations between the segment and the base; 0 if it is not known."""
+    """How far the segment lies from the base; 0 if it is not known.
+
+    In standard deviations; an overdue silence, which is as uneven as silences are, in how often it doubles.
+    """
     measure = card.measure(NUMBER_OF[theme])
-    return 0.0 if measure is None else measure.score
+    if measure is None:
+        return 0.0
+    if theme == OVERDUE:
+        both = measure.mean, measure.base_mean
+        return log2(measure.mean / measure.base_mean) if min(both) > 0 else 0.0
+    return measure.score
+
+
+def strength_of_theme(theme: str, card: Card) -> float:
+    """How telling a theme is: how far off, by weight."""
+    return WEIGHT_OF[theme] * abs(score_of(theme, card))
+
+
+def _close(card: Card, found: Claims, before: Claims) -> bool:
+    """Whether the segment is like everybody in all that it is not told of."""
+    limit = STEPS[0] + UNTIL * bool(before.get(PLAIN))
+    others = (card.measure(number) for name, number in NUMBER_OF.items() if name not in found)
+    return all(abs(each.score) < limit for each in others if each is not None)
 
 
 def _level(theme: Theme, card: Card, before: Claims) -> int:
     measure = card.measure(theme.number)
     if measure is None or not measure.score:
         return 0
-    sign = 1 if measure.score > 0 else -1
-    was, strength = max(0, sign * before.get(theme.name, 0)), abs(measure.score)
-    if strength * sqrt(measure.known) < SURE[was > 0] or not _noticed(measure, was > 0):
+    if theme.name == OVERDUE:
+        return _overdue(measure, before.get(OVERDUE, 0))
+    sign, strength = 1 if measure.score > 0 else -1, abs(measure.score)
+    was = max(0, sign * before.get(theme.name, 0))
+    sure = abs(measure.score) * sqrt(measure.known) >= SURE[was > 0]
+    is_true = theme.name != TREND or sign * measure.mean >= TREND_FROM[was > 0]
+    if not sure or not is_true or not _noticed(measure, was > 0):
         return 0
     reached = (
         step for step, begin in enumerate(STEPS, 1) if strength >= begin - UNTIL * (was >= step)
     )
     return sign * max(reached, default=0)
+
+
+def _overdue(measure: Measure, was: int) -> int:
+    """Silences of people who buy at random deviate by as much as their mean is: that is how sure it is.
+
+    A few who are long gone make the base's own deviation, so next to it nobody would ever stand out.
+    """
+    told = was > 0
+    if measure.base_mean <= 0 or measure.mean < OVERDUE_FROM[told]:
+        return 0
+    lift = measure.mean / measure.base_mean
+    if log(lift) * sqrt(measure.known) < SURE[told]:
+        return 0
+    return sum(lift >= least[was >= step] for step, least in enumerate(OVERDUE_LIFT, 1))
 
 
 def _noticed(measure: Measure, was: bool) -> bool:
@@ -164,12 +212,14 @@ def _best(
 
 
 def _favourites(rows: Iterable[Favourite], before: Claims) -> list[str]:
-    return _best(
-        (each for each in rows if each.share > 0),
-        lambda each: f"{FAVOURITE}/{each.dimension}/{each.label}",
-        lambda each: each.share,
-        before,
-    )
+    """The largest few, unless they are everybody's: then they tell nothing of this segment."""
+    by_key = {f"{FAVOURITE}/{each.dimension}/{each.label}": each for each in rows if each.share > 0}
+    for said in (before, {}):
+        best = _best(by_key, str, lambda key: by_key[key].share, said)
+        was = any(each in said for each in by_key)
+        if any(by_key[each].lift >= UNLIKE[was] for each in best):
+            return best
+    return []
 
 
 def _preferred(rows: Iterable[Favourite], customers: int, before: Claims) -> list[str]:

@@ -13,7 +13,7 @@ from models.evaluation_words import number_name
 from models.persona_card import Card
 from models.persona_text import told
 from models.persona_told import Told
-from models.persona_words import attribute_in, listed, money_in, number_in, said, share_in
+from models.persona_words import attribute_in, listed, money_in, number_in, said, share_in, signed
 
 Language = Literal["en", "zh"]
 SHOWN = 3  # favourites of a dimension
@@ -67,7 +67,7 @@ def card_rows(card: Card, language: Language) -> Iterator[tuple[str, str, str, s
             number_name(each.name, language),
             mean,
             base,
-            f"{each.score:+.2f}".replace("-0.00", "+0.00"),
+            signed(f"{each.score:+.2f}".replace("-0.00", "+0.00")),
         )
     for dimension in DIMENSIONS:
         yield from _favourites(card, dimension, language)

@@ -15,7 +15,15 @@ from math import log2
 from typing import NamedTuple
 
 from models.persona_card import Card
-from models.persona_claims import IDLE, PREFERS, SMALL, THEMES, TRAITS, Claims, score_of
+from models.persona_claims import (
+    IDLE,
+    PREFERS,
+    SMALL,
+    TRAITS,
+    WEIGHT_OF,
+    Claims,
+    strength_of_theme,
+)
 from models.persona_text import label_in
 from models.persona_words import SPACED, attribute_in, listed, padded, said
 
@@ -23,8 +31,8 @@ USUAL_PARTS = 2
 STRONG_LIFT = 2.0  # a preference or a trait is worth a name from here on
 Part = tuple[str, int]  # a claim and its strength
 Parts = tuple[Part, ...]
-_THEMES: Mapping[str, float] = {each.name: each.weight for each in THEMES}
-_ORDER = [each.name for each in THEMES]
+_ORDER = list(WEIGHT_OF)
+_RECENCY = ("silence", "overdue")
 
 
 class Named(NamedTuple):
@@ -91,11 +99,14 @@ def parts_of(card: Card, claims: Claims) -> Parts:
     for each in (SMALL, IDLE):
         if claims.get(each):
             return ((each, 1),)
-    kinds = {*_THEMES, PREFERS, TRAITS}
+    kinds = {*WEIGHT_OF, PREFERS, TRAITS}
     told = [each for each in claims if claims[each] and each.split("/")[0] in kinds]
     told.sort(key=lambda each: (-strength_of(each, card), each))
-    others = [each for each in told if "/" in each]
-    told = [each for each in told if each not in others[1:]] + others[1:]  # one of them is enough
+    for alike in (
+        [each for each in told if "/" in each],
+        [each for each in told if each in _RECENCY],
+    ):
+        told = [each for each in told if each not in alike[1:]] + alike[1:]  # one of them is enough
     return tuple((each, claims[each]) for each in told)
 
 
@@ -106,8 +117,8 @@ def strength_of(claim: str, card: Card) -> float:
     elsewhere on, how often it doubles.
     """
     kind, _, rest = claim.partition("/")
-    if kind in _THEMES:
-        return _THEMES[kind] * abs(score_of(kind, card))
+    if kind in WEIGHT_OF:
+        return strength_of_theme(kind, card)
     lift = card.numbers[f"{rest}.lift"]
     return log2(lift) if lift >= STRONG_LIFT else 0.0
 
@@ -115,9 +126,9 @@ def strength_of(claim: str, card: Card) -> float:
 def _ordered(parts: Sequence[Part]) -> Parts:
     """Words of themes in the order of the themes, so that the same two make the same name."""
     themes = sorted(
-        (each for each in parts if each[0] in _THEMES), key=lambda p: _ORDER.index(p[0])
+        (each for each in parts if each[0] in WEIGHT_OF), key=lambda p: _ORDER.index(p[0])
     )
-    return (*themes, *(each for each in parts if each[0] not in _THEMES))
+    return (*themes, *(each for each in parts if each[0] not in WEIGHT_OF))
 
 
 def name_in(language: str, named: Named, segment: str) -> str:
@@ -155,7 +166,9 @@ def _trait(language: str, rest: str) -> str:
 
 def _plain(language: str, named: Named) -> str:
     words = [
-        said(f"name.{claim}.{level}", language) for claim, level in named.parts if claim in _THEMES
+        said(f"name.{claim}.{level}", language)
+        for claim, level in named.parts
+        if claim in WEIGHT_OF
     ]
     if words:
         return said("name", language, words=(" " if language in SPACED else "").join(words))

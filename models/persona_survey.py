@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from math import sqrt
+from typing import NamedTuple
 
 from models.daybook import DIMENSIONS
 from models.member import NUMBERS
@@ -32,17 +33,30 @@ LEFT_OUT = {
 Label = tuple[str, str]  # dimension, name
 
 
-def card_of(
-    segment: str, survey: Survey, currency: str, keep: Collection[str] = frozenset()
-) -> Card:
+class Chosen(NamedTuple):
+    """Which labels and traits are on a card whatever their numbers, and which never.
+
+    Attributes:
+        keep: favourites (`category/Tea`) and traits (`age_band=25-34`) that stay even if others have
+            overtaken them: those spoken of before.
+        leave_out: labels and attributes of which the policy would not have anybody speak.
+    """
+
+    keep: Collection[str] = frozenset()
+    leave_out: Collection[str] = frozenset()
+
+
+BY_NUMBERS = Chosen()  # nothing was said before, nothing is left out
+
+
+def card_of(segment: str, survey: Survey, currency: str, chosen: Chosen = BY_NUMBERS) -> Card:
     """The card of a segment.
 
     Args:
         segment: one of `survey.segments`.
         survey: with the names of labels as far as they are known; others are left out.
         currency: reporting currency.
-        keep: favourites (`category/Tea`) and traits (`age_band=25-34`) that stay on the card even if
-            others have overtaken them: those spoken of before.
+        chosen: beside what the numbers choose.
     """
     group, base = survey.segments[segment], survey.base
     spend_minor = group.sums("spend_365d").total
@@ -56,8 +70,8 @@ def card_of(
         size,
         _movement(segment, survey),
         tuple(_measures(group, base)),
-        tuple(each for name in DIMENSIONS for each in _favourites(name, group, survey, keep)),
-        tuple(_traits(group, base, keep)),
+        tuple(each for name in DIMENSIONS for each in _favourites(name, group, survey, chosen)),
+        tuple(_traits(group, base, chosen)),
     )
     return rounded(card)
 
@@ -82,9 +96,7 @@ def _measures(group: Portrait, base: Portrait) -> Iterator[Measure]:
             yield Measure(each.name, each.unit, known, mean, base_mean, score)
 
 
-def _favourites(
-    dimension: str, group: Portrait, survey: Survey, keep: Collection[str]
-) -> list[Favourite]:
+def _favourites(dimension: str, group: Portrait, survey: Survey, chosen: Chosen) -> list[Favourite]:
     mine, its = group.labels(dimension), survey.base.labels(dimension)
     spent = sum(each.spent_minor for each in mine.values())
     all_spent = sum(each.spent_minor for each in its.values())
@@ -93,7 +105,7 @@ def _favourites(
     rows = {}
     for key, sums in mine.items():
         name, whole = survey.names.get(key), its[key]
-        if name is not None and sums.spent_minor > 0:
+        if name is not None and name not in chosen.leave_out and sums.spent_minor > 0:
             shares = sums.spent_minor / spent, whole.spent_minor / all_spent
             rows[name] = _favourite((dimension, name), sums, whole, shares, group, survey.base)
     preferred = [
@@ -103,7 +115,7 @@ def _favourites(
     ]
     preferred.sort(key=lambda each: (-each.excess, each.label))
     listed = [*list(rows.values())[:FAVOURITES], *preferred[:PREFERRED]]
-    listed += [each for each in rows.values() if f"{dimension}/{each.label}" in keep]
+    listed += [each for each in rows.values() if f"{dimension}/{each.label}" in chosen.keep]
     return list(dict.fromkeys(listed))
 
 
@@ -128,18 +140,18 @@ def _favourite(
     return Favourite(*label, share, *ratios, buyers, buyers / all_buyers)
 
 
-def _traits(group: Portrait, base: Portrait, keep: Collection[str]) -> list[Trait]:
+def _traits(group: Portrait, base: Portrait, chosen: Chosen) -> list[Trait]:
     found = [
         trait
         for attribute in group.attributes
-        if not attribute.startswith(NOT_DEMOGRAPHIC)
+        if attribute not in chosen.leave_out and not attribute.startswith(NOT_DEMOGRAPHIC)
         for trait in _of_attribute(attribute, group.words(attribute), base.words(attribute))
     ]
     found.sort(key=lambda each: (-each.evidence, each.attribute, each.value))
     clear = [each for each in found if each.lift >= TRAIT_FROM and each.evidence >= TRAIT_EVIDENCE][
         :TRAITS
     ]
-    kept = [each for each in found if f"{each.attribute}={each.value}" in keep]
+    kept = [each for each in found if f"{each.attribute}={each.value}" in chosen.keep]
     return list(dict.fromkeys([*clear, *kept]))
 
 

@@ -6,7 +6,7 @@ what is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from models.member import NUMBERS
@@ -16,21 +16,24 @@ from models.persona_claims import (
     FAVOURITE,
     IDLE,
     NETS,
+    NUMBER_OF,
     PLAIN,
     PREFERS,
     SMALL,
-    THEMES,
     TRAITS,
     Claims,
+    strength_of_theme,
 )
 from models.persona_words import (
     LANGUAGES,
+    MESSAGES,
     attribute_in,
     change_in,
     days_in,
     listed,
     money_in,
     number_in,
+    placeholders,
     said,
     share_in,
 )
@@ -59,7 +62,8 @@ def sentences_of(card: Card, claims: Claims) -> Iterator[Sentence]:
     """All that is said of a segment, the size first.
 
     Args:
-        card: the numbers to be told.
+        card: the numbers to be told. What sets the segment apart comes first, the strongest before; then
+            what is told of everybody, and last what most money goes into.
         claims: what `claims_of` said of this very card.
     """
     yield _sentence(
@@ -71,17 +75,16 @@ def sentences_of(card: Card, claims: Claims) -> Iterator[Sentence]:
         return
     if claims.get(IDLE):
         yield _sentence("idle", ("purchases_365d.mean",))
-    yield from _themes(card, claims)
+    apart = [each for each in NUMBER_OF if claims.get(each)]
+    yield from _themes(sorted(apart, key=lambda each: -strength_of_theme(each, card)), card, claims)
+    yield from _preferred(card, claims)
+    yield from _traits(card, claims)
+    yield from _net(card, claims)
+    yield from _themes((each for each in NUMBER_OF if claims.get(each) == 0), card, claims)
     if claims.get(PLAIN):
-        known = (each.number for each in THEMES if card.measure(each.number))
-        yield _sentence(PLAIN, tuple(f"{each}.score" for each in known))
-    yield from _lists(card, claims)
-    if net := claims.get(NETS, 0):
-        share = abs(card.movement.net_share)
-        parts = {each: {"net": share_in(share, each)} for each in LANGUAGES}
-        yield _sentence(
-            "grows" if net > 0 else "shrinks", ("movement.net_share",), parts.__getitem__
-        )
+        known = (NUMBER_OF[each] for each in NUMBER_OF if each not in claims)
+        yield _sentence(PLAIN, tuple(f"{each}.score" for each in known if card.measure(each)))
+    yield from _favourites(card, claims)
 
 
 def _sentence(key: str, numbers: tuple[str, ...], parts: Parts = lambda _: {}) -> Sentence:
@@ -96,29 +99,41 @@ def _size(card: Card, language: str) -> dict[str, str]:
     }
 
 
-def _themes(card: Card, claims: Claims) -> Iterator[Sentence]:
-    for theme in THEMES:
-        measure = card.measure(theme.number)
-        if theme.name in claims and measure is not None:
+def _themes(themes: Iterable[str], card: Card, claims: Claims) -> Iterator[Sentence]:
+    for theme in themes:
+        measure = card.measure(NUMBER_OF[theme])
+        if measure is not None:
+            key = f"{theme}.{claims[theme]}"
             keys = [f"{measure.name}.mean", f"{measure.name}.base_mean", f"{measure.name}.score"]
-            key = f"{theme.name}.{claims[theme.name]}"
-            rhythm = card.measure(RHYTHM_DAYS) if theme.name == "rhythm" else None
-            if rhythm is not None:
-                keys.append(f"{RHYTHM_DAYS}.mean")
-            yield _sentence(key, tuple(keys), _telling(measure, rhythm, card.currency))
+            usual = card.measure(RHYTHM_DAYS)
+            if usual is not None:
+                needed = placeholders(MESSAGES[key][0])
+                keys += [f"{RHYTHM_DAYS}.{of}" for part, of in _OF_USUAL.items() if part in needed]
+            yield _sentence(key, tuple(keys), _telling(measure, usual, card.currency))
 
 
-def _telling(measure: Measure, rhythm: Measure | None, currency: str) -> Parts:
+_OF_USUAL = {"cadence": "mean", "usual": "base_mean"}  # what a message calls them
+
+
+def _telling(measure: Measure, usual: Measure | None, currency: str) -> Parts:
     def parts(language: str) -> dict[str, str]:
         found = {
             "mean": told(measure.name, measure.mean, currency, language),
-            "base": told(measure.name, measure.base_mean, currency, language),
+            "base": _beside(measure.name, measure.base_mean, currency, language),
         }
-        if rhythm is not None:
-            found["cadence"] = days_in(rhythm.mean, language)
+        if usual is not None:
+            found["cadence"] = days_in(usual.mean, language)
+            found["usual"] = _beside(usual.name, usual.base_mean, currency, language)
         return found
 
     return parts
+
+
+def _beside(name: str, value: float, currency: str, language: str) -> str:
+    """A number beside another of the same kind, of which the unit need not be said twice."""
+    if UNITS[name] == "days":
+        return said("days.base", language, count=number_in(value))
+    return told(name, value, currency, language)
 
 
 def told(name: str, value: float, currency: str, language: str) -> str:
@@ -137,15 +152,33 @@ def told(name: str, value: float, currency: str, language: str) -> str:
     return share_in(value, language) if kind == "share" else number_in(value)
 
 
-def _lists(card: Card, claims: Claims) -> Iterator[Sentence]:
-    for claim, key in ((FAVOURITE, "favourites"), (PREFERS, "prefer")):
-        rows = [
-            each for each in card.favourites if f"{claim}/{each.dimension}/{each.label}" in claims
-        ]
-        field = "share" if claim == FAVOURITE else "lift"
-        rows.sort(key=lambda each: (-(each.share if field == "share" else each.excess), each.label))
-        if rows:
-            yield _listing(key, rows, field)
+def _favourites(card: Card, claims: Claims) -> Iterator[Sentence]:
+    rows = _spoken(FAVOURITE, card, claims)
+    if rows:
+        rows.sort(key=lambda each: (-each.share, each.label))
+        yield _listing("favourites", rows, "share")
+
+
+def _preferred(card: Card, claims: Claims) -> Iterator[Sentence]:
+    rows = _spoken(PREFERS, card, claims)
+    if rows:
+        rows.sort(key=lambda each: (-each.excess, each.label))
+        yield _listing("prefer", rows, "lift")
+
+
+def _spoken(claim: str, card: Card, claims: Claims) -> list[Favourite]:
+    return [each for each in card.favourites if f"{claim}/{each.dimension}/{each.label}" in claims]
+
+
+def _net(card: Card, claims: Claims) -> Iterator[Sentence]:
+    if net := claims.get(NETS, 0):
+        share = abs(card.movement.net_share)
+        parts = {each: {"net": share_in(share, each)} for each in LANGUAGES}
+        key = "grows" if net > 0 else "shrinks"
+        yield _sentence(key, ("movement.net_share",), parts.__getitem__)
+
+
+def _traits(card: Card, claims: Claims) -> Iterator[Sentence]:
     traits = [each for each in card.traits if f"{TRAITS}/{each.attribute}={each.value}" in claims]
     if traits:
         traits.sort(key=lambda each: (-each.evidence, each.attribute))

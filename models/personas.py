@@ -11,14 +11,14 @@ Enters: cards, personas before. Leaves: personas. Forbidden here: the store, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from models.persona_card import Card, card_from_json
 from models.persona_claims import FAVOURITE, PREFERS, TRAITS, Claims, claims_of
 from models.persona_moved import held
 from models.persona_names import Named, name_in, names_of
-from models.persona_survey import card_of
+from models.persona_survey import Chosen, card_of
 from models.persona_text import Sentence, sentences_of
 from models.persona_words import LANGUAGES
 from models.survey import Survey
@@ -117,7 +117,10 @@ def _persona(card: Card, claims: Claims, named: Named) -> Persona:
 
 
 def cards_of(
-    survey: Survey, currency: str, before: Mapping[str, Persona] | None = None
+    survey: Survey,
+    currency: str,
+    before: Mapping[str, Persona] | None = None,
+    leave_out: Collection[str] = (),
 ) -> dict[str, Card]:
     """The card of every segment that anybody is in.
 
@@ -125,16 +128,18 @@ def cards_of(
         survey: with names of labels.
         currency: reporting currency.
         before: segment → persona: what they speak of stays on the cards.
+        leave_out: labels and attributes that are on no card.
     """
     known = before or {}
     return {
-        each: card_of(each, survey, currency, _spoken(known[each].claims) if each in known else ())
+        each: card_of(each, survey, currency, Chosen(_spoken(each, known), frozenset(leave_out)))
         for each, group in sorted(survey.segments.items())
         if group.customers > 0
     }
 
 
-def _spoken(claims: Claims) -> frozenset[str]:
-    """The labels and values of attributes that something is said of."""
+def _spoken(segment: str, known: Mapping[str, Persona]) -> frozenset[str]:
+    """The labels and values of attributes that something was said of."""
+    claims = known[segment].claims if segment in known else {}
     stems = (f"{FAVOURITE}/", f"{PREFERS}/", f"{TRAITS}/")
     return frozenset(each.partition("/")[2] for each in claims if each.startswith(stems))

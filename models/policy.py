@@ -29,6 +29,7 @@ from models.policy_alerts import (
 from models.policy_evaluation import USUAL, Criteria
 from models.policy_faults import explained, overlaid, shown
 from models.policy_grid import Grid, faults_of_grid, grid_below
+from models.policy_personas import EVERYTHING, Spoken
 from models.policy_plays import faults_of_plays
 from models.policy_segments import (
     MAX_SCHEMES,
@@ -279,6 +280,11 @@ class Policy(Frozen):
         default=USUAL,
         exclude_if=lambda each: each == USUAL,
         description="what a segment needs to be worked with: docs/evaluation.md",
+    )
+    personas: Spoken = Field(  # likewise
+        default=EVERYTHING,
+        exclude_if=lambda each: each == EVERYTHING,
+        description="what personas do not speak of: docs/personas.md",
     )
     grid: Grid | None = Field(
         default=None,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from streams.cli_exits import Exit, fail
 from streams.cli_given import AsJson, out, print_json
-from streams.cli_survey import Fresh, OfEvents, kept_given, segment_meant
+from streams.cli_survey import Fresh, OfEvents, kept_given, segment_meant, survey_kept
 
 if TYPE_CHECKING:
     from models.persona_told import Told
+    from models.policy import Policy
 
 
 def segments_personas(
@@ -61,3 +62,15 @@ def told_given(events: str, *, fresh: bool) -> Mapping[str, Told]:
 
     kept, policy = kept_given(events, fresh=fresh)
     return told_of(kept.taken.survey, policy, kept.personas)
+
+
+async def persona_kept(segment: str, policy: Policy) -> dict[str, Any]:
+    """Name and play of a segment's persona, of the survey that is kept; nothing, if nobody was in it then."""
+    from models.playbook import play_of
+
+    kept = await survey_kept()
+    persona = kept.personas.get(segment) if kept else None
+    if persona is None:
+        return {}
+    play = play_of(segment, policy, persona.claims)
+    return {"persona": dict(persona.names), "play": play and play.as_json()}

@@ -22,7 +22,7 @@ from streams.cli_given import (
     store_given,
     with_store,
 )
-from streams.cli_personas import segments_personas
+from streams.cli_personas import persona_kept, segments_personas
 from streams.cli_prospects import segments_prospects
 from streams.cli_report import segments_report
 from streams.cli_survey import segments_survey
@@ -61,12 +61,12 @@ def segments_list(as_json: AsJson = False) -> None:
 
 @segments_app.command("show")
 def segments_show(name: Segment, as_json: AsJson = False) -> None:
-    """What a segment is; of a rule, what it reads."""
+    """What a segment is; of a rule, what it reads; what kind of people are in it, if a survey is kept."""
     from streams.show_check import segment_as_json, segment_shown
 
     sizes, policy = run(lambda: with_store(_sizes))
     segment = _known(name, sizes)
-    told = segment_as_json(segment, sizes, policy)
+    told = {**segment_as_json(segment, sizes, policy), **run(lambda: persona_kept(segment, policy))}
     if as_json:
         print_json(told)
     else:

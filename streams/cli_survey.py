@@ -75,17 +75,17 @@ def _of_history(name: str) -> Asked:
         events = open_events(name, settings_given(), policy)
         with bar("events", events.total) as progress:
             taken = await survey_of_events(events.read(), policy, progress)
-        return _described(taken, wall_ms(), None)
+        return _described(taken, wall_ms(), policy, None)
 
     return Asked(run(fold), policy)
 
 
-def _described(taken: Taken, now_ms: int, before: Kept | None) -> Kept:
+def _described(taken: Taken, now_ms: int, policy: Policy, before: Kept | None) -> Kept:
     from streams.kept_survey import described
 
     if taken.moment is None:
         fail(NOBODY, Exit.NOT_FOUND)
-    return described(taken, now_ms, before)
+    return described(taken, now_ms, policy, before)
 
 
 def _of_installation(*, fresh: bool) -> Asked:
@@ -96,7 +96,7 @@ def _of_installation(*, fresh: bool) -> Asked:
         from streams.wall import wall_ms
 
         given = policy_given()
-        before = await _kept()
+        before = await survey_kept()
         async with store_given() as store:
             people = sum((await Lookup(store, given).sizes()).values())
             held = await in_force(store, given)
@@ -106,12 +106,12 @@ def _of_installation(*, fresh: bool) -> Asked:
                 return Asked(before, policy)
             with bar("customers", people) as progress:
                 taken = await take_survey(store, held, wall_ms(), progress)
-        return Asked(_described(taken, wall_ms(), before), policy)
+        return Asked(_described(taken, wall_ms(), policy, before), policy)
 
     return run(ask)
 
 
-async def _kept() -> Kept | None:
+async def survey_kept() -> Kept | None:
     """The survey that is kept; None if there is none that this version can read."""
     from models.survey_codec import UnreadableSurvey
     from streams.kept_survey import kept_survey

@@ -20,6 +20,7 @@ import redis.asyncio as aioredis
 
 from models.affinities import decode_together, encode_together
 from models.personas import Persona, cards_of, persona_from_json, personas_of
+from models.policy import Policy
 from models.survey import Moment
 from models.survey_codec import UnreadableSurvey, decode_survey, encode_survey
 from streams.surveying import Taken
@@ -40,17 +41,18 @@ class Kept(NamedTuple):
     personas: Mapping[str, Persona]
 
 
-def described(taken: Taken, now_ms: int, before: Kept | None = None) -> Kept:
+def described(taken: Taken, now_ms: int, policy: Policy, before: Kept | None = None) -> Kept:
     """A survey with its personas.
 
     Args:
         taken: of somebody.
         now_ms: wall clock.
+        policy: in force.
         before: the survey before, whose personas hold still as long as their numbers do.
     """
     assert taken.moment is not None
     known = before.personas if before else {}
-    cards = cards_of(taken.survey, taken.moment.currency, known)
+    cards = cards_of(taken.survey, taken.moment.currency, known, policy.personas.leave_out)
     return Kept(taken, now_ms, personas_of(cards.values(), known))
 
 

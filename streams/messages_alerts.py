@@ -181,4 +181,9 @@ def _action(play: Play | None) -> dict[str, Any] | None:
     if play is None:
         return None
     said = Sentence(play.action, play.action_zh or play.action)
-    return {**said._asdict(), "goal": play.goal or None, "owner": play.owner or None}
+    chinese = {
+        "goal_zh": play.goal_zh,
+        "owner_zh": play.owner_zh,
+    }  # only where somebody has said so
+    told = {name: text for name, text in chinese.items() if text}
+    return {**said._asdict(), "goal": play.goal or None, "owner": play.owner or None, **told}

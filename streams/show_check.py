@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -205,6 +205,7 @@ def segment_shown(told: Mapping[str, Any]) -> RenderableType:
     lines: list[RenderableType] = [
         Text.assemble((told["label"]["en"], "bold"), f"  {told['segment']}"),
         Text(f"  {share}"),
+        *_persona(told),
     ]
     if "to_do" in told:
         lines += [Text(f"  {name}: {each['en']}") for name, each in told["to_do"].items() if each]
@@ -218,6 +219,13 @@ def segment_shown(told: Mapping[str, Any]) -> RenderableType:
     lines.append(Text("  it reads:"))
     lines += [Text(f"    {each['fact']}: {each['en']}") for each in told["reads"]]
     return Group(*lines)
+
+
+def _persona(told: Mapping[str, Any]) -> Iterator[Text]:
+    if "persona" in told:
+        yield Text(f"  {printable(told['persona']['en'])}")
+    if told.get("play") and "to_do" not in told:
+        yield Text(f"  to do: {printable(told['play']['action'])}")
 
 
 def _rule_of(segment: str, policy: Policy) -> RuleSegment | None:

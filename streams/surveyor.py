@@ -100,7 +100,7 @@ class Surveyor:
         self._rests_until_s = time.monotonic() + REST * took_s
         if taken.moment is None:
             return None
-        kept = described(taken, self._clock(), before)
+        kept = described(taken, self._clock(), _newest(held), before)
         size = await keep(self._client, self._settings.namespace, kept)
         customers = taken.survey.base.customers
         self._meter.took(customers, took_s, size, kept.taken_at_ms)

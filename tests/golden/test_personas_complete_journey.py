@@ -13,8 +13,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from models.persona_card import Favourite
 from models.persona_told import Told, told_of
 from models.policy import Policy, policy_from_toml
+from models.policy_personas import Spoken
+from models.survey import Survey
 from streams.datasets import complete_journey
 from streams.surveyed_events import survey_of_events
 from tests.golden.raw_journey import households, lines, raw
@@ -48,10 +51,14 @@ def journey(chosen: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="module")
-def told(policy: Policy, journey: Path) -> Mapping[str, Told]:
+def survey(policy: Policy, journey: Path) -> Survey:
     records = complete_journey(journey)
-    taken = asyncio.run(survey_of_events(records, policy, lambda _: None))
-    return told_of(taken.survey, policy)
+    return asyncio.run(survey_of_events(records, policy, lambda _: None)).survey
+
+
+@pytest.fixture(scope="module")
+def told(policy: Policy, survey: Survey) -> Mapping[str, Told]:
+    return told_of(survey, policy)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +77,22 @@ def test_names_and_titles_differ_within_a_kind(told: Mapping[str, Told]) -> None
         each.persona.names["zh"] for name, each in told.items() if name.startswith("cluster/")
     ]
     assert len(set(clusters)) == len(clusters) >= 2
+
+
+def test_what_the_policy_leaves_out_is_on_no_card(
+    told: Mapping[str, Told], policy: Policy, survey: Survey
+) -> None:
+    left_out = ("LUNCHMEAT", "SOFT DRINKS", "marital_status")
+    without = policy.model_copy(update={"personas": Spoken(leave_out=left_out)})
+    assert {"category/SOFT DRINKS", "category/LUNCHMEAT"} & _on_cards(told)
+    shown = _on_cards(told_of(survey, without, {name: each.persona for name, each in told.items()}))
+    assert [each for each in shown if each.rpartition("/")[2] in left_out] == []
+    assert "category/BEEF" in shown
+
+
+def _on_cards(told: Mapping[str, Told]) -> set[str]:
+    rows = [row for each in told.values() for row in (*each.card.favourites, *each.card.traits)]
+    return {"/".join(row[:2]) if isinstance(row, Favourite) else f"trait/{row[0]}" for row in rows}
 
 
 def test_the_card_of_families_is_what_the_raw_tables_say(

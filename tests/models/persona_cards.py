@@ -15,6 +15,7 @@ BASE: dict[str, tuple[str, float]] = {
     "return_rate_365d": ("share", 0.04),
     "cadence_days": ("days", 9.0),
     "silence_days": ("days", 20.0),
+    "silence_cycles": ("count", 2.0),
     "tenure_days": ("days", 300.0),
     "risk": ("share", 0.2),
     "trend_90d": ("share", 0.05),

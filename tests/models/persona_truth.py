@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from models.persona_text import Sentence
 from models.personas import Persona
 
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?")
-LESS = re.compile(r"\b(less|fewer|smaller|worse|hardly|lately|just now|more recently|only just)\b")
-CHINESE_LESS = re.compile("低|少|弱|短|近期有|刚刚|新近|正价")
+_NUMBER = re.compile(r"[−+]?\d[\d,]*(?:\.\d+)?")
+LESS = re.compile(r"\b(less|fewer|smaller|shorter|hardly|fallen|recently|just now)\b")
+CHINESE_LESS = re.compile("低|少|短|下滑|近期有|刚刚|正价")
+FAR = re.compile(r"\b(far|very|fast|sharply|hardly|just now|long overdue)\b")
+CHINESE_FAR = re.compile("远|大幅|快速|长时间|刚刚|正价|高折扣")
+LEVELS = {1: (0.35, 1.2), 2: (0.85, 1.8)}  # standard deviations; of a silence in usual gaps, times
 
 
 def falsehoods(persona: Persona) -> list[str]:
@@ -27,21 +30,33 @@ def _faults(sentence: Sentence, persona: Persona) -> Iterator[str]:
     _, _, level = sentence.claim.partition(".")
     if level:
         yield from _direction(int(level), sentence, numbers)
+    if sentence.claim == "plain":
+        yield from (f"{key}: not close" for key in sentence.numbers if abs(numbers[key]) >= 0.65)
     for language, text in sentence.texts.items():
         yield from _numbers(language, text, sentence, numbers)
 
 
 def _direction(level: int, sentence: Sentence, numbers: dict[str, float]) -> Iterator[str]:
     mean, base, score = (numbers[key] for key in sentence.numbers[:3])
-    right = {2: score >= 0.85, 1: score >= 0.35, 0: True, -1: score <= -0.35, -2: score <= -0.85}
-    if not right[level] or (level and (mean > base) != (level > 0)):
+    if level and not _right(sentence.claim.partition(".")[0], level, mean, base, score):
         yield f"{sentence.claim}: {mean} against {base}, {score} deviations"
-    for language, less in (("en", LESS), ("zh", CHINESE_LESS)):
+    for language, less, far in (("en", LESS, FAR), ("zh", CHINESE_LESS, CHINESE_FAR)):
         text = (
             sentence.texts[language].replace("\N{FULLWIDTH COLON}", ":").partition(":")[0].lower()
         )
         if level and bool(less.search(text)) != (level < 0):
             yield f"{sentence.claim}: the words say the other way: {text}"
+        if level and bool(far.search(text)) != (abs(level) == 2):
+            yield f"{sentence.claim}: the words say too much, or too little: {text}"
+
+
+def _right(theme: str, level: int, mean: float, base: float, score: float) -> bool:
+    deviations, times = LEVELS[abs(level)]
+    if theme == "overdue":
+        return level > 0 and mean >= max(1.25, times * base)
+    if theme == "trend" and mean * level <= 0:
+        return False  # who lags behind others may grow all the same
+    return score * level > 0 and abs(score) >= deviations and (mean > base) == (level > 0)
 
 
 def _numbers(
@@ -72,7 +87,7 @@ def _told(text: str, sentence: Sentence) -> list[tuple[float, float]]:
         text = text.replace(each, "")
     found = []
     for digits in _NUMBER.findall(text):
-        plain = digits.replace(",", "")
+        plain = digits.replace(",", "").replace("−", "-")
         decimals = len(plain.partition(".")[2])
         found.append((float(plain), 0.5 * 10**-decimals))
     return found

@@ -74,6 +74,17 @@ def test_the_list_has_who_stands_elsewhere_than_sales_say_under_the_policy_in_fo
     assert run("segments", "members", "stage/agrees", "--json").json == [PEOPLE[1]]
     shown = run("segments", "show", "grid/keep")
     assert "  action: Protect what works" in shown.out
+    assert "persona" not in run("segments", "show", "lifecycle/churned", "--json").json
+    assert run("segments", "survey").exit_code == 0
+    churned = run("segments", "show", "lifecycle/churned", "--json").json
+    assert (churned["persona"]["en"], churned["play"]["source"]) == (
+        "A handful of customers (churned)",
+        "default",
+    )
+    assert (
+        "  to do: Spend nothing on single letters"
+        in run("segments", "show", "lifecycle/churned").out
+    )
     sizes = {each["segment"]: each["size"] for each in run("segments", "list", "--json").json}
     assert sizes["stage/ahead"] == 1
     assert sum(size for name, size in sizes.items() if name.startswith("grid/")) == 7

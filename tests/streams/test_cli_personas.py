@@ -70,7 +70,7 @@ def personas(terminal: Terminal, *arguments: str) -> str:
 def test_a_segment_is_told_in_words_with_its_play_and_its_card(terminal: Terminal) -> None:
     told = personas(terminal, "big")
     assert "Big spenders · Big-basket high-spending customers  rule/big" in told
-    assert "Fill larger baskets: 201 EUR an order, 107 EUR over all." in told
+    assert "Fill larger baskets: 201 EUR an order, 107 EUR overall." in told
     assert "What to do: Call them. Owner: store." in told
     assert "average order value" in told
 

@@ -234,6 +234,12 @@ def test_an_action_without_chinese_says_the_same_in_both() -> None:
     assert told["action"] == {"en": "Call", "zh": "Call", "goal": None, "owner": None}
 
 
+def test_goal_and_owner_are_told_in_chinese_where_the_play_has_them() -> None:
+    play = CALLED.model_copy(update={"goal_zh": "了解原因", "owner_zh": "客服"})
+    told = body_of(RAISED._replace(play=play))["action"]
+    assert (told["goal_zh"], told["owner_zh"]) == ("了解原因", "客服")
+
+
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_every_kind_is_told_in_both_languages_and_of_silences_what_would_make_it_void(
     kind: Kind,

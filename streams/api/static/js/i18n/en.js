@@ -366,6 +366,7 @@ export default {
     "measure.trend_90d": "Trend over 90 days",
     "measure.cadence_days": "Days between purchases",
     "measure.silence_days": "Days since the last purchase",
+    "measure.silence_cycles": "Silence in usual gaps",
     "measure.tenure_days": "Days since the first purchase",
     "measure.risk": "Churn risk",
     "measure.expected_spend": "Expected spend",

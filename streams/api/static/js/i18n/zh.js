@@ -356,6 +356,7 @@ export default {
     "measure.trend_90d": "近 90 天消费趋势",
     "measure.cadence_days": "购买周期（天）",
     "measure.silence_days": "距最近一次消费天数",
+    "measure.silence_cycles": "沉默时长与购买周期之比",
     "measure.tenure_days": "距首次消费天数",
     "measure.risk": "流失风险",
     "measure.expected_spend": "预期消费",
