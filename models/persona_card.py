@@ -73,7 +73,7 @@ class Favourite(NamedTuple):
         dimension: category, brand, channel, payment_method, store.
         label: of it.
         share: of what the segment spent on labels of this dimension within a year.
-        lift: that share over the base's: more than 1, more of their money than elsewhere.
+        lift: that share over the base's: more than 1, more of their money than overall.
         days_lift: the share of shopping days with it, over the base's.
         evidence: standard errors by which there are more such days than in the base (Poisson).
         customers_share: of the segment, who bought it.
@@ -101,7 +101,7 @@ class Favourite(NamedTuple):
 
 
 class Trait(NamedTuple):
-    """A value of an attribute that is more frequent here than elsewhere.
+    """A value of an attribute that is more frequent here than overall.
 
     Attributes:
         attribute: of the profile.
@@ -131,8 +131,8 @@ class Card(NamedTuple):
         size: how large.
         movement: within 30 days.
         measures: those that are known, in the order of `NUMBERS`.
-        favourites: what most money goes into, and what more goes into than elsewhere.
-        traits: clearly more frequent than elsewhere.
+        favourites: what most money goes into, and what more goes into than overall.
+        traits: clearly more frequent than overall.
     """
 
     segment: str

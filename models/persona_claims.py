@@ -86,7 +86,7 @@ def claims_of(card: Card, before: Claims) -> dict[str, int]:
         before: what was said until now; empty: nothing.
 
     Returns:
-        Claim → strength: a theme's level (2 far more than elsewhere, 1 more, 0 told all the same, -1
+        Claim → strength: a theme's level (2 far more than overall, 1 more, 0 told all the same, -1
         less, -2 far less); 1 or -1 for who comes or goes; 1 for all others. Never empty.
     """
     was_told_of = bool(before) and not before.get(SMALL)

@@ -114,7 +114,7 @@ def strength_of(claim: str, card: Card) -> float:
     """How telling a claim is; 0 of what is only said if nothing else tells two segments apart.
 
     A theme counts its standard deviations, by weight; a preference or a trait, from twice as frequent as
-    elsewhere on, how often it doubles.
+    overall on, how often it doubles.
     """
     kind, _, rest = claim.partition("/")
     if kind in WEIGHT_OF:

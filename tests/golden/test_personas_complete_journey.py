@@ -1,6 +1,6 @@
 """Personas of a grocer's households, events first: sizes, spend and rhythm are those of the raw tables.
 
-One household in sixty by default; EVERY_NTH_HOUSEHOLD=1 takes all, as docs/personas-complete-journey.md does.
+One household in seventy-five by default; EVERY_NTH_HOUSEHOLD=1 takes all, as docs/personas-complete-journey.md does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from streams.surveyed_events import survey_of_events
 from tests.golden.raw_journey import households, lines, raw
 from tests.models.persona_truth import falsehoods
 
-EVERY_NTH = int(os.environ.get("EVERY_NTH_HOUSEHOLD", "60"))
+EVERY_NTH = int(os.environ.get("EVERY_NTH_HOUSEHOLD", "75"))
 POLICY_FILE = Path(__file__).parents[2] / "examples" / "personas" / "segmenter.toml"
 FAMILIES = ("1 Adult Kids", "2 Adults Kids")
 

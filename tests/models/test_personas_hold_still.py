@@ -15,7 +15,7 @@ from tests.models.persona_drawn import histories, surveys
 from tests.models.persona_truth import falsehoods
 
 # EXAMPLES=2000 for a long search.
-often = settings(max_examples=int(os.environ.get("EXAMPLES", "75")), deadline=None)
+often = settings(max_examples=int(os.environ.get("EXAMPLES", "50")), deadline=None)
 
 
 @often
