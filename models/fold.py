@@ -247,8 +247,9 @@ def _retold(
     _, old = told(state.settled, state.remembered, until_ms, policy)
     ledger, new = told(state.settled, events, clock_ms, policy)
     is_purchase, before = isinstance(read.event, Purchase), state.standing
+    undone = any(each.undone for each in matched(state.remembered, policy) if each.is_purchase)
     state = state._replace(current=ledger, remembered=events)
-    if is_purchase and _only_adds(read, old, new, until_ms):
+    if is_purchase and not undone and _only_adds(read, old, new, until_ms):
         return Outcome(*announced(customer_id, state, new[len(old) :]))
     still_true = {each for transition in new for each in ids_of(customer_id, transition)}
     retracts = tuple(
@@ -278,7 +279,11 @@ def _retold(
 def _only_adds(
     read: Read, old: tuple[Transition, ...], new: tuple[Transition, ...], until_ms: int
 ) -> bool:
-    """Whether a purchase was out of order only because a refund, which moves nobody, was newer."""
+    """Whether a purchase was out of order only because a refund, which moves nobody, was newer.
+
+    Not asked where a purchase was undone: its deadlines may have been published and taken back, and one
+    of the same moment would have their id.
+    """
     mine = event_hash(read.event_id)
     added = new[len(old) :]
     return (

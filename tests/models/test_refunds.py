@@ -178,3 +178,23 @@ def test_refund_that_was_settled_before_its_purchase_still_undoes_it() -> None:
 
 def test_the_presets_window_is_45_days_and_64_events() -> None:
     assert (GROCERY.time.remembered_days, GROCERY.time.remembered_events) == (45, 64)
+
+
+def test_a_deadline_that_was_taken_back_is_not_told_again_under_its_id() -> None:
+    """Another purchase of the same day, after a return of the first one, has the same deadline."""
+    told = tell(
+        purchase("bought", midnight(10), order="o1"),
+        tick(midnight(23)),  # overdue since midnight: published
+        refund(
+            "back", midnight(11), order="o1"
+        ),  # arrives late: nothing was bought, so nobody is overdue
+        purchase("again", midnight(10)),
+    )
+    assert told.lifecycle == "new+overdue"
+    assert len(set(told.ids)) == len(told.ids)
+    assert [each[:2] for each in told.changes] == [
+        ("lifecycle.changed", "purchase"),
+        ("lifecycle.changed", "silence"),
+        ("lifecycle.changed", "refund"),
+        ("lifecycle.changed", "late_purchase"),
+    ]
