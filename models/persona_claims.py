@@ -72,6 +72,10 @@ ALWAYS = ("rhythm", "basket", "silence")
 OVERDUE, TREND = "overdue", "trend"
 OVERDUE_FROM = (1.5, 1.25)  # of their usual gaps, to begin, to go on: a silence of one gap is none
 OVERDUE_LIFT = ((1.3, 1.2), (2.0, 1.8))  # of the base's mean; the second pair: far more
+SPEND_APART = (
+    0.2,
+    0.25,
+)  # of its share of customers; one that spends so much more or less is not usual
 TREND_FROM = (
     0.05,
     0.03,
@@ -152,7 +156,10 @@ def strength_of_theme(theme: str, card: Card) -> float:
 
 
 def _close(card: Card, found: Claims, before: Claims) -> bool:
-    """Whether the segment is like everybody in all that it is not told of."""
+    """Whether the segment is like everybody in all that it is not told of, and spends as everybody does."""
+    size, apart = card.size, SPEND_APART[bool(before.get(PLAIN))]
+    if abs(size.spend_share - size.share) > apart * size.share:
+        return False
     limit = STEPS[0] + UNTIL * bool(before.get(PLAIN))
     others = (card.measure(number) for name, number in NUMBER_OF.items() if name not in found)
     return all(abs(each.score) < limit for each in others if each is not None)

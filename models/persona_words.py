@@ -30,26 +30,26 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
                      "近一年均无购买记录。"),
     "plain":       ("In other respects close to the average customer.",
                      "其余指标与整体无明显差异。"),
-    "rhythm.2":   ("Buy far more often than other customers: on {mean} days a year, {base} overall; "
+    "rhythm.2":   ("Buy far more often than customers overall: on {mean} days a year, {base} overall; "
                      "usually every {cadence}, {usual} overall.",
                      "购买频次远高于整体：人均每年购买 {mean} 天（整体 {base} 天），"
-                     "平均每 {cadence}购买一次（整体 {usual}）。"),
-    "rhythm.1":   ("Buy more often than other customers: on {mean} days a year, {base} overall; "
+                     "通常每 {cadence}购买一次（整体 {usual}）。"),
+    "rhythm.1":   ("Buy more often than customers overall: on {mean} days a year, {base} overall; "
                      "usually every {cadence}, {usual} overall.",
                      "购买频次高于整体：人均每年购买 {mean} 天（整体 {base} 天），"
-                     "平均每 {cadence}购买一次（整体 {usual}）。"),
+                     "通常每 {cadence}购买一次（整体 {usual}）。"),
     "rhythm.0":   ("Buy on {mean} days a year, {base} overall; "
                      "usually every {cadence}, {usual} overall.",
                      "人均每年购买 {mean} 天（整体 {base} 天），"
-                     "平均每 {cadence}购买一次（整体 {usual}）。"),
-    "rhythm.-1":  ("Buy less often than other customers: on {mean} days a year, {base} overall; "
+                     "通常每 {cadence}购买一次（整体 {usual}）。"),
+    "rhythm.-1":  ("Buy less often than customers overall: on {mean} days a year, {base} overall; "
                      "usually every {cadence}, {usual} overall.",
                      "购买频次低于整体：人均每年购买 {mean} 天（整体 {base} 天），"
-                     "平均每 {cadence}购买一次（整体 {usual}）。"),
-    "rhythm.-2":  ("Buy far less often than other customers: on {mean} days a year, {base} overall; "
+                     "通常每 {cadence}购买一次（整体 {usual}）。"),
+    "rhythm.-2":  ("Buy far less often than customers overall: on {mean} days a year, {base} overall; "
                      "usually every {cadence}, {usual} overall.",
                      "购买频次远低于整体：人均每年购买 {mean} 天（整体 {base} 天），"
-                     "平均每 {cadence}购买一次（整体 {usual}）。"),
+                     "通常每 {cadence}购买一次（整体 {usual}）。"),
     "basket.2":    ("Fill far larger baskets: {mean} an order, {base} overall.",
                      "客单价远高于整体：{mean}（整体 {base}）。"),
     "basket.1":    ("Fill larger baskets: {mean} an order, {base} overall.",
@@ -92,20 +92,20 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
                      "消费下滑：近 90 天环比 {mean}（整体 {base}）。"),
     "trend.-2":    ("Spend has fallen sharply: {mean} on the 90 days before, {base} overall.",
                      "消费大幅下滑：近 90 天环比 {mean}（整体 {base}）。"),
-    "silence.2":   ("Have not bought for very long: last {mean} ago, {base} overall.",
+    "silence.2":   ("Last bought very long ago: {mean} on average, {base} overall.",
                      "已长时间未消费：距上次消费平均 {mean}（整体 {base}）。"),
-    "silence.1":   ("Have not bought for longer than other customers: last {mean} ago, {base} overall.",
+    "silence.1":   ("Last bought longer ago than customers overall: {mean} on average, {base} overall.",
                      "距上次消费的时间长于整体：平均 {mean}（整体 {base}）。"),
-    "silence.0":   ("Last bought {mean} ago; usually every {cadence}.",
+    "silence.0":   ("Last bought {mean} ago on average; usually every {cadence}.",
                      "距上次消费平均 {mean}，平时每 {cadence}购买一次。"),
-    "silence.-1":  ("Bought recently: last {mean} ago, {base} overall.",
+    "silence.-1":  ("Bought recently: {mean} ago on average, {base} overall.",
                      "近期有消费：距上次消费平均 {mean}（整体 {base}）。"),
-    "silence.-2":  ("Bought just now: last {mean} ago, {base} overall.",
+    "silence.-2":  ("Bought just now: {mean} ago on average, {base} overall.",
                      "刚刚消费过：距上次消费平均 {mean}（整体 {base}）。"),
-    "overdue.2":   ("Long overdue: silent for {mean} of their usual gaps, {base} overall.",
-                     "沉默时间远超自身购买周期：已达 {mean} 个周期（整体 {base} 个）。"),
-    "overdue.1":   ("Overdue: silent for {mean} of their usual gaps, {base} overall.",
-                     "沉默时间超过自身购买周期：已达 {mean} 个周期（整体 {base} 个）。"),
+    "overdue.2":   ("Long overdue: silent for {mean} of their own usual gaps on average, {base} overall.",
+                     "沉默时间远超自身购买周期：平均已达 {mean} 个周期（整体 {base} 个）。"),
+    "overdue.1":   ("Overdue: silent for {mean} of their own usual gaps on average, {base} overall.",
+                     "沉默时间超过自身购买周期：平均已达 {mean} 个周期（整体 {base} 个）。"),
     "risk.2":      ("Are far more likely to be lost: churn risk {mean}, {base} overall.",
                      "流失风险远高于整体：{mean}（整体 {base}）。"),
     "risk.1":      ("Are more likely to be lost: churn risk {mean}, {base} overall.",

@@ -54,9 +54,9 @@ def test_what_is_said_stands_in_both_languages_with_the_numbers_of_the_card() ->
     found = persona(card(purchase_days_365d=0.5, cadence_days=2.5))
     (rhythm,) = of(found, "rhythm")
     assert rhythm.texts == {
-        "en": "Buy far less often than other customers: on 20 days a year, 40 overall; "
+        "en": "Buy far less often than customers overall: on 20 days a year, 40 overall; "
         "usually every 22 days, 9 overall.",
-        "zh": "购买频次远低于整体：人均每年购买 20 天（整体 40 天），平均每 22 天购买一次（整体 9 天）。",  # noqa: RUF001 - Chinese
+        "zh": "购买频次远低于整体：人均每年购买 20 天（整体 40 天），通常每 22 天购买一次（整体 9 天）。",  # noqa: RUF001 - Chinese
     }
     assert rhythm.numbers == (
         "purchase_days_365d.mean",
@@ -68,19 +68,32 @@ def test_what_is_said_stands_in_both_languages_with_the_numbers_of_the_card() ->
     assert found.written.numbers["purchase_days_365d.mean"] == 20
 
 
+def as_usual(one: Card) -> Card:
+    """Nothing but its measures sets it apart, and it spends as much as everybody does."""
+    size = one.size._replace(spend_share=one.size.share)
+    return one._replace(size=size, favourites=(), traits=())
+
+
+def test_who_spends_much_less_than_everybody_is_not_called_close() -> None:
+    usual = as_usual(card())
+    poor = usual._replace(size=usual.size._replace(spend_share=0.7 * usual.size.share))
+    assert of(persona(usual), "plain")
+    assert not of(persona(poor), "plain")
+
+
 def test_a_segment_like_everybody_is_typical_and_says_so() -> None:
-    found = persona(card()._replace(favourites=(), traits=()))
+    found = persona(as_usual(card()))
     assert found.names["en"] == "Typical customers"
     assert spoken(found)[1:] == [
         "Buy on 40 days a year, 40 overall; usually every 9 days, 9 overall.",
         "An order comes to 40 USD, 40 USD overall.",
-        "Last bought 20 days ago; usually every 9 days.",
+        "Last bought 20 days ago on average; usually every 9 days.",
         "In other respects close to the average customer.",
     ]
 
 
 def test_who_is_set_apart_by_more_than_rhythm_is_not_called_close_in_other_respects() -> None:
-    bare = card(purchase_days_365d=1.4)._replace(favourites=(), traits=())
+    bare = as_usual(card(purchase_days_365d=1.4))
     assert spoken(persona(bare))[-1] == "In other respects close to the average customer."
     assert not of(persona(bare._replace(traits=(YOUNG,))), "plain")
     unsure = card(known=30, discount_share_365d=1.26)._replace(favourites=(), traits=())
@@ -100,10 +113,10 @@ def test_who_is_silent_for_longer_than_they_usually_are_is_overdue_however_often
     found = persona(often._replace(favourites=(), traits=()))
     assert (of(found, "overdue")[0].texts, of(found, "silence")[0].texts["en"]) == (
         {
-            "en": "Long overdue: silent for 5.1 of their usual gaps, 2 overall.",
-            "zh": "沉默时间远超自身购买周期：已达 5.1 个周期（整体 2 个）。",  # noqa: RUF001 - Chinese
+            "en": "Long overdue: silent for 5.1 of their own usual gaps on average, 2 overall.",
+            "zh": "沉默时间远超自身购买周期：平均已达 5.1 个周期（整体 2 个）。",  # noqa: RUF001 - Chinese
         },
-        "Last bought 20 days ago; usually every 5 days.",
+        "Last bought 20 days ago on average; usually every 5 days.",
     )
     assert found.names == {"en": "Long-overdue customers", "zh": "严重逾期客户"}
 
