@@ -60,25 +60,24 @@ class Catalogue:
         self.places: dict[bytes, int] = {}
         self.waiting: dict[bytes, int] = {}
         for key in first:
-            self.place_of(key, 0)
+            self.place_of(key)
 
     @property
     def size(self) -> int:
         """How many places there are."""
         return BUCKETS + len(self.places)
 
-    def place_of(self, key: bytes, days: int) -> int:
-        """Where a category is counted; `days`, in case that it is to be remembered."""
+    def place_of(self, key: bytes) -> int:
+        """Where a category is counted; one that is new has a place of its own as long as there is room."""
         place = self.places.get(key)
-        if place is not None:
-            return place
-        if len(self.places) < self._most:
+        if place is None and len(self.places) < self._most:
             place = self.places[key] = self.size
-            return place
-        self._wait(key, days)
-        return key[-1] % BUCKETS
+        return key[-1] % BUCKETS if place is None else place
 
-    def _wait(self, key: bytes, days: int) -> None:
+    def wait(self, key: bytes, days: int) -> None:
+        """Remember a category that has no place; each of its days comes here once."""
+        if key in self.places:
+            return
         before = 0
         if key not in self.waiting and len(self.waiting) >= MAX_WAITING:
             least = min(self.waiting, key=lambda each: (self.waiting[each], each))
@@ -126,9 +125,12 @@ def bought_together(sight: Sight, window_days: int, catalogue: Catalogue) -> Tog
 
 
 def ever_together(sight: Sight, window_days: int, catalogue: Catalogue) -> Together:
-    """The same as if all of a window were one day: which categories the customer buys at all."""
+    """The same as if all of a window were one day: which categories the customer buys at all.
+
+    It adds nothing to what waits for a place: the days themselves have done that.
+    """
     found = category_days(sight, window_days)
-    return together(dict.fromkeys(found, (0,)), int(bool(found)), catalogue)
+    return _counted(dict.fromkeys(found, (0,)), int(bool(found)), catalogue)
 
 
 def together(
@@ -142,12 +144,21 @@ def together(
     Args:
         days: category → distinct days, any numbers that stand for them; at most 2^24 days in all.
         shopping_days: with or without a category.
-        catalogue: of the survey; a category that is new to it may get a place.
+        catalogue: of the survey; a category that is new to it may get a place, else it waits.
     """
+    found = _counted(days, shopping_days, catalogue)
+    for key, each in days.items():
+        catalogue.wait(key, len(each))
+    return found
+
+
+def _counted(
+    days: Mapping[bytes, Sequence[int]], shopping_days: int, catalogue: Catalogue
+) -> Together:
     if not days:
         return Together(shopping_days, _NONE, _NONE)
     lengths = [len(each) for each in days.values()]
-    named = [catalogue.place_of(key, len(each)) for key, each in days.items()]
+    named = [catalogue.place_of(key) for key in days]
     places, column = np.unique(named, return_inverse=True)
     dates = np.fromiter(chain.from_iterable(days.values()), np.int64, sum(lengths))
     rows, row = np.unique(dates, return_inverse=True)

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from models.affinities import BYS, Affinities, decode_together, encode_together
+from models.affinity import MAX_CATEGORIES
 from models.daybook import label_key
 from models.events import Item
 from models.member import Member
@@ -66,6 +67,12 @@ def test_a_survey_learns_what_comes_next_and_what_the_next_one_counts() -> None:
     most_bought_first = (MILK, RICE, TEA, label_key("category", "beer"))
     assert told.catalogue == most_bought_first
     assert tuple(surveyed(first=told.catalogue).catalogue.places) == most_bought_first
+
+
+def test_what_waits_for_a_place_is_counted_by_its_days_alone() -> None:
+    full = tuple(label_key("category", f"c{number}") for number in range(MAX_CATEGORIES))
+    found = surveyed(member(("tea", "milk"), ("tea",)), member(("tea",)), first=full)
+    assert found.catalogue.waiting == {TEA: 3, MILK: 1}
 
 
 def test_what_everybody_buys_speaks_for_nothing() -> None:

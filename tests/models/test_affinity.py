@@ -225,7 +225,7 @@ def test_who_waits_is_never_thought_to_be_bought_less_than_they_are(
     for number, days in comes:
         key = label_key("category", str(number))
         truth[key] += days
-        catalogue.place_of(key, days)
+        catalogue.wait(key, days)
     assert all(days >= truth[key] for key, days in catalogue.waiting.items())
     least = min(catalogue.waiting.values(), default=0)
     assert all(days <= least for key, days in truth.items() if key not in catalogue.waiting)
