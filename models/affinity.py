@@ -2,7 +2,7 @@
 
 A *shopping day* is a customer-day on which somebody bought anything; of each two categories is counted on how
 many shopping days of the group both were bought, and by how many customers ever. One customer's days become a small matrix once,
-`together`, which is then added to each group that they are in, and can be taken out again.
+`together`, which is then added to each group that they are in.
 
     days of each category ──► B (days × categories) ──► BᵀB ──► Together ──► Affinity of each group
 
@@ -10,7 +10,7 @@ At most `MAX_CATEGORIES` are counted by name, see `Catalogue`. The others share 
 it were one category; so of every pair that is not counted there is a largest number that it can have,
 and a list of the most frequent pairs can tell whether it is certainly the true one.
 
-All is whole numbers: the order of customers does not matter, groups merge by addition. Memory: 8 bytes a
+All is whole numbers: the order of customers does not matter. Memory: 8 bytes a
 number, two numbers a pair, so `MAX_CELLS` × 16 = 0.6 MB a group at most, of which only the part in use is taken.
 
 Enters: category days of customers. Leaves: counts, see `models/pairs.py` for what they say. Forbidden here:
@@ -210,32 +210,6 @@ class Affinity:
         self.shopping_days += one.shopping_days
         self._days[one.cells] += one.days
         self._buyers[one.cells] += 1
-
-    def remove(self, one: Together) -> None:
-        """Take out a customer who was added as this."""
-        self._grow()
-        self.customers -= 1
-        self.shopping_days -= one.shopping_days
-        self._days[one.cells] -= one.days
-        self._buyers[one.cells] -= 1
-
-    def merged(self, other: Affinity) -> Affinity:
-        """Of both groups, which have nobody in common.
-
-        Raises:
-            ValueError: they count by different catalogues.
-        """
-        if other.catalogue is not self.catalogue:
-            raise ValueError("groups of different catalogues have no counts in common")
-        both = Affinity(self.catalogue)
-        both.customers = self.customers + other.customers
-        both.shopping_days = self.shopping_days + other.shopping_days
-        for each in (self, other):
-            each._grow()
-        used = self._used
-        both._days = self._days[:used] + other._days[:used]
-        both._buyers = self._buyers[:used] + other._buyers[:used]
-        return both
 
     @property
     def _used(self) -> int:
