@@ -26,8 +26,10 @@ Unit = Literal["segment", "value", "label", "month", "count", "share", "money", 
 Naming = Literal["ours", "value", "segment", "months_later", "running"]
 Rest = Literal["everybody", "none", "unknown", "others", "earlier", "before", ""]
 Cell = str | int | float | None
+Part = Literal["totals", "segments", "attributes", "bought", "cross", "retention", "movement"]
 
 NAMES = frozenset({"segment", "value", "label", "month"})  # units of cells that name a row
+SHARE = "share"  # how the name of a table of shares ends
 MOST_ATTRIBUTES = 12  # that have tables: the best known
 WINDOW_DAYS = 365
 _BAND = re.compile(r"(under |below |up to |<=? ?)?[^\d\s]?(\d+)", re.IGNORECASE)
@@ -49,22 +51,52 @@ class Column(NamedTuple):
     naming: Naming = "ours"
 
 
+class Of(NamedTuple):
+    """What a table is of. Attributes may be called anything, so a name is never taken apart.
+
+    Attributes:
+        part: of the report.
+        subject: a kind of segments, an attribute, or a dimension; empty where a part has one table alone.
+        of_attribute: whether the subject is an attribute.
+        is_share: whether it has shares of the rows of the table without them.
+    """
+
+    part: Part
+    subject: str = ""
+    of_attribute: bool = False
+    is_share: bool = False
+
+    @property
+    def name(self) -> str:
+        """Unique in a report.
+
+        >>> Of("cross", "region", of_attribute=True, is_share=True).name
+        'cross.region.share'
+        """
+        return ".".join(filter(None, (self.part, self.subject, SHARE if self.is_share else "")))
+
+
 class Table(NamedTuple):
     """Rows, the first cell of which says what they are of.
 
     Attributes:
-        name: unique in a report, such as `segments.lifecycle`.
+        of: what it is of.
         columns: as many as each row has cells.
         rows: in order. A first cell of None is what `rest` says.
         rest: everybody, none of these groups, unknown, all other labels, earlier months.
         others: how many labels a row of others stands for.
     """
 
-    name: str
+    of: Of
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     rest: Rest = ""
     others: int = 0
+
+    @property
+    def name(self) -> str:
+        """Unique in a report, such as `segments.lifecycle`."""
+        return self.of.name
 
 
 def half_up(part: int, whole: int) -> int | None:
@@ -140,7 +172,7 @@ def totals(survey: Survey) -> Table:
         ("purchases_per_buyer_365d", "hundredths", half_up(100 * bought, buyers(base))),
     )
     columns = (Column("base", "segment"), *(Column(name, unit) for name, unit, _ in units))
-    return Table("totals", columns, ((None, *(cell for _, _, cell in units)),), "everybody")
+    return Table(Of("totals"), columns, ((None, *(cell for _, _, cell in units)),), "everybody")
 
 
 _WORTH = (
@@ -172,7 +204,7 @@ def segment_tables(survey: Survey, policy: Policy) -> Iterator[Table]:
         if kind not in {FLAG, RULE}:
             rows += _in_none(survey, segments)
         if rows:
-            yield Table(f"segments.{kind}", columns, tuple(rows), "none")
+            yield Table(Of("segments", kind), columns, tuple(rows), "none")
 
 
 def _segment_row(survey: Survey, segment: str) -> tuple[Cell, ...]:
@@ -229,7 +261,8 @@ def attribute_tables(survey: Survey, wanted: Sequence[str] = ()) -> Iterator[Tab
         rows = [(value, *_worth(*counted, survey.base)) for value, counted in counts.items()]
         left = _what_is_left(survey.base, list(counts.values()))
         rows.append((None, *_worth(*left, survey.base)))
-        yield Table(f"attributes.{attribute}", columns, tuple(rows), "unknown")
+        of = Of("attributes", attribute, of_attribute=True)
+        yield Table(of, columns, tuple(rows), "unknown")
 
 
 def _word_counts(survey: Survey, attribute: str) -> Mapping[str, tuple[int, int, int]]:
@@ -255,7 +288,7 @@ def label_tables(survey: Survey, top: int) -> Iterator[Table]:
         if found:
             others = max(0, len(found) - top)
             rows = tuple(_label_rows(survey, found, top))
-            yield Table(f"bought.{dimension}", columns, rows, "others", others)
+            yield Table(Of("bought", dimension), columns, rows, "others", others)
 
 
 def _label_rows(

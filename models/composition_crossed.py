@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from models.composition import (
+    SHARE,
     Cell,
     Column,
     Naming,
+    Of,
     Table,
     Unit,
     attribute_tables,
@@ -40,7 +42,7 @@ DEFAULT_AXES = 2
 MOST_COHORTS = 24  # told month by month; those before are put together
 MOST_MONTHS_LATER = 24
 PROFILE, SEGMENT = "profile.", "segment."
-_COUNTED: tuple[tuple[str, Unit], ...] = (("", "count"), (".share", "share"))
+_COUNTED: tuple[Unit, ...] = ("count", "share")
 
 
 class UnknownAxis(ValueError):
@@ -90,11 +92,19 @@ def composition(
 
 
 def default_axes(survey: Survey, policy: Policy) -> list[Axis]:
-    """The best known attributes of more than one value; if none is known, the lifecycle."""
+    """The best known attributes of more than one value; if none is known, the lifecycle.
+
+    Beside an attribute `x` there is no `x.share`: its table would have the name of that of `x`'s shares.
+    """
     base = survey.base
     telling = [each for each in best_known(survey) if len(base.words(each)) > 1]
-    names = telling[:DEFAULT_AXES] or [LIFECYCLE]
-    return [axis_named(each, survey, policy) for each in names]
+    apart = [each for each in telling if each.removesuffix(f".{SHARE}") not in {*telling} - {each}]
+    found = [_of_attribute(each, survey) for each in apart[:DEFAULT_AXES]]
+    return found or [axis_named(LIFECYCLE, survey, policy)]
+
+
+def _of_attribute(name: str, survey: Survey) -> Axis:
+    return Axis(name, tuple(values_of(survey, name)), by_segment=False)
 
 
 def axis_named(by: str, survey: Survey, policy: Policy) -> Axis:
@@ -104,12 +114,14 @@ def axis_named(by: str, survey: Survey, policy: Policy) -> Axis:
         UnknownAxis: nothing; says what is near, and what there is.
     """
     segments = _kinds_crossed(survey, policy)
-    attribute = by.removeprefix(PROFILE)
+    known = best_known(survey)
+    short = by.removeprefix(PROFILE)
+    attribute = next((each for each in (short, by) if each in known), short)
     if by in segments:
         met = [each for each in segments[by] if each in survey.segments]
         return Axis(by, tuple(met or segments[by]), by_segment=True)
-    if attribute in best_known(survey):
-        return Axis(attribute, tuple(values_of(survey, attribute)), by_segment=False)
+    if attribute in known:
+        return _of_attribute(attribute, survey)
     if attribute in survey.vocabulary.values and not survey.vocabulary.tells_apart(attribute):
         raise UnknownAxis(f"{by!r:.60} has more than {MAX_VALUES} values: too many to be columns")
     there = [*(each if each == "age_band" else PROFILE + each for each in best_known(survey))]
@@ -147,15 +159,16 @@ def cross_tables(survey: Survey, policy: Policy, axis: Axis) -> Iterator[Table]:
         (each.segment, each.customers, *(share(count, each.customers) for count in each.counts))
         for each in rows
     )
-    yield _cross_table(axis, "", "count", counts)
-    yield _cross_table(axis, ".share", "share", shares)
+    yield _cross_table(axis, "count", counts)
+    yield _cross_table(axis, "share", shares)
 
 
-def _cross_table(axis: Axis, suffix: str, unit: Unit, rows: tuple[tuple[Cell, ...], ...]) -> Table:
+def _cross_table(axis: Axis, unit: Unit, rows: tuple[tuple[Cell, ...], ...]) -> Table:
     naming: Naming = "segment" if axis.by_segment else "value"
     across = (Column(each, unit, naming) for each in (*axis.values, None))
     columns = (Column("segment", "segment"), Column("customers", "count"), *across)
-    return Table(f"cross.{axis.name}{suffix}", columns, rows, "everybody")
+    of = Of("cross", axis.name, not axis.by_segment, unit == "share")
+    return Table(of, columns, rows, "everybody")
 
 
 def _crossed(survey: Survey, policy: Policy, axis: Axis) -> Iterator[_Crossed]:
@@ -213,8 +226,8 @@ def retention_tables(retention: Retention, day: int) -> Iterator[Table]:
         bought = sum(retention.bought[each, running] for each in before)
         cohorts.insert(0, _Cohort(None, customers, (None,) * len(months), bought))
     if cohorts:
-        yield _retention_table("retention", "count", months, running, _bought(cohorts))
-        yield _retention_table("retention.share", "share", months, running, _kept(cohorts))
+        yield _retention_table("count", months, running, _bought(cohorts))
+        yield _retention_table("share", months, running, _kept(cohorts))
 
 
 def _cohorts(
@@ -246,7 +259,7 @@ def _month(cohort: _Cohort) -> str | None:
 
 
 def _retention_table(
-    name: str, unit: Unit, months: Sequence[int], running: int, rows: Iterator[tuple[Cell, ...]]
+    unit: Unit, months: Sequence[int], running: int, rows: Iterator[tuple[Cell, ...]]
 ) -> Table:
     later = (Column(str(each), unit, "months_later") for each in months)
     columns = (
@@ -255,7 +268,8 @@ def _retention_table(
         *later,
         Column(month_name(running), unit, "running"),
     )
-    return Table(name, columns, tuple(rows), "earlier")
+    of = Of("retention", is_share=unit == "share")
+    return Table(of, columns, tuple(rows), "earlier")
 
 
 def movement_tables(survey: Survey, policy: Policy) -> Iterator[Table]:
@@ -284,11 +298,12 @@ def _movement(
     afters = [each for each in (*ordered, *gone, NOWHERE) if each in now]
     rows = [[flows.get((before, after), 0) for after in afters] for before in befores]
     heads = [before or None for before in befores]
-    for suffix, unit in _COUNTED:
+    for unit in _COUNTED:
         columns = (Column(each or None, unit, "segment") for each in afters)
         told = (
             (head, sum(row), *(row if unit == "count" else (share(each, sum(row)) for each in row)))
             for head, row in zip(heads, rows, strict=True)
         )
         first = Column("before", "segment"), Column("customers", "count")
-        yield Table(f"movement.{kind}{suffix}", (*first, *columns), tuple(told), "none")
+        of = Of("movement", kind, is_share=unit == "share")
+        yield Table(of, (*first, *columns), tuple(told), "none")

@@ -43,7 +43,7 @@ def _totals(table: Table, words: Wording) -> str:
 def _parts(report: BaseReport, words: Wording) -> Iterator[tuple[str, str]]:
     """Part → its section, of those that have anything to say."""
     for part in PARTS:
-        tables = [each for each in report.tables if each.name.partition(".")[0] == part]
+        tables = [each for each in report.tables if each.of.part == part]
         if tables:
             yield part, _section(part, words, list(_blocks(report, tables, words)))
     notes = "".join(f"<li>{escape(each)}</li>" for each in words.notes())
@@ -58,17 +58,18 @@ def _section(part: str, words: Wording, blocks: list[str]) -> str:
 
 def _blocks(report: BaseReport, tables: list[Table], words: Wording) -> Iterator[str]:
     """Each table; counts and their shares go together."""
-    named = {each.name: each for each in tables}
-    for name, table in named.items():
-        if f"{name}.share" in named:
-            yield crossed(table, named[f"{name}.share"], words)
-        elif not name.endswith(".share") or name.removesuffix(".share") not in named:
+    shares = {each.of: each for each in tables if each.of.is_share}
+    for table in (each for each in tables if not each.of.is_share):
+        beside = shares.get(table.of._replace(is_share=True))
+        if beside is not None:
+            yield crossed(table, beside, words)
+        else:
             yield block(table, words, _lines(report, table, words))
 
 
 def _lines(report: BaseReport, table: Table, words: Wording) -> str:
     """A sentence about each segment that somebody has one about."""
-    segments = [str(row[0]) for row in table.rows] if table.name.startswith("segments.") else []
+    segments = [str(row[0]) for row in table.rows] if table.of.part == "segments" else []
     told = "".join(
         f"<dt>{escape(words.segment(each))}</dt><dd>{escape(words.line(each))}</dd>"
         for each in segments

@@ -69,7 +69,7 @@ def _heads(table: Table, words: Wording) -> str:
     longest = LONGEST_OF_WIDE if len(table.columns) > WIDE else LONGEST_WORD
     return "".join(
         f'<th scope="col"{_side(each)}>{_parted(words.column(table, each), longest)}</th>'
-        if each.name != "base"
+        if (each.name, each.naming) != ("base", "ours")
         else "<td></td>"
         for each in table.columns
     )

@@ -77,7 +77,7 @@ def _markdown(table: Table, words: Wording) -> Iterator[str]:
 
 def _in_kind(table: Table, words: Wording, first: Cell) -> str | None:
     """Where segments of several kinds stand in one table, each is told with its kind."""
-    if first is None or not table.name.startswith("cross."):
+    if first is None or table.of.part != "cross":
         return None
     segment = str(first)
     return words.says("in_kind", kind=words.kind(kind_of(segment)), name=words.segment(segment))

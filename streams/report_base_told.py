@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from models.amounts import money
 from models.calendar import iso_date
-from models.composition import NAMES, Cell, Column, Table
+from models.composition import NAMES, SHARE, Cell, Column, Of, Table
 from models.composition_crossed import composition
 from models.policy import Policy
 from models.segments import Label, label_of
@@ -136,43 +136,42 @@ class Wording:
         ]
 
     def title(self, table: Table) -> str:
-        """The name of a table.
+        """The name of a table."""
+        of = table.of
+        if of.part == "segments":
+            return self.kind(of.subject)
+        if of.part == "bought":
+            return self.says(f"bought.{of.subject}")
+        key = f"{of.part}.{SHARE}" if of.is_share else of.part
+        return self.says(key, name=self._subject(of))
 
-        Words are looked for under the whole name first, then under its beginning with the rest put in.
-        """
-        if knows(table.name):
-            return self.says(table.name)
-        part, _, name = table.name.partition(".")
-        scope, _, of = name.partition(".")
-        if part == "cross":
-            return self._cross(name)
-        if part == "movement":
-            return self._movement(name)
-        if part == "segments" and of and knows(f"{part}.{scope}"):
-            return self.says(f"{part}.{scope}", name=of)
-        return self.says(part, name=self.name(name))
+    def _subject(self, of: Of) -> str:
+        if of.of_attribute:
+            return self._attribute(of.subject)
+        if of.part == "cross":
+            return self._axis(of.subject)
+        return self.kind(of.subject) if of.subject else ""
 
     def kind(self, kind: str) -> str:
         """The name of a kind of segments, as its own table has it."""
-        return self.title(Table(f"segments.{kind}", (), ()))
+        if knows(f"segments.{kind}"):
+            return self.says(f"segments.{kind}")
+        scheme, _, name = kind.partition(".")
+        if scheme in _SCHEMES:
+            return self.says(f"segments.{scheme}", name=name)
+        return self.says("segments", name=kind.replace("_", " "))
 
-    def _cross(self, name: str) -> str:
-        by = name.removesuffix(".share")
-        return self.says("cross" if by == name else "cross.share", name=self.name(by))
+    def _attribute(self, name: str) -> str:
+        return self.says(f"name.{name}") if knows(f"name.{name}") else name.replace("_", " ")
 
-    def _movement(self, name: str) -> str:
-        kind = name.removesuffix(".share")
-        key = "movement" if kind == name else "movement.share"
-        return self.says(key, name=self.kind(kind))
-
-    def name(self, name: str) -> str:
-        """An attribute, or a kind of segments."""
-        if knows(f"name.{name}"):
-            return self.says(f"name.{name}")
-        if name.partition(".")[0] in _SCHEMES:
-            return self.kind(name)
-        flag = next((each for each in (f"flag/{name}", _rule(name)) if each in self._labels), None)
-        return self.segment(flag) if flag else name.replace("_", " ")
+    def _axis(self, kind: str) -> str:
+        """A kind of segments, a flag or a rule that others are crossed with."""
+        if knows(f"axis.{kind}"):
+            return self.says(f"axis.{kind}")
+        flag = next((each for each in (f"flag/{kind}", _rule(kind)) if each in self._labels), None)
+        if flag:
+            return self.segment(flag)
+        return self.kind(kind) if kind.partition(".")[0] in _SCHEMES else kind.replace("_", " ")
 
     @property
     def _labels(self) -> Mapping[str, Label]:

@@ -90,7 +90,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "not_kept": ("not kept any more", "已无记录"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
-    # names of attributes and kinds
+    # names of attributes
     "name.age_band": ("age band", "年龄段"),
     "name.region": ("region", "地区"),
     "name.city": ("city", "城市"),
@@ -101,11 +101,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "name.household_composition": ("household composition", "家庭构成"),
     "name.household_size": ("household size", "家庭人数"),
     "name.kids_count": ("children", "子女数"),
-    "name.lifecycle": ("lifecycle", "生命周期"),
-    "name.cluster": ("cluster", "聚类"),
-    "name.tier": ("value tier", "价值层级"),
-    "name.risk": ("churn risk", "流失风险"),
-    "name.grid": ("field of the value grid", "价值矩阵"),
+    # names of kinds that segments are crossed with
+    "axis.lifecycle": ("lifecycle", "生命周期"),
+    "axis.cluster": ("cluster", "聚类"),
+    "axis.tier": ("value tier", "价值层级"),
+    "axis.risk": ("churn risk", "流失风险"),
+    "axis.grid": ("field of the value grid", "价值矩阵"),
     # what charts show
     "pie_says": ("{title}: {measure}. {rows}.", "{title}：{measure}。{rows}。"),
     "comma": (", ", "，"),
