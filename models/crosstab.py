@@ -2,13 +2,13 @@
 
     members ──► segment × segment → customers · attribute's value → purchases and spend within a year
 
-Enters: members, each once. Leaves: whole numbers, which add up. Forbidden here: customer ids, the clock.
+Enters: members, each once. Leaves: whole numbers. Forbidden here: customer ids, the clock.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -40,30 +40,28 @@ class Crosstab:
         words: Sequence[Word],
         purchases: int,
         spent_minor: int,
-        sign: int = 1,
     ) -> None:
-        """Count a customer; with a sign of -1, take them out again.
+        """Count a customer.
 
         Args:
             segments: kind → segment.
             words: that the portraits of the survey count one by one.
             purchases: within a year.
             spent_minor: within a year, reporting currency.
-            sign: 1 or -1.
         """
         for word in words:
-            self.purchases[word] += sign * purchases
-            self.spent_minor[word] += sign * spent_minor
+            self.purchases[word] += purchases
+            self.spent_minor[word] += spent_minor
         pairs = combinations(sorted({*segments.values()}), 2)
-        if sign > 0 and len(self.pairs) < MAX_PAIRS:
+        if len(self.pairs) < MAX_PAIRS:
             self.pairs.update(pairs)
         else:
-            self._add_known(pairs, sign)
+            self._add_known(pairs)
 
-    def _add_known(self, pairs: combinations[Pair], sign: int) -> None:
+    def _add_known(self, pairs: combinations[Pair]) -> None:
         for pair in pairs:
             if pair in self.pairs:
-                self.pairs[pair] += sign
+                self.pairs[pair] += 1
             else:
                 self.pairs_left_out += 1
 
@@ -71,18 +69,13 @@ class Crosstab:
         """Customers who are in two segments, which are not the same."""
         return self.pairs[min(one, other), max(one, other)]
 
-    def merge(self, other: Crosstab) -> None:
-        """Add the customers of another."""
-        self.pairs.update(other.pairs)
-        self.purchases.update(other.purchases)
-        self.spent_minor.update(other.spent_minor)
-        self.pairs_left_out += other.pairs_left_out
-
-    def plain(self) -> list[Any]:
-        """As lists of plain values, for `crosstab_of`."""
+    def plain(self, tells_apart: Callable[[str], bool]) -> list[Any]:
+        """As lists of plain values, for `crosstab_of`; words only of attributes that are told apart."""
         pairs = [[*each, count] for each, count in sorted(self.pairs.items())]
         words = [
-            [*each, self.purchases[each], self.spent_minor[each]] for each in sorted(self.purchases)
+            [*each, self.purchases[each], self.spent_minor[each]]
+            for each in sorted(self.purchases)
+            if tells_apart(each[0])
         ]
         return [pairs, words, self.pairs_left_out]
 

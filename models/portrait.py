@@ -2,8 +2,8 @@
 
     members ──► customers · sums of each number · labels bought · words of profiles
 
-Adding a member and taking them out again are exact, and portraits of parts add up to that of the whole, in
-whatever order. Memory is bounded: labels and words beyond what a `Vocabulary` holds are not told apart.
+Sums are exact, so the order of members does not matter. Memory is bounded: labels and words beyond what a
+`Vocabulary` holds are not told apart.
 
 Enters: members. Leaves: sums, and from them means, spreads and shares. Forbidden here: customer ids, words for
 people, the clock.
@@ -12,7 +12,7 @@ people, the clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -75,13 +75,13 @@ class Vocabulary:
     Attributes:
         labels: label key → place.
         labels_left_out: how often a label had no place any more.
-        values: attribute → the values met, at most one more than `MAX_VALUES`.
+        values: attribute → the values met; None: more than `MAX_VALUES`, so none of them is told, or kept.
     """
 
     def __init__(self) -> None:
         self.labels: dict[bytes, int] = {}
         self.labels_left_out = 0
-        self.values: dict[str, set[str]] = {}
+        self.values: dict[str, set[str] | None] = {}
 
     def places(self, bought: Sequence[Bought]) -> tuple[Integers, Integers]:
         """Where labels stand, and what is to be added there: customers, days, money."""
@@ -100,27 +100,28 @@ class Vocabulary:
 
     def words(self, words: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those that are counted one by one."""
-        kept = []
-        for name, value in words:
-            values = self.values.get(name)
-            if values is None:
-                if len(self.values) >= MAX_ATTRIBUTES:
-                    continue
-                values = self.values[name] = set()
-            if len(values) <= MAX_VALUES:
-                values.add(value)
-            if value in values:
-                kept.append((name, value))
-        return kept
+        return [(name, value) for name, value in words if self._takes(name, value)]
+
+    def _takes(self, name: str, value: str) -> bool:
+        if name not in self.values and len(self.values) >= MAX_ATTRIBUTES:
+            return False
+        values = self.values.setdefault(name, set())
+        if values is None:
+            return False
+        values.add(value)
+        if len(values) > MAX_VALUES:
+            self.values[name] = None
+        return self.values[name] is not None
 
     def plain(self) -> Plain:
         """As lists of plain values, for `vocabulary_of`."""
-        values = [[name, sorted(values)] for name, values in self.values.items()]
+        told = self.values.items()
+        values = [[name, None if values is None else sorted(values)] for name, values in told]
         return [list(self.labels), self.labels_left_out, values]
 
     def tells_apart(self, attribute: str) -> bool:
         """Whether an attribute has so few values that each is counted."""
-        return len(self.values.get(attribute, ())) <= MAX_VALUES
+        return self.values.get(attribute) is not None
 
 
 def vocabulary_of(plain: Plain) -> Vocabulary:
@@ -129,7 +130,7 @@ def vocabulary_of(plain: Plain) -> Vocabulary:
     found = Vocabulary()
     found.labels = {key: place for place, key in enumerate(labels)}
     found.labels_left_out = left_out
-    found.values = {name: set(some) for name, some in values}
+    found.values = {name: None if some is None else set(some) for name, some in values}
     return found
 
 
@@ -167,33 +168,23 @@ class Portrait:
         self._labels = np.zeros((MAX_LABELS, 3), np.int64)
         self._words: Counter[tuple[str, str]] = Counter()
 
-    def add(self, each: Seen, sign: int = 1) -> None:
-        """Count a customer; with a sign of -1, take them out again."""
-        self.customers += sign
+    def add(self, each: Seen) -> None:
+        """Count a customer."""
+        self.customers += 1
         for place, number in enumerate(each.numbers):
             if number is not None:
-                self._known[place] += sign
-                self._totals[place] += sign * number
-                self._squares[place] += sign * number * number
+                self._known[place] += 1
+                self._totals[place] += number
+                self._squares[place] += number * number
         if len(each.places):
-            self._labels[each.places] += sign * each.rows
-        for word in each.words:
-            self._words[word] += sign
-
-    def merge(self, other: Portrait) -> None:
-        """Add the customers of a portrait with the same vocabulary."""
-        self.customers += other.customers
-        for place in range(len(NUMBERS)):
-            self._known[place] += other._known[place]
-            self._totals[place] += other._totals[place]
-            self._squares[place] += other._squares[place]
-        self._labels += other._labels
-        self._words.update(other._words)
+            self._labels[each.places] += each.rows
+        self._words.update(each.words)
 
     def plain(self) -> Plain:
         """As lists of plain values, for `portrait_of`; squares as text, for they grow beyond 64 bits."""
         bought = np.flatnonzero(self._labels[:, 0])
-        words = [[*word, count] for word, count in sorted(self._words.items()) if count]
+        tells = self._vocabulary.tells_apart
+        words = [[*word, count] for word, count in sorted(self._words.items()) if tells(word[0])]
         squares = [str(each) for each in self._squares]
         totals = [str(each) for each in self._totals]
         labels = [bought.tolist(), self._labels[bought].ravel().tolist()]
@@ -223,11 +214,7 @@ class Portrait:
         """Value → customers, the most frequent first; empty of an attribute with too many values."""
         if not self._vocabulary.tells_apart(attribute):
             return {}
-        found = {
-            value: count
-            for (name, value), count in self._words.items()
-            if name == attribute and count > 0
-        }
+        found = {value: count for (name, value), count in self._words.items() if name == attribute}
         return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))
 
     @property
@@ -261,12 +248,3 @@ def share_of_total(group: Portrait, base: Portrait, name: str) -> float | None:
     """The group's part of what the base adds up to; None of nothing."""
     whole = base.sums(name).total
     return group.sums(name).total / whole if whole > 0 else None
-
-
-def word_lift(group: Portrait, base: Portrait, attribute: str) -> Mapping[str, float]:
-    """Value → its share among those in the group who have the attribute, over that in the base."""
-    mine, its = group.words(attribute), base.words(attribute)
-    known, all_known = sum(mine.values()), sum(its.values())
-    if not known:
-        return {}
-    return {value: (count / known) / (its[value] / all_known) for value, count in mine.items()}

@@ -21,7 +21,7 @@ from models.retention import retention_of
 from models.staying import staying_of
 from models.survey import Moved, Survey
 
-SCHEMA_VERSION = 2  # 2: silence_cycles among the numbers
+SCHEMA_VERSION = 3  # 2: silence_cycles among the numbers
 
 
 class UnreadableSurvey(ValueError):
@@ -38,7 +38,7 @@ def encode_survey(survey: Survey) -> bytes:
         "names": sorted(survey.names.items()),
         "moved": {name: list(each) for name, each in sorted(survey.moved.items())},
         "retention": survey.retention.plain(),
-        "crosstab": survey.crosstab.plain(),
+        "crosstab": survey.crosstab.plain(survey.vocabulary.tells_apart),
         "staying": survey.staying.plain(),
         "responding": survey.responding.plain(),
         "concentration": survey.concentration.plain(),
@@ -56,11 +56,11 @@ def decode_survey(packed: bytes) -> Survey:
         return _survey(msgpack.unpackb(zlib.decompress(packed)))
     except UnreadableSurvey:
         raise
-    except _NOT_ONE as error:
+    except NOT_ONE as error:
         raise UnreadableSurvey(f"{len(packed)} bytes are no survey: {error}") from error
 
 
-_NOT_ONE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, zlib.error)
+NOT_ONE = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, zlib.error)
 
 
 def _survey(body: dict[str, Any]) -> Survey:

@@ -102,8 +102,12 @@ def _of_installation(*, fresh: bool) -> Asked:
             held = await in_force(store, given)
             policy = max(held, key=lambda each: each.number).policy
             if before is not None and not fresh:
-                _note(before)
-                return Asked(before, policy)
+                if _is_of(before, policy):
+                    _note(before)
+                    return Asked(before, policy)
+                _say(
+                    "another policy has come into force since the last survey: looking at everybody"
+                )
             with bar("customers", people) as progress:
                 taken = await take_survey(store, held, wall_ms(), progress)
         return Asked(_described(taken, wall_ms(), policy, before), policy)
@@ -122,13 +126,23 @@ async def survey_kept() -> Kept | None:
         try:
             return await kept_survey(client, settings.namespace)
         except UnreadableSurvey as error:
-            err.print(f"{error}", highlight=False, markup=False)
+            _say(str(error))
             return None
+
+
+def _is_of(kept: Kept, policy: Policy) -> bool:
+    """Whether a survey was taken under this policy: under another one there are other segments."""
+    moment = kept.taken.moment
+    return moment is not None and moment.policy == policy.version
+
+
+def _say(text: str) -> None:
+    err.print(text, highlight=False, markup=False)
 
 
 def _note(kept: Kept) -> None:
     at = rfc3339(kept.taken_at_ms)[:16].replace("T", " ")
-    err.print(f"of the survey taken at {at} UTC; --fresh looks at everybody now", highlight=False)
+    _say(f"of the survey taken at {at} UTC; --fresh looks at everybody now")
 
 
 def segment_meant(name: str, known: Collection[str]) -> str:

@@ -1,6 +1,7 @@
 """What the API answers of surveys, typed: docs/personas.md, docs/affinity.md and docs/evaluation.md say what each means.
 
-All of it is of the newest survey: `as_of` is the moment that it shows, `taken_at` when it was taken.
+All of it is of the newest survey: `as_of` is the moment that it shows, `taken_at` when it was taken; `outdated`:
+another policy has come into force since, and the next survey is not there yet.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Personas(Answer):
     as_of: datetime
     taken_at: datetime
     population: int
+    policy: str
+    outdated: bool
     customers: int
     currency: str
     items: list[DescribedAndJudged]
@@ -71,6 +74,8 @@ class Persona(Described):
     as_of: datetime
     taken_at: datetime
     population: int
+    policy: str
+    outdated: bool
     customers: int
     currency: str
     play: dict[str, Any] | None

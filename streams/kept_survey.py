@@ -2,7 +2,7 @@
 
 | key | type | what | writer | readers | size |
 | --- | --- | --- | --- | --- | --- |
-| `seg:NS:survey` | string | the newest survey, when and of what it was taken | surveyor | lookups, next survey | some 100 kB |
+| `seg:NS:survey` | hash | `head`: when and of what the newest survey was taken; `body`: the survey | surveyor | lookups, next survey | some 100 kB |
 
 It follows from the states, so it may be lost: the next one is taken anew. Personas go with it, because a
 persona holds still as long as its numbers do (`models/personas.py`).
@@ -10,10 +10,11 @@ persona holds still as long as its numbers do (`models/personas.py`).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgpack
 import redis.asyncio as aioredis
@@ -22,9 +23,12 @@ from models.affinities import decode_together, encode_together
 from models.personas import Persona, cards_of, persona_from_json, personas_of
 from models.policy import Policy
 from models.survey import Moment
-from models.survey_codec import UnreadableSurvey, decode_survey, encode_survey
+from models.survey_codec import NOT_ONE, UnreadableSurvey, decode_survey, encode_survey
 from streams.surveying import Taken
 from streams.unavailable import or_unavailable
+
+KEPT_SCHEMA = 1
+HEAD, BODY = "head", "body"
 
 
 class Kept(NamedTuple):
@@ -41,6 +45,18 @@ class Kept(NamedTuple):
     personas: Mapping[str, Persona]
 
 
+class Head(NamedTuple):
+    """What a survey is of, without it.
+
+    Attributes:
+        moment: that it shows.
+        taken_at_ms: when it was taken, wall clock.
+    """
+
+    moment: Moment
+    taken_at_ms: int
+
+
 def described(taken: Taken, now_ms: int, policy: Policy, before: Kept | None = None) -> Kept:
     """A survey with its personas.
 
@@ -52,7 +68,7 @@ def described(taken: Taken, now_ms: int, policy: Policy, before: Kept | None = N
     """
     assert taken.moment is not None
     known = before.personas if before else {}
-    cards = cards_of(taken.survey, taken.moment.currency, known, policy.personas.leave_out)
+    cards = cards_of(taken.survey, taken.moment.currency, known, policy)
     return Kept(taken, now_ms, personas_of(cards.values(), known))
 
 
@@ -67,22 +83,60 @@ async def keep(client: aioredis.Redis, namespace: str, kept: Kept) -> int:
     Raises:
         StoreUnavailable.
     """
-    packed = encode_kept(kept)
+    moment = kept.taken.moment
+    assert moment is not None  # nobody keeps a survey of nobody
+    body = encode_kept(kept)
+    head: bytes = msgpack.packb((KEPT_SCHEMA, list(moment), kept.taken_at_ms))
     with or_unavailable():
-        await client.set(survey_key(namespace), packed)
-    return len(packed)
+        await _answered(client.hset(survey_key(namespace), mapping={HEAD: head, BODY: body}))
+    return len(head) + len(body)
 
 
-async def kept_survey(client: aioredis.Redis, namespace: str) -> Kept | None:
-    """What is kept; None if nothing is.
+async def kept_head(client: aioredis.Redis, namespace: str) -> Head | None:
+    """What the kept survey is of; None if none is kept.
 
     Raises:
         StoreUnavailable.
         UnreadableSurvey: it was written by another version.
     """
+    packed = await _field(client, namespace, HEAD)
+    return None if packed is None else _decode_head(packed)
+
+
+async def kept_survey(client: aioredis.Redis, namespace: str) -> Kept | None:
+    """What is kept; None if nothing is. Worked out in a thread: it is some hundred kB.
+
+    Raises:
+        StoreUnavailable.
+        UnreadableSurvey: it was written by another version.
+    """
+    packed = await _field(client, namespace, BODY)
+    return None if packed is None else await asyncio.to_thread(decode_kept, packed)
+
+
+async def _field(client: aioredis.Redis, namespace: str, name: str) -> bytes | None:
     with or_unavailable():
-        packed: bytes | None = await client.get(survey_key(namespace))  # type: ignore[assignment]
-    return None if packed is None else decode_kept(packed)
+        found: bytes | None = await _answered(client.hget(survey_key(namespace), name))
+    return found
+
+
+async def _answered(asked: Any) -> Any:
+    """What redis-py answers; its types leave open whether that is awaited."""
+    return await asked
+
+
+def _decode_head(packed: bytes) -> Head:
+    try:
+        schema, moment, taken_at_ms = msgpack.unpackb(packed)
+        if schema != KEPT_SCHEMA:
+            raise UnreadableSurvey(
+                f"a kept survey has schema {schema!r:.40}, known is {KEPT_SCHEMA}"
+            )
+        return Head(Moment(*moment), taken_at_ms)
+    except UnreadableSurvey:
+        raise
+    except NOT_ONE as error:
+        raise UnreadableSurvey(f"{len(packed)} bytes are no survey: {error}") from error
 
 
 def encode_kept(kept: Kept) -> bytes:
@@ -116,5 +170,5 @@ def decode_kept(packed: bytes) -> Kept:
         return Kept(taken, taken_at_ms, {each.segment: each for each in said})
     except UnreadableSurvey:
         raise
-    except (ValueError, TypeError, KeyError, zlib.error) as error:
+    except NOT_ONE as error:
         raise UnreadableSurvey(f"{len(packed)} bytes are no survey: {error}") from error

@@ -19,7 +19,7 @@
 | `seg:NS:serving` | hash | which store serves, the one before, the one that is built | rebuild | all | 3 fields |
 | `seg:STORE:attended` | string | a worker runs on that store; expires | workers | rebuild | 1 |
 | `seg:NS:stream` | stream | the newest changes that were published | relay | lookups | ≤ 10,000 or so |
-| `seg:NS:survey` | string | the newest survey: `streams/kept_survey.py` | surveyor | lookups | some 100 kB |
+| `seg:NS:survey` | hash | the newest survey, head and body: `streams/kept_survey.py` | surveyor | lookups | some 100 kB |
 | `seg:NS:partitions` | string | how many partitions there are | owners | lookups | 1 |
 
 The learner of populations keeps its own `meta`, `c` and `outbox` in the place of a partition:

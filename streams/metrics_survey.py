@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class SurveyMeter:
@@ -34,6 +34,16 @@ class SurveyMeter:
             "When it was taken, epoch seconds; 0: none yet by this process.",
             registry=self.registry,
         )
+
+        self._failed = Counter(
+            "segmenter_survey_failures",
+            "Looks that came to nothing: Redis was away, nobody had begun, or something could not be read.",
+            registry=self.registry,
+        )
+
+    def failed(self) -> None:
+        """A look came to nothing; the next one follows."""
+        self._failed.inc()
 
     def took(self, customers: int, took_s: float, size_bytes: int, at_ms: int) -> None:
         """A survey was taken and kept."""

@@ -23,14 +23,17 @@ from models.ledger import Standing
 from models.lifecycle import State
 from models.member import Change, member_of
 from models.movement import GROUPS, added_up, from_days
+from models.policy import Policy
 from models.policy_record import PublishedPolicy
 from models.segments import FLAGS, LIFECYCLE, named, place_of_standing
 from models.survey import MOVED_DAYS, Moment, Moved, Survey
 from streams.checking import walk
+from streams.lookup import Lookup
 from streams.partitioner import partition_of
 from streams.store import Store
 
 HISTORIES_AT_ONCE = 64
+_KNOWN = frozenset(EffectType)
 
 
 class Packed(NamedTuple):
@@ -85,11 +88,13 @@ async def take_survey(
     taken, affinities = Taken(), Affinities(catalogue)
     policies = {each.number: each.policy for each in in_force}
     policy = policies[max(policies)]
+    population = await settled_population(store, policy)
     async for page in walk(store, in_force, now_ms):
         people = [met for met in page if not is_account(met.customer_id)]
         histories = await _histories(store, [met.customer_id for met in people], len(in_force))
         for met, changes in zip(people, histories, strict=True):
-            taken.moment = _earlier(taken.moment, met.at_ms, policy, met.population)
+            if taken.moment is None or met.at_ms < taken.moment.at_ms:
+                taken.moment = _moment(met.at_ms, policy, population)
             begins = bool(changes) and changes[0].sequence == 1  # a customer's first effect
             whose = met.customer_id, met.state, met.at_ms, policy, met.population
             told = tuple(change for each in changes for change in changes_in(each))
@@ -111,13 +116,19 @@ async def _names(store: Store, partitions: int, survey: Survey) -> dict[bytes, s
     return {key: name for names in known for key, name in names.items()}
 
 
-def _earlier(known: Moment | None, at_ms: int, policy: Any, population: Any) -> Moment:
-    version = population.version if population else 0
-    if known is not None and known.at_ms <= at_ms:
-        return known._replace(population=max(known.population, version))
+def _moment(at_ms: int, policy: Policy, population: int) -> Moment:
     day = day_of(at_ms, policy.timezone)
-    newest = max(version, known.population if known else 0)
-    return Moment(at_ms, day, policy.business.currency, policy.version, newest)
+    return Moment(at_ms, day, policy.business.currency, policy.version, population)
+
+
+async def settled_population(store: Store, policy: Policy) -> int:
+    """The version that every partition has come to; 0 before the first.
+
+    Raises:
+        NothingYet: no worker has begun.
+    """
+    found = await Lookup(store, policy).populations()
+    return min((each.version if each else 0 for each in found), default=0)
 
 
 async def _histories(
@@ -140,6 +151,8 @@ def _unpacked(packed: bytes) -> Packed:
 def changes_in(effect: Packed) -> Iterator[Change]:
     """What an effect of the history says of kinds of segments; nothing where it only repeats another."""
     sequence, at_ms, effect_type, scheme, before, after = effect
+    if effect_type not in _KNOWN:  # of a newer version: nothing is known of that kind here
+        return
     for kind, was, now in _moves(EffectType(effect_type), scheme, before or {}, after or {}):
         if was != now:
             yield Change(sequence, at_ms, kind, was, now)

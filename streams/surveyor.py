@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 
 import redis.asyncio as aioredis
 
-from models.policy import Policy
+from models.codec import CorruptState, NewerSchema
+from models.policy import Policy, PolicyError
 from models.policy_record import PublishedPolicy
+from models.population import CorruptPopulation
 from models.survey_codec import UnreadableSurvey
-from streams.kept_survey import Kept, described, keep, kept_survey
+from streams.kept_survey import Kept, described, keep, kept_head, kept_survey
 from streams.lookup import Lookup, NothingYet
 from streams.metrics_survey import SurveyMeter
 from streams.policies import in_force
@@ -27,11 +29,19 @@ from streams.redis_store import RedisStore, connect
 from streams.serving import serving
 from streams.settings import Settings
 from streams.store import Store, StoreUnavailable
-from streams.surveying import take_survey
+from streams.surveying import settled_population, take_survey
 from streams.wall import wall_ms
 
 LOOK_EVERY_S = 10.0
 REST = 20.0  # × the time that a survey took
+_PASSING = (
+    StoreUnavailable,
+    NothingYet,
+    CorruptState,
+    NewerSchema,  # a worker was upgraded before the surveyor
+    CorruptPopulation,
+    PolicyError,
+)
 logger = logging.getLogger(__name__)
 
 
@@ -71,18 +81,20 @@ class Surveyor:
             return False
         store = await self._store()
         held = await self._held(store)
-        before = await self._before()
-        if before is not None and not await self._is_due(before, store, held):
+        if not await self._is_due(store, held):
             return False
-        return await self._take(store, held, before) is not None
+        return await self._take(store, held, await self._before()) is not None
 
-    async def _is_due(self, before: Kept, store: Store, held: Sequence[PublishedPolicy]) -> bool:
-        moment = before.taken.moment
-        assert moment is not None
-        if self._clock() - before.taken_at_ms >= 1000 * self._every_s:
+    async def _is_due(self, store: Store, held: Sequence[PublishedPolicy]) -> bool:
+        try:
+            head = await kept_head(self._client, self._settings.namespace)
+        except UnreadableSurvey as error:
+            logger.warning("taking a new survey: %s", error)
             return True
-        population = await _population(store, self._policy)
-        return (moment.population, moment.policy) != (population, _newest(held).version)
+        if head is None or self._clock() - head.taken_at_ms >= 1000 * self._every_s:
+            return True
+        known = head.moment.population, head.moment.policy
+        return known != (await settled_population(store, self._policy), _newest(held).version)
 
     async def _take(
         self, store: Store, held: Sequence[PublishedPolicy], before: Kept | None
@@ -106,6 +118,10 @@ class Surveyor:
         self._meter.took(customers, took_s, size, kept.taken_at_ms)
         logger.info("surveyed %d customers in %.1f s", customers, took_s)
         return kept
+
+    def failed(self) -> None:
+        """A look came to nothing."""
+        self._meter.failed()
 
     async def now(self) -> Kept | None:
         """Take one of the store that serves, due or not; see `look`."""
@@ -138,16 +154,6 @@ def _newest(held: Sequence[PublishedPolicy]) -> Policy:
     return max(held, key=lambda each: each.number).policy
 
 
-async def _population(store: Store, policy: Policy) -> int:
-    """The version that every partition has come to; 0 before the first.
-
-    Raises:
-        NothingYet: no worker has begun.
-    """
-    found = await Lookup(store, policy).populations()
-    return min((each.version if each else 0 for each in found), default=0)
-
-
 async def run_until(
     settings: Settings,
     policy: Policy,
@@ -174,13 +180,18 @@ async def run_until(
 async def survey_until(
     surveyor: Surveyor, stop: asyncio.Event, look_every_s: float = LOOK_EVERY_S
 ) -> None:
-    """Look and look again, until told to stop."""
+    """Look and look again, until told to stop.
+
+    What can't be surveyed now is said once and tried again: one customer who can't be read here must not end
+    those who can.
+    """
     waiting = ""
     while not stop.is_set():
         try:
             await surveyor.look()
             waiting = ""
-        except (StoreUnavailable, NothingYet) as error:
+        except _PASSING as error:
+            surveyor.failed()
             if str(error) != waiting:
                 logger.warning("waiting: %s", error)
             waiting = str(error)

@@ -89,7 +89,7 @@ class Surveys:
             {"segment": name, "verdict": known.evaluations[name].verdict.value, **_persona(told)}
             for name, told in known.told.items()
         ]
-        return {**_taken(known.kept), "items": items}
+        return {**self._taken(known.kept), "items": items}
 
     async def persona(self, segment: str) -> dict[str, Any]:
         """One segment: persona, card, what is to be done, what it is worth as a segment, what is bought together.
@@ -103,7 +103,7 @@ class Surveys:
             detail = f"nobody was in {segment!r:.80} when the survey was taken"
             raise Problem(NOT_FOUND, detail, "GET /v1/personas lists those with anybody in them")
         return {
-            **_taken(known.kept),
+            **self._taken(known.kept),
             "segment": segment,
             **_persona(told),
             "play": None if told.play is None else told.play.as_json(),
@@ -113,6 +113,19 @@ class Surveys:
                 by: pairs_as_json(found, known.kept.taken.survey.names)
                 for by, found in known.together.segments[segment].items()
             },
+        }
+
+    def _taken(self, kept: Kept) -> dict[str, Any]:
+        shown = kept.taken.moment
+        assert shown is not None
+        return {
+            "as_of": moment(shown.at_ms),
+            "taken_at": moment(kept.taken_at_ms),
+            "population": shown.population,
+            "policy": shown.policy,
+            "outdated": shown.policy != self._policy.version,
+            "customers": kept.taken.survey.base.customers,
+            "currency": shown.currency,
         }
 
     async def next_categories(self, sight: Sight) -> list[dict[str, Any]]:
@@ -126,17 +139,6 @@ class Surveys:
         """
         known = await self._survey()
         return next_as_json(known.together, sight, known.kept.taken.survey.names)
-
-
-def _taken(kept: Kept) -> dict[str, Any]:
-    assert kept.taken.moment is not None
-    return {
-        "as_of": moment(kept.taken.moment.at_ms),
-        "taken_at": moment(kept.taken_at_ms),
-        "population": kept.taken.moment.population,
-        "customers": kept.taken.survey.base.customers,
-        "currency": kept.taken.moment.currency,
-    }
 
 
 def _persona(told: Told) -> dict[str, Any]:

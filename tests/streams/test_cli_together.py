@@ -127,6 +127,15 @@ def test_a_kept_survey_is_read_until_a_fresh_look_is_asked_for(shop: Terminal) -
     assert shop.run("segments", "survey").out.startswith("surveyed 8 customers in ")
 
 
+def test_under_another_policy_everybody_is_looked_at_anew(shop: Terminal) -> None:
+    """A survey of other rules knows nobody in the new ones."""
+    assert shop.run("segments", "survey").exit_code == 0
+    Path("segmenter.toml").write_text(RULE.replace("tea", "infusions"), "utf-8")
+    ran = shop.run("segments", "together")
+    assert ran.exit_code == 0
+    assert "another policy has come into force" in ran.err
+
+
 def test_nobody_can_be_surveyed_before_anybody_has_come(
     history: Terminal, valkey_url: str, namespace: str
 ) -> None:

@@ -169,6 +169,10 @@ def test_what_only_repeats_a_change_is_passed_over(effect_type: EffectType) -> N
     assert kept(effect_type, *standing) == []
 
 
+def test_a_kind_of_change_that_only_a_newer_version_knows_is_passed_over() -> None:
+    assert list(changes_in(Packed(7, DAY_MS, "mood.changed", "", None, {"group": "fine"}))) == []
+
+
 def test_lookup_and_survey_show_the_same_segments(taken: Taken) -> None:
     policy = shop_policy()
     loop = Loop(policy, 1)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import redis.asyncio as aioredis
 
+from models.codec import CorruptState, NewerSchema
 from models.policy import Policy
+from models.population import CorruptPopulation
 from models.portrait import Portrait
 from models.survey import Survey
 from models.survey_codec import UnreadableSurvey, decode_survey, encode_survey
-from streams.kept_survey import decode_kept, kept_survey, survey_key
+from streams.kept_survey import BODY, HEAD, decode_kept, kept_survey, survey_key
 from streams.lookup import NothingYet
 from streams.loop import Loop
 from streams.metrics_survey import SurveyMeter
@@ -127,9 +130,10 @@ def told(survey: Survey) -> dict[str, object]:
 async def test_no_id_stands_in_what_is_kept(shop: Shop) -> None:
     await shop.open()
     await shop.look()
-    packed = await shop.client.get(survey_key(shop.namespace))
+    asked = ("HGET", survey_key(shop.namespace), BODY)
+    packed: Any = await shop.client.execute_command(*asked)  # type: ignore[no-untyped-call]
     assert packed
-    kept = decode_kept(packed)  # type: ignore[arg-type]
+    kept = decode_kept(packed)
     plain = encode_survey(kept.taken.survey)
     assert decode_survey(plain).base.customers == 4
     for each in (b"ada", b"bob", b"firm"):
@@ -140,7 +144,9 @@ async def test_a_survey_of_another_version_is_taken_anew(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
     await shop.open()
-    await shop.client.set(survey_key(shop.namespace), b"\x93 nothing of ours")
+    for each in (HEAD, BODY):
+        told = ("HSET", survey_key(shop.namespace), each, b"\x93 no")
+        await shop.client.execute_command(*told)  # type: ignore[no-untyped-call]
     with pytest.raises(UnreadableSurvey, match="no survey"):
         await kept_survey(shop.client, shop.namespace)
     assert await shop.look()
@@ -156,21 +162,39 @@ async def test_before_a_worker_has_begun_there_is_nothing_to_survey(shop: Shop) 
     assert await kept_survey(shop.client, shop.namespace) is None
 
 
-async def test_while_redis_is_away_the_surveyor_waits_and_says_so_once(
-    caplog: pytest.LogCaptureFixture,
+class Failing(Surveyor):
+    """Fails once, in some way, and then tells to stop."""
+
+    def __init__(self, client: aioredis.Redis, stop: asyncio.Event, error: Exception) -> None:
+        self.meter = SurveyMeter()
+        super().__init__(client, Settings(), shop_policy(), HOUR_S, self.meter)
+        self._stop, self._errors, self.looks = stop, [error], 0
+
+    async def look(self) -> bool:
+        self.looks += 1
+        if self._errors:
+            raise self._errors.pop()
+        self._stop.set()
+        return False
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreUnavailable("Redis: away"),
+        CorruptState("the bytes are no state"),
+        NewerSchema("a state has schema 99"),
+        CorruptPopulation("no population"),
+    ],
+)
+async def test_what_can_not_be_surveyed_now_is_said_once_and_tried_again(
+    error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stop, looks = asyncio.Event(), []
-
-    class Away(Surveyor):
-        async def look(self) -> bool:
-            looks.append(1)
-            if len(looks) == 1:
-                raise StoreUnavailable("Redis: away")
-            stop.set()
-            return False
-
+    stop = asyncio.Event()
     async with connect("redis://127.0.0.1:1/0") as client:
-        surveyor = Away(client, Settings(), shop_policy(), HOUR_S)
+        surveyor = Failing(client, stop, error)
         await survey_until(surveyor, stop, look_every_s=0.0)
-    assert len(looks) == 2
-    assert caplog.text.count("waiting: Redis: away") == 1
+    assert surveyor.looks == 2
+    assert caplog.text.count(f"waiting: {error}") == 1
+    count = surveyor.meter.registry.get_sample_value("segmenter_survey_failures_total")
+    assert count == 1
