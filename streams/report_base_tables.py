@@ -15,6 +15,7 @@ from models.rfm import GROUP_NAMES
 from models.segments import RFM
 from streams.report_base_charts import Slice, bar_in_cell, pie_chart
 from streams.report_base_told import Wording
+from streams.show import printable
 
 COLOURS = 7  # for rows that have none of their own; those beyond share one
 MOST_COLUMNS = 12  # of values; a table with more is told in several
@@ -57,7 +58,7 @@ def _is_short(table: Table) -> bool:
 
 
 def _grid(title: str, table: Table, heads: str, rows: str, kind: str = "") -> str:
-    named, of = escape(title), escape(table.name)
+    named, of = escape(title), escape(printable(table.name))
     return (
         f'<div class="table-box" role="region" aria-label="{named}" tabindex="0">'
         f'<table data-table="{of}"{kind}><caption class="unseen">{named}</caption>'

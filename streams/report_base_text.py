@@ -110,12 +110,15 @@ def _tidy(table: Table, words: Wording, currency: str) -> Iterator[tuple[str, ..
         for column, cell in zip(table.columns[1:], cells, strict=True):
             if cell is not None:
                 named = _cell(column.name or ""), _cell(words.column(table, column))
-                yield table.name, *row, *named, column.unit, _number(column, cell, currency)
+                yield _cell(table.name), *row, *named, column.unit, _number(column, cell, currency)
 
 
 def _cell(text: object) -> str:
-    """What begins like a formula stands behind an apostrophe, or a spreadsheet would work it out."""
-    written = str(text)
+    """What begins like a formula stands behind an apostrophe, or a spreadsheet would work it out.
+
+    Control characters are written out: a CSV may go to a terminal.
+    """
+    written = printable(str(text))
     return f"'{written}" if written.startswith(_FORMULA) else written
 
 

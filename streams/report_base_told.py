@@ -23,6 +23,7 @@ from models.survey import Moment, Survey
 from models.whereabouts import UNKNOWN
 from streams.report_base_words import WORDS, knows
 from streams.report_html import Language
+from streams.show import printable
 
 NOTHING = "—"
 _SCHEMES = ("rfm", "value")
@@ -109,7 +110,7 @@ def _notes(survey: Survey, tables: list[Table]) -> Iterator[Note]:
 
 
 class Wording:
-    """A report's tables in the words of a language.
+    """A report's tables in the words of a language; nothing in them steers a terminal, or turns the way of writing.
 
     Args:
         report: for the names of segments, and the currency.
@@ -162,7 +163,8 @@ class Wording:
         return self.says("segments", name=kind.replace("_", " "))
 
     def _attribute(self, name: str) -> str:
-        return self.says(f"name.{name}") if knows(f"name.{name}") else name.replace("_", " ")
+        known = knows(f"name.{name}")
+        return self.says(f"name.{name}") if known else printable(name.replace("_", " "))
 
     def _axis(self, kind: str) -> str:
         """A kind of segments, a flag or a rule that others are crossed with."""
@@ -181,11 +183,11 @@ class Wording:
         """A segment's name for people."""
         if segment == UNKNOWN:
             return self.says("not_kept")
-        return self._labels[segment][self._place]
+        return printable(self._labels[segment][self._place])
 
     def line(self, segment: str) -> str:
         """The sentence that somebody has about a segment."""
-        return self._report.lines[segment][self._place]
+        return printable(self._report.lines[segment][self._place])
 
     def column(self, table: Table, column: Column) -> str:
         """The head of a column; of money with the currency."""
@@ -206,7 +208,7 @@ class Wording:
 
     def _value(self, value: str) -> str:
         known = {"true": "yes", "false": "no"}.get(value)
-        return self.says(known) if known else value
+        return self.says(known) if known else printable(value)
 
     def cell(self, table: Table, column: Column, cell: Cell) -> str:
         """What stands in a cell."""
@@ -223,9 +225,9 @@ class Wording:
 
 
 def number(column: Column, cell: str | float, currency: str) -> str:
-    """A number for people; a text as it is."""
+    """A number for people; a text, such as a label, as it may be shown."""
     if isinstance(cell, str):
-        return cell
+        return printable(cell)
     if column.unit == "share":
         return f"{cell:.1%}"
     if column.unit == "money":

@@ -6,13 +6,15 @@ import re
 
 import pytest
 
+from models.composition import Column, Of, Table
 from models.customer import CustomerState
 from models.member import NUMBERS, Member
 from models.policy import policy_from_toml
+from models.segments import Label
 from models.sight import Sight
 from models.survey import Moment, Survey
 from streams.report_base import report_as_html
-from streams.report_base_text import report_as_json, report_as_markdown
+from streams.report_base_text import report_as_csv, report_as_json, report_as_markdown
 from streams.report_base_told import BaseReport, base_report
 
 POLICY = policy_from_toml(
@@ -86,3 +88,23 @@ def test_a_kind_of_segments_is_called_as_people_call_it() -> None:
         "overdue": "Segments by Overdue",
         "segment.vip": "Segments by Best",
     }
+
+
+STEERING = (
+    "\x1b[2J\u202e\x9b<i>"  # clears a terminal, turns the way of writing, begins a control sequence
+)
+
+
+def test_no_character_of_a_name_steers_a_terminal_or_turns_the_way_of_writing() -> None:
+    report = reported({STEERING: STEERING}, {STEERING: f"{STEERING}2"}, {"x": STEERING})
+    label = Label(STEERING, STEERING)
+    report = report._replace(
+        labels=dict.fromkeys(report.labels, label), lines={"flag/overdue": label}
+    )
+    columns = Column("label", "label"), Column("spend", "money")
+    bought = Table(Of("bought", "brand"), columns, ((STEERING, 1),))
+    report = report._replace(tables=[*report.tables, bought])
+    for write in (report_as_html, report_as_markdown, report_as_csv):
+        written = write(report, "en")
+        assert not [each for each in written if not each.isprintable() and each not in "\r\n"]
+        assert written.count("\\x1b") > 10
