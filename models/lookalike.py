@@ -23,8 +23,6 @@ from typing import NamedTuple
 SMOOTHING = 10.0  # customers
 MIN_CUSTOMERS = 20  # with a value, among all: fewer say nothing of it
 MIN_BEST = 20  # fewer are no group to resemble
-OF_THE_SYSTEM = ("consent.",)  # told of what may be sent, not of who somebody is
-NOT_OF_A_PERSON = frozenset({"account_id"})
 SAYS = 0.05  # a log-ratio below it is no reason
 
 Counts = Mapping[str, Mapping[str, int]]  # attribute → value → customers
@@ -57,21 +55,13 @@ class Resemblance(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
-def speaks(attribute: str) -> bool:
-    """Whether an attribute tells who somebody is.
-
-    >>> [speaks(each) for each in ("region", "consent.email", "account_id")]
-    [True, False, False]
-    """
-    return attribute not in NOT_OF_A_PERSON and not attribute.startswith(OF_THE_SYSTEM)
-
-
 def likeness(best: Counts, everybody: Counts) -> Weights:
     """What each value says.
 
     Args:
         best: of the best customers, who are among all.
-        everybody: of all; attributes with so many values that they are not counted are left out of both.
+        everybody: of all; attributes with so many values that they are not counted are left out of both,
+            and those that do not tell who somebody is (`models/demographics.py`).
 
     Returns:
         Log-ratios, of values that enough people have.
@@ -79,7 +69,7 @@ def likeness(best: Counts, everybody: Counts) -> Weights:
     found: dict[str, dict[str, float]] = {}
     for attribute, values in everybody.items():
         known, known_of_best = sum(values.values()), sum(best.get(attribute, {}).values())
-        if not speaks(attribute) or known_of_best < MIN_BEST:
+        if known_of_best < MIN_BEST:
             continue
         mine = best.get(attribute, {})
         found[attribute] = {

@@ -25,8 +25,6 @@ LEAST_KNOWN = 20  # members of whom an attribute is known; of fewer it is not sp
 LEAST_WITH_VALUE = 5
 TRAIT_FROM = 1.15  # lift; what a persona says begins higher
 TRAIT_EVIDENCE = 2.5  # standard errors; of a hundred values one is so far off by chance
-# What attributes begin with that say what a customer allows, or belongs to, not what they are like.
-NOT_DEMOGRAPHIC = ("consent.", "do_not_contact", "timezone", "account")
 LEFT_OUT = {
     "growth_90d"
 }  # a few who began with next to nothing make its mean; trend_90d tells the same
@@ -40,10 +38,12 @@ class Chosen(NamedTuple):
         keep: favourites (`category/Tea`) and traits (`age_band=25-34`) that stay even if others have
             overtaken them: those spoken of before.
         leave_out: labels and attributes of which the policy would not have anybody speak.
+        at_work: attributes that say nothing of who somebody is (`models/demographics.py`).
     """
 
     keep: Collection[str] = frozenset()
     leave_out: Collection[str] = frozenset()
+    at_work: Collection[str] = frozenset()
 
 
 BY_NUMBERS = Chosen()  # nothing was said before, nothing is left out
@@ -144,7 +144,7 @@ def _traits(group: Portrait, base: Portrait, chosen: Chosen) -> list[Trait]:
     found = [
         trait
         for attribute in group.attributes
-        if attribute not in chosen.leave_out and not attribute.startswith(NOT_DEMOGRAPHIC)
+        if attribute not in chosen.leave_out and attribute not in chosen.at_work
         for trait in _of_attribute(attribute, group.words(attribute), base.words(attribute))
     ]
     found.sort(key=lambda each: (-each.evidence, each.attribute, each.value))

@@ -88,7 +88,7 @@ def told_of(
         policy: that it was taken under.
         before: segment → persona, as they were until now.
     """
-    cards = cards_of(survey, policy.business.currency, before, policy.personas.leave_out)
+    cards = cards_of(survey, policy.business.currency, before, policy)
     personas = personas_of(cards.values(), before)
     return {
         each: Told(

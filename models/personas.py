@@ -11,9 +11,10 @@ Enters: cards, personas before. Leaves: personas. Forbidden here: the store, the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from models.demographics import is_demographic
 from models.persona_card import Card, card_from_json
 from models.persona_claims import FAVOURITE, PREFERS, TRAITS, Claims, claims_of
 from models.persona_moved import held
@@ -21,6 +22,7 @@ from models.persona_names import Named, name_in, names_of
 from models.persona_survey import Chosen, card_of
 from models.persona_text import Sentence, sentences_of
 from models.persona_words import LANGUAGES
+from models.policy import Policy
 from models.survey import Survey
 
 
@@ -119,8 +121,8 @@ def _persona(card: Card, claims: Claims, named: Named) -> Persona:
 def cards_of(
     survey: Survey,
     currency: str,
-    before: Mapping[str, Persona] | None = None,
-    leave_out: Collection[str] = (),
+    before: Mapping[str, Persona] | None,
+    policy: Policy,
 ) -> dict[str, Card]:
     """The card of every segment that anybody is in.
 
@@ -128,11 +130,12 @@ def cards_of(
         survey: with names of labels.
         currency: reporting currency.
         before: segment → persona: what they speak of stays on the cards.
-        leave_out: labels and attributes that are on no card.
+        policy: says which labels and attributes are on no card.
     """
-    known = before or {}
+    known, leave_out = before or {}, frozenset(policy.personas.leave_out)
+    at_work = frozenset(each for each in survey.base.attributes if not is_demographic(each, policy))
     return {
-        each: card_of(each, survey, currency, Chosen(_spoken(each, known), frozenset(leave_out)))
+        each: card_of(each, survey, currency, Chosen(_spoken(each, known), leave_out, at_work))
         for each, group in sorted(survey.segments.items())
         if group.customers > 0
     }

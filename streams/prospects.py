@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from models.codec import decode_held
 from models.customer import CustomerState
-from models.lookalike import Resemblance, Weights, likeness, percentile, resemblance
+from models.demographics import is_demographic
+from models.lookalike import Counts, Resemblance, Weights, likeness, percentile, resemblance
 from models.member import member_of
 from models.membership import TIER
+from models.policy import Policy
 from models.policy_record import PublishedPolicy
 from models.portrait import Portrait
 from models.segments import LIFECYCLE
@@ -92,7 +94,8 @@ async def find_prospects(
     """
     survey = (await take_survey(store, in_force, now_ms, progress)).survey
     best, prospects = survey.segments.get(like), survey.segments.get(PROSPECTS)
-    weights = likeness(_words(best), _bought(survey, prospects)) if best else {}
+    policy = max(in_force, key=lambda each: each.number).policy
+    weights = _weights(best, _bought(survey, prospects), policy) if best else {}
     scores, kept = array("d"), list[tuple[float, str, Prospect]]()
     async for each in _scored(store, in_force, now_ms, weights):
         scores.append(each.resemblance.score)
@@ -106,6 +109,12 @@ async def find_prospects(
     ]
     customers = survey.base.customers - len(scores)
     return Prospects(like, best.customers if best else 0, customers, len(scores), weights, people)
+
+
+def _weights(best: Portrait, everybody: Counts, policy: Policy) -> Weights:
+    """What each value says, of the attributes that tell who somebody is."""
+    telling = {name: values for name, values in everybody.items() if is_demographic(name, policy)}
+    return likeness(_words(best), telling)
 
 
 def _words(group: Portrait) -> dict[str, dict[str, int]]:

@@ -42,11 +42,6 @@ def test_what_is_not_known_or_new_says_nothing() -> None:
     assert resemblance(weights, [("region", "east"), ("shoe", "42")]) == (0, ())
 
 
-def test_consent_and_the_account_say_nothing_of_a_person() -> None:
-    told = {"consent.email": {"true": 500, "false": 500}, "account_id": {"acme": 1_000}}
-    assert likeness(told, told) == {}
-
-
 def test_a_value_of_few_people_says_nothing() -> None:
     everybody = {"region": {"north": 900, "isle": MIN_CUSTOMERS - 1, "port": MIN_CUSTOMERS}}
     best = {"region": {"north": 80, "isle": 10, "port": 10}}

@@ -15,7 +15,12 @@ from streams.sources import SourceRecord
 from tests.support.story import noon
 from tests.support.terminal import Terminal
 
-RULES = "preset = \"grocery\"\n[segments.best]\nwhen = 'spend >= 100'\n"
+RULES = """preset = "grocery"
+[profiles]
+account = "company"
+[segments.best]
+when = 'spend >= 100'
+"""
 POLICY = policy_from_toml(RULES, "policy.toml")
 LIKE = "rule/best"
 
@@ -35,12 +40,14 @@ def record(kind: str, customer_id: str, **fields: object) -> SourceRecord:
 
 
 def shop() -> list[SourceRecord]:
-    """The best live in the north, the others in the south; consent differs just as much."""
+    """The best live in the north, the others in the south; consent and employer differ just as much."""
     found = []
     for number in range(60):
         best, who = number < 30, f"c{number:02}"
         north = best or number >= 55
-        found.append(profile(who, region="north" if north else "south", **{"consent.sms": best}))
+        company = {"company": "best" if best else "others"}
+        told = {"region": "north" if north else "south", "consent.sms": best, **company}
+        found.append(profile(who, **told))
         cents = 50_000 if best else 500
         found.append(record("purchase", who, amount_minor=cents, currency="USD"))
     found += [profile("p-north", region="north"), profile("p-south", region="south")]
