@@ -19,6 +19,7 @@ import os
 import platform
 import sys
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
@@ -32,7 +33,7 @@ from models.affinity import Affinity, Catalogue, bought_together, together
 from models.calendar import start_of_day_ms
 from models.codec import decode_state
 from models.daybook import label_key
-from models.lookalike import likeness, percentile, resemblance
+from models.lookalike import likeness, resemblance
 from models.member import YEAR_DAYS, Member
 from models.next_category import DAMPING, NextCategory, encode_next, learned, next_categories
 from models.policy import policy_from_preset
@@ -230,8 +231,13 @@ def lookalikes(folds: int = 10, times: int = 10) -> Lookalikes:
             weights = likeness(mine, _counts(words[each] for each in train))
             scores.update({each: resemblance(weights, words[each]).score for each in test})
         others = sorted(score for each, score in scores.items() if each not in best)
-        found.append(mean(percentile(scores[each], others) / 100 for each in best))
+        found.append(mean(_above(scores[each], others) for each in best))
     return Lookalikes(len(words), len(best), mean(found), pstdev(found))
+
+
+def _above(score: float, ascending: Sequence[float]) -> float:
+    """The share with a lower score, those with the same counting half; its mean over the best is the AUC."""
+    return (bisect_left(ascending, score) + bisect_right(ascending, score)) / (2 * len(ascending))
 
 
 def _words(row: pd.Series) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ and what speaks for and against. Forbidden here: customer ids, purchases, the cl
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from math import log
 from typing import NamedTuple
@@ -103,12 +103,9 @@ def resemblance(weights: Weights, words: Iterable[tuple[str, str]]) -> Resemblan
 
 
 def percentile(score: float, ascending: Sequence[float]) -> float:
-    """The share of others with a lower score, those with the same counting half; 0 to 100.
+    """The share of all with a lower score, 0 to 100; of nobody it is 0.
 
     >>> percentile(2.0, [1.0, 2.0, 2.0, 3.0])
-    50.0
+    25.0
     """
-    if not ascending:
-        return 50.0
-    below, through = bisect_left(ascending, score), bisect_right(ascending, score)
-    return 50.0 * (below + through) / len(ascending)
+    return 100.0 * bisect_left(ascending, score) / len(ascending) if ascending else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -84,7 +85,7 @@ def _lines(found: Prospects) -> list[str]:
         head,
         *(
             f"  {printable(each.customer_id)}  {each.resemblance.score:+.2f}, "
-            f"above {each.percentile:.0f} % of prospects: {_why(each.resemblance.reasons)}"
+            f"above {floor(each.percentile)} % of prospects: {_why(each.resemblance.reasons)}"
             for each in found.people
         ),
     ]

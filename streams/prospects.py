@@ -37,7 +37,7 @@ class Prospect(NamedTuple):
     Attributes:
         customer_id: in normal form.
         resemblance: to the best customers.
-        percentile: among all prospects, 0 to 100.
+        percentile: the share of all prospects with a lower score, 0 to 100.
         known_since_ms: event time.
     """
 

@@ -65,8 +65,8 @@ def test_no_value_speaks_without_end_and_more_of_the_best_speak_louder(one: int,
     assert weight(0) == pytest.approx(log(SMOOTHING / (400 + SMOOTHING)))
 
 
-def test_percentiles_count_equals_half() -> None:
+def test_nobody_is_above_those_with_the_same_score() -> None:
     assert percentile(5.0, [1.0, 2.0]) == 100.0
     assert percentile(0.0, [1.0, 2.0]) == 0.0
-    assert percentile(1.0, [1.0]) == 50.0
-    assert percentile(1.0, []) == 50.0
+    assert percentile(1.0, [1.0, 1.0]) == 0.0
+    assert percentile(1.0, []) == 0.0

@@ -72,7 +72,7 @@ async def test_who_resembles_the_best_comes_first_and_is_told_why(loop: Loop) ->
     told = await found(loop)
     assert (told.best, told.customers, told.prospects) == (30, 60, 4)
     assert [each.customer_id for each in told.people] == ["p-north", "p-a", "p-b", "p-south"]
-    assert [each.percentile for each in told.people] == [87.5, 50.0, 50.0, 12.5]
+    assert [each.percentile for each in told.people] == [75.0, 25.0, 25.0, 0.0]
     first, last = told.people[0].resemblance, told.people[-1].resemblance
     assert [(each.attribute, each.value) for each in first.reasons] == [("region", "north")]
     assert first.score > 0 > last.score
@@ -82,7 +82,7 @@ async def test_who_resembles_the_best_comes_first_and_is_told_why(loop: Loop) ->
 async def test_of_the_most_alike_only_so_many_are_told(loop: Loop) -> None:
     told = await found(loop, limit=1)
     assert [each.customer_id for each in told.people] == ["p-north"]
-    assert (told.people[0].percentile, told.prospects) == (87.5, 4)
+    assert (told.people[0].percentile, told.prospects) == (75.0, 4)
 
 
 async def test_of_a_segment_of_nobody_nothing_is_said(loop: Loop) -> None:
