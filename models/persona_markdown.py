@@ -1,5 +1,7 @@
 """Personas as Markdown: a heading, sentences, the play and the card as a table, in one language.
 
+Labels and values are others' words: nothing in them is markup.
+
 Enters: what is told of segments. Leaves: text. Forbidden here: deciding what is said.
 """
 
@@ -14,6 +16,7 @@ from models.persona_card import Card
 from models.persona_text import told
 from models.persona_told import Told
 from models.persona_words import attribute_in, listed, money_in, number_in, said, share_in, signed
+from models.plain_text import plain
 
 Language = Literal["en", "zh"]
 SHOWN = 3  # favourites of a dimension
@@ -26,14 +29,14 @@ def as_markdown(all_told: Iterable[Told], language: Language) -> str:
 
 
 def _chapter(each: Told, language: Language) -> Iterator[str]:
-    yield f"### {each.title(language)}"
+    yield f"### {plain(each.title(language))}"
     yield ""
     yield f"`{each.segment}`"
     yield ""
-    yield from (f"- {sentence.texts[language]}" for sentence in each.persona.sentences)
+    yield from (f"- {plain(sentence.texts[language])}" for sentence in each.persona.sentences)
     yield ""
     if each.play is not None:
-        yield play_in_words(each, language)
+        yield plain(play_in_words(each, language))
         yield ""
     yield from _table(each.card, language)
     yield ""
@@ -110,4 +113,4 @@ def _table(card: Card, language: Language) -> Iterator[str]:
 
 
 def _row(*cells: str) -> str:
-    return "| " + " | ".join(each.replace("|", "\\|") for each in cells) + " |"
+    return "| " + " | ".join(map(plain, cells)) + " |"

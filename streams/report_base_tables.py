@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from models.composition import NAMES, Cell, Column, Table, kind_of
+from models.plain_text import printable
 from models.rfm import GROUP_NAMES
 from models.segments import RFM
 from streams.report_base_charts import Slice, bar_in_cell, pie_chart
 from streams.report_base_told import Wording
-from streams.show import printable
 
 COLOURS = 7  # for rows that have none of their own; those beyond share one
 MOST_COLUMNS = 12  # of values; a table with more is told in several

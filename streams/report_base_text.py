@@ -16,11 +16,11 @@ from typing import Any
 from models.calendar import iso_date
 from models.composition import NAMES, WINDOW_DAYS, Cell, Column, Table, kind_of
 from models.currencies import minor_digits
+from models.plain_text import plain, printable
 from models.survey import MOVED_DAYS
 from streams.messages import rfc3339
 from streams.report_base_told import BaseReport, Wording
 from streams.report_html import Language
-from streams.show import printable
 
 CSV_HEAD = ("table", "row", "row_name", "column", "column_name", "unit", "value")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -60,19 +60,19 @@ def report_as_markdown(report: BaseReport, language: Language) -> str:
     words = Wording(report, language)
     parts = [f"# {words.says('title')}", *words.head()]
     for table in report.tables:
-        parts += [f"## {_plain(words.title(table))}", "\n".join(_markdown(table, words))]
+        parts += [f"## {plain(words.title(table))}", "\n".join(_markdown(table, words))]
     notes = "\n".join(f"- {each}" for each in words.notes())
     return "\n\n".join([*parts, f"## {words.says('part.notes')}", notes]) + "\n"
 
 
 def _markdown(table: Table, words: Wording) -> Iterator[str]:
-    heads = [_plain(words.column(table, each)) for each in table.columns]
+    heads = [plain(words.column(table, each)) for each in table.columns]
     sides = (":--" if each.unit in NAMES else "--:" for each in table.columns)
     yield _line(heads)
     yield _line(sides)
     for row in table.rows:
         named, *cells = (words.cell(table, *each) for each in zip(table.columns, row, strict=True))
-        yield _line(map(_plain, (_in_kind(table, words, row[0]) or named, *cells)))
+        yield _line(map(plain, (_in_kind(table, words, row[0]) or named, *cells)))
 
 
 def _in_kind(table: Table, words: Wording, first: Cell) -> str | None:
@@ -85,12 +85,6 @@ def _in_kind(table: Table, words: Wording, first: Cell) -> str | None:
 
 def _line(cells: Any) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _plain(text: str) -> str:
-    """Text that no terminal and no renderer takes for anything else."""
-    shown = printable(text).replace("\\", "\\\\").replace("|", "\\|")
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def report_as_csv(report: BaseReport, language: Language) -> str:

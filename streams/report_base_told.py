@@ -16,6 +16,7 @@ from models.amounts import money
 from models.calendar import iso_date
 from models.composition import NAMES, SHARE, Cell, Column, Of, Table
 from models.composition_crossed import composition
+from models.plain_text import printable
 from models.policy import Policy
 from models.segments import Label, label_of
 from models.staying import STAY_DAYS
@@ -23,7 +24,6 @@ from models.survey import Moment, Survey
 from models.whereabouts import UNKNOWN
 from streams.report_base_words import WORDS, knows
 from streams.report_html import Language
-from streams.show import printable
 
 NOTHING = "—"
 _SCHEMES = ("rfm", "value")

@@ -14,6 +14,7 @@ from models.amounts import money
 from models.calendar import day_of, start_of_day_ms
 from models.ledger import Ledger
 from models.lifecycle import State
+from models.plain_text import printable
 from models.policy import Policy
 from models.rfm import GROUP_NAMES
 from streams.lookup import Found, rfm_as_json
@@ -21,6 +22,17 @@ from streams.messages import rfc3339
 from streams.show_grid import grid_explained, grid_lines
 from streams.show_outlook import outlook_explained, outlook_lines
 
+__all__ = [  # `printable` is of models/plain_text.py
+    "COLOURS",
+    "customer_card",
+    "day",
+    "explanation",
+    "history_table",
+    "printable",
+    "silence_days",
+    "sizes_table",
+    "standing_in_words",
+]
 LINE_WIDTH = 90
 COLOURS = {
     "prospect": "bright_black",
@@ -92,18 +104,6 @@ def _rfm_line(found: Found, policy: Policy) -> list[str]:
         if name in policy.rfm.published
     ]
     return [f"RFM: {', '.join(shown)}"] if shown else []
-
-
-def printable(customer_id: str) -> str:
-    r"""An id as a terminal may be sent it: what would steer the terminal is written out.
-
-    >>> printable(chr(27) + "[2J")
-    '\\x1b[2J'
-    """
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in customer_id
-    )
 
 
 def silence_days(found: Found, policy: Policy) -> int:
