@@ -18,7 +18,7 @@ from streams.cli_given import (
     settings_given,
     store_given,
 )
-from streams.cli_survey import OfEvents
+from streams.cli_survey import Fresh, OfEvents, survey_given
 
 if TYPE_CHECKING:
     from models.lookalike import Reason
@@ -30,10 +30,19 @@ TOLD = 4  # reasons
 
 
 def segments_prospects(
-    like: Like = "tier/high", limit: Limit = 20, events: OfEvents = "", as_json: AsJson = False
+    like: Like = "tier/high",
+    limit: Limit = 20,
+    events: OfEvents = "",
+    fresh: Fresh = False,
+    as_json: AsJson = False,
 ) -> None:
     """Prospects, those first who resemble the best customers most, and what speaks for and against."""
-    found = run(lambda: _of_history(events, like, limit) if events else _found(like, limit))
+    if events and fresh:
+        fail("--events surveys a history, --fresh the installation; leave one", Exit.USAGE)
+    if events:
+        found = run(lambda: _of_history(events, like, limit))
+    else:
+        found = _of_installation(like, limit, fresh=fresh)
     if not found.best:
         fail(
             f"nobody is in {like!r}, so nobody can be like them; name another segment with --like "
@@ -98,31 +107,39 @@ def _why(reasons: tuple[Reason, ...]) -> str:
     return printable(", ".join(told)) if told else "nothing known speaks for or against"
 
 
-async def _found(like: str, limit: int) -> Prospects:
-    from streams.lookup import Lookup
-    from streams.policies import in_force
-    from streams.prospects import find_prospects
-    from streams.wall import wall_ms
+def _of_installation(like: str, limit: int, *, fresh: bool) -> Prospects:
+    taken, _ = survey_given("", fresh=fresh)
 
-    given = policy_given()
-    async with store_given() as store:
-        people = sum((await Lookup(store, given).sizes()).values())
-        held = await in_force(store, given)
-        with bar("customers", people) as progress:
-            return await find_prospects(store, held, wall_ms(), like, limit, progress)
+    async def rank() -> Prospects:
+        from streams.policies import in_force
+        from streams.prospects import PROSPECTS, find_prospects
+        from streams.wall import wall_ms
+
+        survey = taken.survey
+        known = survey.segments.get(PROSPECTS)
+        async with store_given() as store:
+            held = await in_force(store, policy_given())
+            with bar("prospects", known.customers if known else None) as progress:
+                return await find_prospects(store, held, wall_ms(), survey, like, limit, progress)
+
+    return run(rank)
 
 
 async def _of_history(name: str, like: str, limit: int) -> Prospects:
+    """Folded in memory once, both for the survey and for who has not bought."""
     from models.policy_record import PublishedPolicy
     from streams.collecting import uncollected
     from streams.loop import Loop
     from streams.prospects import find_prospects
     from streams.recorded_events import open_events
     from streams.surveyed_events import fold_events
+    from streams.surveying import take_survey
 
     policy = policy_given()
     events, loop = open_events(name, settings_given(), policy), Loop(policy, 1)
     with bar("events", events.total) as progress, uncollected():
         await fold_events(loop, events.read(), progress)
     await loop.store.set_partitions(1)
-    return await find_prospects(loop.store, [PublishedPolicy(0, policy)], 0, like, limit)
+    held = [PublishedPolicy(0, policy)]
+    taken = await take_survey(loop.store, held, 0)
+    return await find_prospects(loop.store, held, 0, taken.survey, like, limit)

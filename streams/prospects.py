@@ -2,7 +2,7 @@
 
     survey ──► what each value of a profile says ──► pages of prospects ──► the most alike
 
-Reads only. Of each prospect the score is kept for the percentile, of the most alike all else.
+The survey may be some time old; who has not bought yet is asked now. Reads only. Of each prospect the score is kept for the percentile, of the most alike all else.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from models.segments import LIFECYCLE
 from models.survey import Survey
 from streams.lookup import as_of
 from streams.store import MAX_CUSTOMERS, Store
-from streams.surveying import take_survey
 
 PROSPECTS = f"{LIFECYCLE}/prospect"
 BEST = f"{TIER}/high"
@@ -52,9 +51,9 @@ class Prospects(NamedTuple):
 
     Attributes:
         like: the segment of the best.
-        best: how many are in it.
-        customers: how many have bought.
-        prospects: how many have not.
+        best: how many were in it when the survey was taken.
+        customers: how many had bought then.
+        prospects: how many have not bought now.
         weights: what each value says; empty if nothing is known of enough of the best.
         people: the most alike first; those who are equally so by id.
     """
@@ -75,8 +74,9 @@ async def find_prospects(
     store: Store,
     in_force: Sequence[PublishedPolicy],
     now_ms: int,
-    like: str = BEST,
-    limit: int = 100,
+    survey: Survey,
+    like: str,
+    limit: int,
     progress: Callable[[int], None] = _nothing,
 ) -> Prospects:
     """Rank everybody who has not bought yet.
@@ -85,20 +85,21 @@ async def find_prospects(
         store: the one that serves.
         in_force: the policy of each partition.
         now_ms: wall clock.
+        survey: of that store, under that policy.
         like: the segment of the best customers.
         limit: of so many everything is told; 0: of all.
-        progress: told how many people were surveyed.
+        progress: told how many prospects were met.
 
     Raises:
-        StoreUnavailable, CorruptState, NewerSchema, CorruptPopulation.
+        StoreUnavailable, CorruptState, NewerSchema.
     """
-    survey = (await take_survey(store, in_force, now_ms, progress)).survey
     best, prospects = survey.segments.get(like), survey.segments.get(PROSPECTS)
     policy = max(in_force, key=lambda each: each.number).policy
     weights = _weights(best, _bought(survey, prospects), policy) if best else {}
     scores, kept = array("d"), list[tuple[float, str, Prospect]]()
     async for each in _scored(store, in_force, now_ms, weights):
         scores.append(each.resemblance.score)
+        progress(len(scores))
         kept.append((-each.resemblance.score, each.customer_id, each))
         if limit and len(kept) >= 2 * limit:
             kept = heapq.nsmallest(limit, kept)
@@ -107,7 +108,7 @@ async def find_prospects(
         each._replace(percentile=percentile(each.resemblance.score, ascending))
         for _, _, each in sorted(kept)[: limit or None]
     ]
-    customers = survey.base.customers - len(scores)
+    customers = survey.base.customers - (prospects.customers if prospects else 0)
     return Prospects(like, best.customers if best else 0, customers, len(scores), weights, people)
 
 

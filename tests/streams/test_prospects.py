@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from models.policy import policy_from_toml
 from models.policy_record import PublishedPolicy
 from streams.loop import Loop
 from streams.prospects import Prospects, find_prospects
+from streams.redis_store import RedisStore, connect
 from streams.sources import SourceRecord
+from streams.surveying import take_survey
 from tests.support.story import noon
-from tests.support.terminal import Terminal
+from tests.support.terminal import Ran, Terminal
 
 RULES = """preset = "grocery"
 [profiles]
@@ -39,6 +42,10 @@ def record(kind: str, customer_id: str, **fields: object) -> SourceRecord:
     return SourceRecord(kind, customer_id, noon(0), json.dumps(body).encode())
 
 
+def buys(customer_id: str, amount_minor: int) -> SourceRecord:
+    return record("purchase", customer_id, amount_minor=amount_minor, currency="USD")
+
+
 def shop() -> list[SourceRecord]:
     """The best live in the north, the others in the south; consent and employer differ just as much."""
     found = []
@@ -48,16 +55,18 @@ def shop() -> list[SourceRecord]:
         company = {"company": "best" if best else "others"}
         told = {"region": "north" if north else "south", "consent.sms": best, **company}
         found.append(profile(who, **told))
-        cents = 50_000 if best else 500
-        found.append(record("purchase", who, amount_minor=cents, currency="USD"))
+        found.append(buys(who, 50_000 if best else 500))
     found += [profile("p-north", region="north"), profile("p-south", region="south")]
     return [*found, profile("p-a", **{"consent.sms": True}), profile("p-b", region="nowhere")]
 
 
 @pytest.fixture
 async def loop() -> Loop:
-    loop = Loop(POLICY, 2)
-    for each in shop():
+    return await written(Loop(POLICY, 2), shop())
+
+
+async def written(loop: Loop, events: list[SourceRecord]) -> Loop:
+    for each in events:
         await loop.write(each)
     await loop.settle()
     await loop.store.set_partitions(2)
@@ -65,7 +74,9 @@ async def loop() -> Loop:
 
 
 async def found(loop: Loop, like: str = LIKE, limit: int = 0) -> Prospects:
-    return await find_prospects(loop.store, [PublishedPolicy(0, POLICY)] * 2, 0, like, limit)
+    held = [PublishedPolicy(0, POLICY)] * 2
+    survey = (await take_survey(loop.store, held, 0)).survey
+    return await find_prospects(loop.store, held, 0, survey, like, limit)
 
 
 async def test_who_resembles_the_best_comes_first_and_is_told_why(loop: Loop) -> None:
@@ -114,3 +125,30 @@ def test_the_command_ranks_them_from_a_file_of_events(terminal: Terminal, tmp_pa
     nobody = terminal.run("segments", "prospects", "--events", events, "--like", "rule/none")
     assert nobody.exit_code == 3
     assert "nobody is in 'rule/none'" in nobody.err
+
+
+async def test_by_a_kept_survey_prospects_of_today_are_ranked(
+    terminal: Terminal, valkey_url: str, namespace: str
+) -> None:
+    def run(*command: str) -> Ran:
+        where = {"SEGMENTER_REDIS_URL": valkey_url, "SEGMENTER_NAMESPACE": namespace}
+        return Terminal({**terminal.environment, **where}).run("segments", *command)
+
+    asked = ("prospects", "--like", LIKE, "--json")
+    async with connect(valkey_url) as client:
+        loop = await written(Loop(POLICY, 2, RedisStore(client, namespace)), shop())
+        assert (await asyncio.to_thread(run, "survey")).exit_code == 0
+        await written(loop, [profile("p-c", region="north"), profile("c60"), buys("c60", 500)])
+    kept = await asyncio.to_thread(run, *asked)
+    fresh = await asyncio.to_thread(run, *asked, "--fresh")
+    assert "of the survey taken at" in kept.err
+    assert "of the survey taken at" not in fresh.err
+    assert [each["customer_id"] for each in kept.json["items"]][:2] == ["p-c", "p-north"]
+    assert (kept.json["customers"], kept.json["prospects"]) == (60, 5)
+    assert (fresh.json["customers"], fresh.json["prospects"]) == (61, 5)
+
+
+def test_a_history_needs_no_fresh_look(terminal: Terminal) -> None:
+    ran = terminal.run("segments", "prospects", "--events", "events.jsonl", "--fresh")
+    assert ran.exit_code == 2
+    assert "leave one" in ran.err
