@@ -58,7 +58,7 @@ def customer_card(found: Found, policy: Policy) -> RenderableType:
         *((f"  {flag.replace('_', ' ')}", "magenta") for flag in standing.flags),
         f"  since {day(found.state.lifecycle_since_ms, policy)}",
     )
-    lines = [f"  {line}" for line in _sentences(found, policy)]
+    lines = [f"  {printable(line)}" for line in _sentences(found, policy)]
     return Group(head, *(Text(line) for line in lines))
 
 

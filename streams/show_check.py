@@ -125,7 +125,10 @@ def _overlaps(tried: Tried, policy: Policy) -> Table:
     for each in tried.overlaps:
         label = label_of(each.segment, policy).en
         table.add_row(
-            Text(f"    {each.segment}"), label, f"{each.customers:,}", f"{each.share:.1%}"
+            Text(f"    {each.segment}"),
+            Text(printable(label)),
+            f"{each.customers:,}",
+            f"{each.share:.1%}",
         )
     return table
 

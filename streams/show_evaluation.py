@@ -21,6 +21,7 @@ from models.evaluation_words import (
     verdict_told,
 )
 from models.intervals import Interval
+from models.plain_text import printable
 from models.policy import Policy
 from models.segments import label_of
 
@@ -89,7 +90,7 @@ def evaluations_table(found: Iterable[Evaluation], language: Language) -> Table:
     for count, name in enumerate(HEADINGS[language]):
         table.add_column(name, justify="left" if count in {0, 6, 10} else "right", no_wrap=True)
     for each in found:
-        table.add_row(*_cells(each, language), _verdict(each, language))
+        table.add_row(*map(Text, _cells(each, language)), _verdict(each, language))
     return table
 
 
@@ -121,7 +122,7 @@ def _verdict(found: Evaluation, language: Language) -> Text:
 def reasons_shown(found: Evaluation, policy: Policy, language: Language) -> RenderableType:
     """One segment: criterion by criterion, with the numbers and what is asked for."""
     label = getattr(label_of(found.segment, policy), language)
-    lines = [Text(f"{found.segment}  {label}", style="bold")]
+    lines = [Text(f"{found.segment}  {printable(label)}", style="bold")]
     for each in found.judgements:
         name, verdict = CRITERIA[each.criterion][language], VERDICTS[each.verdict][language]
         mark = Text(f"{name}: {verdict}", style=_MARKS[each.verdict])

@@ -40,6 +40,6 @@ def _card(each: Told, language: Language) -> Table:
     table = Table.grid(padding=(0, 2))
     for justify in ("left", "right", "right", "right"):
         table.add_column(justify=justify)
-    for name, here, overall, score in card_rows(each.card, language):
-        table.add_row(f"    {printable(name)}", printable(here), printable(overall), score)
+    for name, *cells in card_rows(each.card, language):
+        table.add_row(*(Text(printable(cell)) for cell in (f"    {name}", *cells)))
     return table

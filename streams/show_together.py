@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from models.affinities import BoughtTogether
 from models.member import YEAR_DAYS, bought_within
@@ -46,7 +47,7 @@ def pairs_table(found: Ranked, names: Names) -> Table:
     for place, name in enumerate(HEADINGS):
         table.add_column(name, justify="left" if place < 2 else "right")
     for each in found.pairs:
-        labels = (printable(names.get(key, UNKNOWN)) for key in (each.one, each.other))
+        labels = (Text(printable(names.get(key, UNKNOWN))) for key in (each.one, each.other))
         shares = (each.support, each.confidence, each.confidence_back)
         table.add_row(
             *labels,

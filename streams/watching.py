@@ -102,7 +102,7 @@ def segments_table(segments: dict[str, Any]) -> Table:
             style = COLOURS.get(each["group"], "") if each["kind"] == "lifecycle" else ""
             table.add_row(
                 Text(each["name"], style=style),
-                each["label"]["en"],
+                Text(printable(each["label"]["en"])),
                 f"{each['size']:,}",
                 f"{each['share']:.1%}",
                 f"{each['entered']:,}",
