@@ -18,19 +18,24 @@ from streams.cli_given import (
     settings_given,
     store_given,
 )
-from streams.cli_survey import Fresh, OfEvents, survey_given
+from streams.cli_survey import NOBODY, Fresh, OfEvents, segment_meant, survey_given
 
 if TYPE_CHECKING:
     from models.lookalike import Reason
+    from models.survey import Survey
     from streams.prospects import Prospects
 
-Like = Annotated[str, typer.Option(help="The segment of the best customers.", metavar="SEGMENT")]
+Like = Annotated[
+    str,
+    typer.Option(help="The segment of the best customers, as rule/vip, or vip.", metavar="SEGMENT"),
+]
 Limit = Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")]
+BEST = "tier/high"
 TOLD = 4  # reasons
 
 
 def segments_prospects(
-    like: Like = "tier/high",
+    like: Like = BEST,
     limit: Limit = 20,
     events: OfEvents = "",
     fresh: Fresh = False,
@@ -43,12 +48,6 @@ def segments_prospects(
         found = run(lambda: _of_history(events, like, limit))
     else:
         found = _of_installation(like, limit, fresh=fresh)
-    if not found.best:
-        fail(
-            f"nobody is in {like!r}, so nobody can be like them; name another segment with --like "
-            "(segmenter segments list shows all)",
-            Exit.NOT_FOUND,
-        )
     if as_json:
         print_json(as_told(found))
         return
@@ -109,6 +108,7 @@ def _why(reasons: tuple[Reason, ...]) -> str:
 
 def _of_installation(like: str, limit: int, *, fresh: bool) -> Prospects:
     taken, _ = survey_given("", fresh=fresh)
+    best = _best_meant(like, taken.survey)
 
     async def rank() -> Prospects:
         from streams.policies import in_force
@@ -120,7 +120,7 @@ def _of_installation(like: str, limit: int, *, fresh: bool) -> Prospects:
         async with store_given() as store:
             held = await in_force(store, policy_given())
             with bar("prospects", known.customers if known else None) as progress:
-                return await find_prospects(store, held, wall_ms(), survey, like, limit, progress)
+                return await find_prospects(store, held, wall_ms(), survey, best, limit, progress)
 
     return run(rank)
 
@@ -141,5 +141,15 @@ async def _of_history(name: str, like: str, limit: int) -> Prospects:
         await fold_events(loop, events.read(), progress)
     await loop.store.set_partitions(1)
     held = [PublishedPolicy(0, policy)]
-    taken = await take_survey(loop.store, held, 0)
-    return await find_prospects(loop.store, held, 0, taken.survey, like, limit)
+    survey = (await take_survey(loop.store, held, 0)).survey
+    if not survey.base.customers:
+        fail(NOBODY, Exit.NOT_FOUND)
+    best = _best_meant(like, survey)
+    return await find_prospects(loop.store, held, 0, survey, best, limit)
+
+
+def _best_meant(like: str, survey: Survey) -> str:
+    """The segment of the best customers; nobody in it ends the command."""
+    if like == BEST and BEST not in survey.segments:
+        fail(f"nobody is in {BEST} yet; name another segment with --like", Exit.NOT_FOUND)
+    return segment_meant(like, survey.segments)

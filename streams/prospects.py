@@ -17,7 +17,6 @@ from models.customer import CustomerState
 from models.demographics import is_demographic
 from models.lookalike import Counts, Resemblance, Weights, likeness, percentile, resemblance
 from models.member import member_of
-from models.membership import TIER
 from models.policy import Policy
 from models.policy_record import PublishedPolicy
 from models.portrait import Portrait
@@ -27,7 +26,6 @@ from streams.lookup import as_of
 from streams.store import MAX_CUSTOMERS, Store
 
 PROSPECTS = f"{LIFECYCLE}/prospect"
-BEST = f"{TIER}/high"
 
 
 class Prospect(NamedTuple):

@@ -104,16 +104,20 @@ async def test_of_a_segment_of_nobody_nothing_is_said(loop: Loop) -> None:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Terminal:
-    policy, events = tmp_path / "policy.toml", tmp_path / "events.jsonl"
+    policy = tmp_path / "policy.toml"
     policy.write_text(RULES)
-    rows = ({"kind": each.kind, **json.loads(each.value or b"{}")} for each in shop())
-    events.write_text("".join(json.dumps(each) + "\n" for each in rows))
     return Terminal({"SEGMENTER_CONFIG": str(policy)})
 
 
+def write(file: Path, events: list[SourceRecord]) -> str:
+    rows = ({"kind": each.kind, **json.loads(each.value or b"{}")} for each in events)
+    file.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    return str(file)
+
+
 def test_the_command_ranks_them_from_a_file_of_events(terminal: Terminal, tmp_path: Path) -> None:
-    events = str(tmp_path / "events.jsonl")
-    asked = ("segments", "prospects", "--events", events, "--like", LIKE)
+    events = write(tmp_path / "events.jsonl", shop())
+    asked = ("segments", "prospects", "--events", events, "--like", "best")
     told = terminal.run(*asked, "--json").json
     assert [each["customer_id"] for each in told["items"]] == ["p-north", "p-a", "p-b", "p-south"]
     assert told["items"][0]["reasons"][0]["attribute"] == "region"
@@ -122,9 +126,28 @@ def test_the_command_ranks_them_from_a_file_of_events(terminal: Terminal, tmp_pa
     assert lines[1].startswith("  p-north  +0.")
     assert lines[2].endswith("nothing known speaks for or against")
     assert len(lines) == 3
-    nobody = terminal.run("segments", "prospects", "--events", events, "--like", "rule/none")
-    assert nobody.exit_code == 3
-    assert "nobody is in 'rule/none'" in nobody.err
+
+
+@pytest.mark.parametrize(
+    ("like", "said"),
+    [
+        (("--like", "bset"), "nobody is in a segment 'bset'; did you mean best?"),
+        ((), "nobody is in tier/high yet; name another segment with --like"),
+    ],
+)
+def test_without_best_customers_the_way_out_is_told(
+    terminal: Terminal, tmp_path: Path, like: tuple[str, ...], said: str
+) -> None:
+    few = write(tmp_path / "few.jsonl", [buys("c1", 50_000)])
+    ran = terminal.run("segments", "prospects", "--events", few, *like)
+    assert (ran.exit_code, ran.err) == (3, f"segmenter: {said}\n")
+
+
+def test_where_nobody_has_been_heard_of_that_is_said(terminal: Terminal, tmp_path: Path) -> None:
+    nobody = write(tmp_path / "nobody.jsonl", [])
+    ran = terminal.run("segments", "prospects", "--events", nobody)
+    assert ran.exit_code == 3
+    assert "there is nobody to survey yet" in ran.err
 
 
 async def test_by_a_kept_survey_prospects_of_today_are_ranked(
