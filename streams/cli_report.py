@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -80,8 +82,28 @@ def _require_place(path: Path | None, as_what: Format, events: str) -> None:
         fail(f"--out: {path}: a report as {as_what} is a {ENDINGS[as_what][0]} file", Exit.USAGE)
     if not path.parent.is_dir():
         fail(f"--out: {path.parent}: no such folder", Exit.USAGE)
+    try:
+        _require_writable(path)
+    except OSError as error:
+        _not_written(path, error)
     if any(path.exists() and each.exists() and path.samefile(each) for each in _inputs(events)):
         fail(f"--out: {path} is read from; name another file", Exit.USAGE)
+
+
+def _require_writable(path: Path) -> None:
+    """Before anybody is looked at: a survey may take minutes."""
+    whole = path.resolve()  # where a link leads
+    if whole.exists():
+        if not whole.is_file():
+            fail(f"--out: {path} is no file; name another", Exit.USAGE)
+        whole.open("ab").close()
+    with TemporaryFile(dir=whole.parent):
+        return
+
+
+def _not_written(path: Path, error: OSError) -> NoReturn:
+    why = error.strerror or error
+    fail(f"--out: {path} can't be written: {why}; name another file", Exit.USAGE)
 
 
 def _inputs(events: str) -> list[Path]:
@@ -117,8 +139,19 @@ def _written(report: BaseReport, as_what: Format, lang: Literal["en", "zh"]) -> 
 
 
 def _write(path: Path, text: str) -> None:
+    """All or nothing: what goes wrong leaves an earlier report as it was."""
+    whole = path.resolve()  # a link stays one
+    beside = whole.with_name(f".report-{os.getpid()}{whole.suffix}")
     try:
-        path.write_text(text, "utf-8", newline="")
+        beside.unlink(missing_ok=True)
+        with beside.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+        if whole.exists():
+            beside.chmod(whole.stat().st_mode & 0o7777)
+        beside.replace(whole)
     except OSError as error:
-        fail(f"--out: {error}", Exit.USAGE)
+        _not_written(path, error)
+    finally:
+        if beside.is_file():
+            beside.unlink()
     err.print(f"report: {path}", markup=False, highlight=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from itertools import islice
 from pathlib import Path
 from string import Formatter
@@ -35,6 +36,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
     (tmp_path / "shop.jsonl").write_text(lines, "utf-8")
     (tmp_path / "policy.toml").write_text('preset = "grocery"\n', "utf-8")
     (tmp_path / "empty.jsonl").write_text("", "utf-8")
+    (tmp_path / "folder.md").mkdir()
     (tmp_path / "history.csv").write_text("kind,customer_id\n", "utf-8")
     return Terminal({})
 
@@ -91,6 +93,8 @@ def test_as_a_page_it_is_one_file_that_asks_for_nothing(terminal: Terminal, tmp_
         (("--format", "csv", "--out", "r.html"), "--out: r.html: a report as csv is a .csv file"),
         (("--out", "r.xlsx"), "--out: r.xlsx: a report ends in .html, .md, .csv, .json"),
         (("--out", "nowhere/r.md"), "--out: nowhere: no such folder"),
+        (("--out", "folder.md"), "--out: folder.md is no file; name another"),
+        (("--out", f"{'r' * 253}.md"), "can't be written: File name too long"),
         (("--by", "regoin"), "did you mean region? there are: "),
         (("--by", "segment.vip"), "nothing is known of customers that is called 'segment.vip'"),
     ],
@@ -118,6 +122,39 @@ def test_what_is_read_is_not_written_over(
     assert ran.exit_code == 2
     assert "is read from; name another file" in ran.err
     assert (tmp_path / "policy.toml").read_text("utf-8") == 'preset = "grocery"\n'
+
+
+@pytest.mark.parametrize("place", ["folder.md", "/proc/report.md"])
+def test_where_nothing_can_be_written_nobody_is_looked_at(place: str, terminal: Terminal) -> None:
+    ran = terminal.run(*REPORT, "--events", "no-such-history.jsonl", "--out", place)
+    assert ran.exit_code == 2
+    assert f"--out: {place}" in ran.err
+    assert "no-such-history" not in ran.err
+
+
+def test_a_write_that_fails_leaves_the_report_that_was_there(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "report.md").write_text("earlier", "utf-8")
+    (tmp_path / f".report-{os.getpid()}.md").mkdir()  # what is written first goes there
+    ran = terminal.run(*REPORT, *OF, "--out", "report.md")
+    assert ran.exit_code == 2
+    assert "--out: report.md can't be written" in ran.err
+    assert (tmp_path / "report.md").read_text("utf-8") == "earlier"
+
+
+def test_a_report_takes_the_place_of_an_earlier_one_behind_a_link_and_with_its_rights(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier.md"
+    earlier.write_text("earlier", "utf-8")
+    earlier.chmod(0o640)
+    (tmp_path / "report.md").symlink_to(earlier)
+    assert terminal.run(*REPORT, *OF, "--out", "report.md").exit_code == 0
+    assert earlier.read_text("utf-8").startswith("# What the base")
+    assert earlier.stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "report.md").is_symlink()
+    assert [*tmp_path.glob(".report*")] == []
 
 
 def test_where_nobody_has_been_heard_of_there_is_no_report(terminal: Terminal) -> None:
