@@ -32,6 +32,10 @@ Like = Annotated[
 Limit = Annotated[int, typer.Option(min=0, help="At most so many; 0: all.")]
 BEST = "tier/high"
 TOLD = 4  # reasons
+NO_PROSPECTS = (
+    "there are no prospects: nobody whose profile came without a purchase; send an event of kind profile "
+    "for everybody who is known before they buy (segmenter list upload does so for a list of ids)"
+)
 
 
 def segments_prospects(
@@ -50,10 +54,12 @@ def segments_prospects(
         found = _of_installation(like, limit, fresh=fresh)
     if as_json:
         print_json(as_told(found))
-        return
-    for line in _lines(found):
-        out.print(line, highlight=False, markup=False)
-    if not found.weights:
+    else:
+        for line in _lines(found):
+            out.print(line, highlight=False, markup=False)
+    if not found.prospects:
+        err.print(NO_PROSPECTS, highlight=False)
+    elif not found.weights:
         err.print("no profile tells enough of the best customers to be like them", highlight=False)
 
 

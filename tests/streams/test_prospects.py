@@ -143,6 +143,18 @@ def test_without_best_customers_the_way_out_is_told(
     assert (ran.exit_code, ran.err) == (3, f"segmenter: {said}\n")
 
 
+def test_where_everybody_has_bought_it_is_told_how_prospects_come_about(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    bought = write(tmp_path / "bought.jsonl", [buys("c1", 50_000)])
+    ran = terminal.run("segments", "prospects", "--events", bought, "--like", "best")
+    assert ran.out == "0 prospects beside 1 of 1 customers who are in rule/best\n"
+    assert ran.err.startswith(
+        "there are no prospects: nobody whose profile came without a purchase"
+    )
+    assert (ran.exit_code, len(ran.err.splitlines())) == (0, 1)
+
+
 def test_where_nobody_has_been_heard_of_that_is_said(terminal: Terminal, tmp_path: Path) -> None:
     nobody = write(tmp_path / "nobody.jsonl", [])
     ran = terminal.run("segments", "prospects", "--events", nobody)
