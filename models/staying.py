@@ -3,9 +3,9 @@
     Member ── walked back (`models/whereabouts.py`) ──► kind ──► (before, after) ──► customers
 
 Thirty days ago is the first moment of the customer-day that lies so far back: all deadlines of that midnight have
-fired, and nothing of the day is bought yet. Counts are whole numbers; those of parts add up.
+fired, and nothing of the day is bought yet.
 
-Enters: members. Leaves: counts. Forbidden here: customer ids, verdicts, the clock.
+Enters: members, each once. Leaves: counts, in whole numbers. Forbidden here: customer ids, verdicts, the clock.
 """
 
 from __future__ import annotations
@@ -51,27 +51,20 @@ class Staying:
         self.flows: dict[str, Counter[Flow]] = {}
         self.untold = 0
 
-    def add(self, member: Member, tracks: Mapping[str, Track], sign: int = 1) -> None:
-        """Count a customer; with a sign of -1, take them out again.
+    def add(self, member: Member, tracks: Mapping[str, Track]) -> None:
+        """Count a customer, who must not come twice.
 
         Args:
             member: who.
             tracks: where they have been, as `models.whereabouts.tracks_of` has it.
-            sign: 1 or -1.
         """
         then_ms = start_of_day_ms(member.sight.day - STAY_DAYS, member.sight.policy.timezone)
         since_ms = kept_since_ms(member)
-        self.untold += sign * (since_ms is not None and then_ms < since_ms)
+        self.untold += since_ms is not None and then_ms < since_ms
         for kind, track in tracks.items():
             flow = track.at(then_ms), track.current
             if flow not in {(NOWHERE, NOWHERE), (UNKNOWN, NOWHERE)}:
-                self.flows.setdefault(kind, Counter())[flow] += sign
-
-    def merge(self, other: Staying) -> None:
-        """Add the customers of another."""
-        for kind, flows in other.flows.items():
-            self.flows.setdefault(kind, Counter()).update(flows)
-        self.untold += other.untold
+                self.flows.setdefault(kind, Counter())[flow] += 1
 
     @property
     def stays(self) -> dict[str, Stay]:
@@ -79,7 +72,7 @@ class Staying:
         found: dict[str, Stay] = {}
         for flows in self.flows.values():
             for (before, after), customers in flows.items():
-                for segment in {before, after} - {NOWHERE, UNKNOWN} if customers else ():
+                for segment in {before, after} - {NOWHERE, UNKNOWN}:
                     stay = found.get(segment, Stay(untold=self.untold))
                     found[segment] = Stay(
                         stay.members_then + customers * (before == segment),
@@ -92,7 +85,7 @@ class Staying:
     def plain(self) -> list[Any]:
         """As lists of plain values, for `staying_of`."""
         kinds = sorted(self.flows.items())
-        flows = [[kind, *each, n] for kind, of in kinds for each, n in sorted(of.items()) if n]
+        flows = [[kind, *each, n] for kind, of in kinds for each, n in sorted(of.items())]
         return [flows, self.untold]
 
 
