@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 
 from streams.cli_desk import print_wide
-from streams.cli_exits import Exit, fail
 from streams.cli_given import AsJson, out, print_json
 from streams.cli_survey import Fresh, OfEvents, segment_meant, survey_given
 
@@ -29,18 +28,17 @@ def segments_evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Size, spend, who stays, how far apart, who responds, and whether a segment is worth working with."""
-    from models.evaluation import evaluations, in_kinds
+    from models.evaluation import evaluations
+    from streams.cli_kinds import leave_one, of_kinds
     from streams.show_evaluation import as_json as in_json
     from streams.show_evaluation import evaluations_table, reasons_shown
 
+    leave_one(names, kind)
     taken, policy = survey_given(events, fresh=fresh)
     found = evaluations(taken.survey, policy.evaluation)
     named = [segment_meant(each, found) for each in names or []]
     peopled = [name for name, each in found.items() if each.customers or each.stay.members_then]
-    chosen = named or in_kinds(peopled, kind or [])
-    if not chosen:
-        kinds = ", ".join(sorted({each.split("/", 1)[0] for each in peopled}))
-        fail(f"nobody is in a segment of that kind; there are {kinds or 'none'}", Exit.NOT_FOUND)
+    chosen = named or of_kinds(peopled, kind)
     if as_json:
         print_json([in_json(found[each], policy) for each in chosen])
         return

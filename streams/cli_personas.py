@@ -38,15 +38,14 @@ def segments_personas(
     Personas hold still while their numbers hardly move.
     """
     from models.persona_markdown import as_markdown
+    from streams.cli_kinds import leave_one, of_kinds
     from streams.show_personas import personas_shown
 
+    leave_one(names, kind)
+    if as_json and as_md:
+        fail("--json and --md are two forms of the same; leave one", Exit.USAGE)
     told = told_given(events, fresh=fresh)
-    wanted = [segment_meant(each, told) for each in names or []] or [
-        each for each in told if not kind or each.split("/", 1)[0] in kind
-    ]
-    if not wanted:
-        kinds = ", ".join(dict.fromkeys(each.split("/", 1)[0] for each in told))
-        fail(f"nobody is in a segment of that kind; there are {kinds}", Exit.NOT_FOUND)
+    wanted = [segment_meant(each, told) for each in names or []] or of_kinds([*told], kind)
     chosen = [told[each] for each in wanted]
     if as_json:
         print_json([each.as_json() for each in chosen])

@@ -94,7 +94,14 @@ def test_a_name_that_is_none_is_answered_with_the_nearest(terminal: Terminal) ->
 def test_a_kind_that_is_none_is_answered_with_those_there_are(terminal: Terminal) -> None:
     ran = terminal.run("segments", "evaluate", "--kind", "colour", "--events", "first.jsonl")
     assert ran.exit_code == 3
-    assert ran.err == ("segmenter: nobody is in a segment of that kind; there are lifecycle\n")
+    none = "segmenter: nobody is in a segment of the kind 'colour'; there are lifecycle\n"
+    assert ran.err == none
+
+
+def test_names_and_kinds_are_not_asked_for_together(terminal: Terminal) -> None:
+    ran = terminal.run("segments", "evaluate", "big", "--kind", "rule", "--events", "first.jsonl")
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert ran.err == "segmenter: NAME asks for segments, --kind for all of a kind; leave one\n"
 
 
 @pytest.fixture

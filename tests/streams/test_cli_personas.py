@@ -95,7 +95,17 @@ def test_a_segment_nobody_is_in_is_not_found_with_the_nearest_name(terminal: Ter
     assert "did you mean big?" in ran.err
 
 
-def test_a_kind_nobody_is_in_names_those_there_are(terminal: Terminal) -> None:
-    ran = terminal.run("segments", "personas", "--kind", "grid", "--events", "events.jsonl")
-    assert ran.exit_code == 3
-    assert "there are lifecycle" in ran.err or "there are cluster" in ran.err
+def test_a_kind_nobody_is_in_is_answered_with_the_nearest(terminal: Terminal) -> None:
+    asked = ("--kind", "rule", "--kind", "clutser", "--events", "events.jsonl")
+    ran = terminal.run("segments", "personas", *asked)
+    assert (ran.exit_code, ran.out) == (3, "")
+    assert "nobody is in a segment of the kind 'clutser'; did you mean cluster?" in ran.err
+
+
+@pytest.mark.parametrize("both", [("big", "--kind", "rule"), ("--json", "--md")])
+def test_of_two_things_that_exclude_each_other_one_is_to_be_left(
+    terminal: Terminal, both: tuple[str, ...]
+) -> None:
+    ran = terminal.run("segments", "personas", *both, "--events", "events.jsonl")
+    assert (ran.exit_code, ran.out) == (2, "")
+    assert "leave one" in ran.err
