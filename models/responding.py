@@ -13,9 +13,7 @@ were known by the end of its day and bought within the thirty days after it. So 
 everybody, does not look like the doing of a segment. It says nothing of causes: who is put into a segment
 because they buy much will go on to buy much.
 
-Counts are whole numbers by day; those of parts add up.
-
-Enters: members. Leaves: counts. Forbidden here: customer ids, verdicts, the clock.
+Enters: members, each once. Leaves: counts, in whole numbers by day. Forbidden here: customer ids, verdicts, the clock.
 """
 
 from __future__ import annotations
@@ -71,45 +69,36 @@ class Responding:
             Counter()
         )  # likewise, of those who buy within the days after it
 
-    def add(self, member: Member, tracks: Mapping[str, Track], sign: int = 1) -> None:
-        """Count a customer; with a sign of -1, take them out again.
+    def add(self, member: Member, tracks: Mapping[str, Track]) -> None:
+        """Count a customer, who must not come twice.
 
         Args:
             member: who.
             tracks: where they have been, as `models.whereabouts.tracks_of` has it.
-            sign: 1 or -1.
         """
         sight = member.sight
         begin, end = sight.day - FIRST_DAYS_AGO, sight.day - LAST_DAYS_AGO + 1
         bought = list(purchase_days(sight))
         known_day = sight.day_of(sight.state.known_since_ms)
-        self._count_base(max(begin, known_day), end, bought, sign)
+        self._count_base(max(begin, known_day), end, bought)
         since_ms = kept_since_ms(member)
-        self.untold += sign * (since_ms is not None and _reaches(sight, since_ms) >= begin)
+        self.untold += since_ms is not None and _reaches(sight, since_ms) >= begin
         for track in tracks.values():
             for segment, day in track.entries(sight.day_of):
                 if begin <= day < end:
-                    self.entries.setdefault(segment, Counter())[day] += sign
-                    self.answered[segment] += sign * follows(bought, day)
+                    self.entries.setdefault(segment, Counter())[day] += 1
+                    self.answered[segment] += follows(bought, day)
 
-    def _count_base(self, begin: int, end: int, bought: list[int], sign: int) -> None:
+    def _count_base(self, begin: int, end: int, bought: list[int]) -> None:
         if begin >= end:
             return
-        self._known[begin] += sign
-        self._known[end] -= sign
+        self._known[begin] += 1
+        self._known[end] -= 1
         for before, day in pairwise([0, *bought]):  # days that a purchase follows, each once
             first, behind = max(before, day - RESPONSE_DAYS, begin), min(day, end)
             if first < behind:
-                self._bought[first] += sign
-                self._bought[behind] -= sign
-
-    def merge(self, other: Responding) -> None:
-        """Add the customers of another."""
-        for segment, entries in other.entries.items():
-            self.entries.setdefault(segment, Counter()).update(entries)
-        for mine, its in zip(self._counters(), other._counters(), strict=True):
-            mine.update(its)
-        self.untold += other.untold
+                self._bought[first] += 1
+                self._bought[behind] -= 1
 
     def _counters(self) -> tuple[Counter[Any], ...]:
         return self.answered, self._known, self._bought
@@ -136,7 +125,7 @@ class Responding:
     def plain(self) -> list[Any]:
         """As lists of plain values, for `responding_of`."""
         named = sorted(self.entries.items())
-        entries = [[name, day, n] for name, of in named for day, n in sorted(of.items()) if n]
+        entries = [[name, day, n] for name, of in named for day, n in sorted(of.items())]
         counters = [[list(each) for each in sorted(of.items())] for of in self._counters()]
         return [entries, *counters, self.untold]
 
