@@ -33,41 +33,27 @@ class Concentration:
         self.customers: dict[str, Counter[int]] = {}
         self.spent_minor: dict[str, Counter[int]] = {}
 
-    def add(self, segments: Iterable[str], spent_minor: int, sign: int = 1) -> None:
-        """Count a customer; with a sign of -1, take them out again.
+    def add(self, segments: Iterable[str], spent_minor: int) -> None:
+        """Count a customer, who must not come twice.
 
         Args:
             segments: that they are in, each once.
             spent_minor: within a year, reporting currency.
-            sign: 1 or -1.
         """
         spent_minor = max(0, spent_minor)
         place = bin_of(spent_minor)
         for segment in segments:
-            self._add(segment, place, sign, sign * spent_minor)
+            self.customers.setdefault(segment, Counter())[place] += 1
+            self.spent_minor.setdefault(segment, Counter())[place] += spent_minor
 
-    def _add(self, segment: str, place: int, customers: int, spent_minor: int) -> None:
-        self.customers.setdefault(segment, Counter())[place] += customers
-        self.spent_minor.setdefault(segment, Counter())[place] += spent_minor
-
-    def merge(self, other: Concentration) -> None:
-        """Add the customers of another."""
-        for row in other.plain():
-            self._add(*row)
-
-    def top_share(self, segment: str, top: Fraction = TOP) -> float | None:
-        """Which share of a segment's spend its members make who spend most; None if nothing was spent.
-
-        Args:
-            segment: by name.
-            top: such a part of its members.
-        """
+    def top_share(self, segment: str) -> float | None:
+        """Which share of a segment's spend its `TOP` of members makes who spend most; None if nothing was spent."""
         customers = self.customers.get(segment, Counter())
         bins = self.spent_minor.get(segment, Counter())
         whole = bins.total()
         if not whole:
             return None
-        wanted, spent = top * customers.total(), Fraction()
+        wanted, spent = TOP * customers.total(), Fraction()
         for place in sorted(bins, reverse=True):
             taken = min(wanted, Fraction(customers[place]))
             if taken > 0:
@@ -81,7 +67,6 @@ class Concentration:
             [segment, place, count, self.spent_minor[segment][place]]
             for segment, bins in sorted(self.customers.items())
             for place, count in sorted(bins.items())
-            if count
         ]
 
 
