@@ -6,7 +6,7 @@ Months are calendar months of the shop's time zone, counted from the year 0. A d
 year, so the months that begin no longer ago than that are exact, and older ones are not told. A day on which
 money was given back and nothing was bought is no purchase.
 
-Enters: members, each once. Leaves: whole numbers, which add up. Forbidden here: customer ids, the clock.
+Enters: members, each once. Leaves: whole numbers. Forbidden here: customer ids, the clock.
 """
 
 from __future__ import annotations
@@ -78,20 +78,15 @@ class Retention:
         self.cohorts: Counter[int] = Counter()
         self.bought: Counter[tuple[int, int]] = Counter()
 
-    def add(self, sight: Sight, sign: int = 1) -> None:
-        """Count a customer; with a sign of -1, take them out again."""
+    def add(self, sight: Sight) -> None:
+        """Count a customer, who must not come twice."""
         first_ms = sight.ledger.first_purchase_ms
         if first_ms is None:
             return
         cohort = month_of(sight.day_of(first_ms))
-        self.cohorts[cohort] += sign
+        self.cohorts[cohort] += 1
         for month in bought_in(sight):
-            self.bought[cohort, month] += sign
-
-    def merge(self, other: Retention) -> None:
-        """Add the customers of another."""
-        self.cohorts.update(other.cohorts)
-        self.bought.update(other.bought)
+            self.bought[cohort, month] += 1
 
     def plain(self) -> list[Any]:
         """As lists of plain values, for `retention_of`."""

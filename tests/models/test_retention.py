@@ -69,27 +69,17 @@ def test_months_are_those_of_the_shops_own_calendar() -> None:
     assert dict(retention.cohorts) == {month("2024-02"): 1}
 
 
-def test_who_never_bought_is_in_no_cohort_and_who_is_taken_out_leaves_no_trace() -> None:
-    retention, one, other = Retention(), sight([0, 40]), sight([100])
-    retention.add(one)
-    retention.add(other)
-    retention.add(one, -1)
-    left = Retention()
-    left.add(other)
-    assert +retention.cohorts == left.cohorts
-    assert +retention.bought == left.bought
+def test_who_never_bought_is_in_no_cohort() -> None:
+    retention = Retention()
     nobody = tell(refund("r", noon(0), order="o"), tick(noon(5)))
     retention.add(Sight(nobody.customer, DAY_0 + 5, GROCERY))
-    assert +retention.cohorts == left.cohorts
+    assert (retention.cohorts, retention.bought) == ({}, {})
 
 
-def test_parts_add_up_and_a_kept_one_is_the_same() -> None:
-    whole, half, rest = Retention(), Retention(), Retention()
-    for some, into in (([0, 40], half), ([100, 450], rest)):
+def test_what_is_kept_is_the_same_again() -> None:
+    whole = Retention()
+    for some in ([0, 40], [100, 450]):
         whole.add(sight(some))
-        into.add(sight(some))
-    half.merge(rest)
-    assert (half.cohorts, half.bought) == (whole.cohorts, whole.bought)
     again = retention_of(whole.plain())
     assert (again.cohorts, again.bought) == (whole.cohorts, whole.bought)
 
