@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from models.membership import CLUSTER
-from models.persona_card import Card, card_from_json
-from models.personas import Persona, cards_of, persona_from_json, personas_of
+from models.persona_card import Card
+from models.personas import Persona, cards_of, personas_of
 from models.playbook import Chosen, play_of
 from models.policy import Policy
-from models.policy_alerts import Play
 from models.segments import Label, all_segments, label_of
 from models.survey import Survey
 
@@ -43,7 +42,7 @@ class Told(NamedTuple):
         return f"{first} · {second}"
 
     def as_json(self) -> dict[str, Any]:
-        """As plain values; `told_from_json` reads them."""
+        """As plain values."""
         numbers = self.persona.written.numbers
         return {
             "segment": self.segment,
@@ -57,25 +56,6 @@ class Told(NamedTuple):
             "card": self.card.as_json(),
             "persona": self.persona.as_json(),
         }
-
-
-def told_from_json(plain: Mapping[str, Any]) -> Told:
-    """What `Told.as_json` told, sentences written anew of its numbers.
-
-    Raises:
-        KeyError, TypeError, ValueError: it is none.
-    """
-    play = plain["play"]
-    if play is not None:
-        fields = {name: play[name] for name in Play.model_fields if name in play}
-        play = Chosen(play["name"], Play(**fields), play["source"])
-    return Told(
-        plain["segment"],
-        Label(**plain["label"]),
-        persona_from_json(plain["persona"]),
-        card_from_json(plain["card"]),
-        play,
-    )
 
 
 def told_of(

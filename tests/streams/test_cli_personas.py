@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from models.persona_told import told_from_json
+from models.personas import persona_from_json
 from tests.support.terminal import Terminal
 
 BEGAN = date(2024, 1, 1)
@@ -85,7 +85,7 @@ def test_json_has_the_numbers_behind_each_sentence(terminal: Terminal) -> None:
     (found,) = json.loads(personas(terminal, "rule/big", "--json"))
     sentences: list[dict[str, Any]] = found["sentences"]
     assert sentences[0]["numbers"] == {"size.share": 0.5, "size.spend_share": 0.936249}
-    assert told_from_json(found).persona.names["en"] == found["name"]["en"]
+    assert persona_from_json(found["persona"]).names == found["name"]
     assert found["play"]["source"] == "policy"
 
 
