@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.daybook import label_key
 from models.events import Item
-from models.favourites import SHOWN, Favourite, all_favourites, favourites
+from models.favourites import SHOWN, Favourite, all_favourites
 from models.sight import Sight
 from tests.models.shoppers import bought
 from tests.support.story import DAY_0_MS, DAY_MS, GROCERY, noon, tell
@@ -30,40 +30,40 @@ SHOPPED = (
 
 def test_the_most_spent_on_come_first_with_share_and_days() -> None:
     tea, milk, rice = (label_key("category", name) for name in ("tea", "milk", "rice"))
-    found = favourites(seen(9, *SHOPPED), "category")
+    found = all_favourites(seen(9, *SHOPPED))["category"]
     ties = (Favourite(tea, 600, 600 / 1_600, 2), Favourite(milk, 600, 600 / 1_600, 1))
     assert found == (*ties, Favourite(rice, 400, 0.25, 1))
-    assert favourites(seen(9, *SHOPPED), "category", n=1) == found[:1]
 
 
 def test_brands_channels_and_stores_are_told_alike() -> None:
-    sight = seen(9, *SHOPPED)
-    assert [each.key for each in favourites(sight, "brand")] == [label_key("brand", "Acme")]
-    channels = [(each.key, each.spent_minor, each.days) for each in favourites(sight, "channel")]
+    found = all_favourites(seen(9, *SHOPPED))
+    assert [each.key for each in found["brand"]] == [label_key("brand", "Acme")]
+    channels = [(each.key, each.spent_minor, each.days) for each in found["channel"]]
     assert channels == [
         (label_key("channel", "web"), 900, 1),
         (label_key("channel", "shop"), 700, 2),
     ]
-    assert [each.share for each in favourites(sight, "store")] == [700 / 1_600]
+    assert [each.share for each in found["store"]] == [700 / 1_600]
 
 
 def test_a_year_later_it_is_forgotten_day_by_day() -> None:
-    (milk,) = favourites(seen(365 + 8, *SHOPPED), "category")
+    (milk,) = all_favourites(seen(365 + 8, *SHOPPED))["category"]
     assert (milk.key, milk.share) == (label_key("category", "milk"), 1.0)
-    assert favourites(seen(365 + 9, *SHOPPED), "category") == ()
+    assert all_favourites(seen(365 + 9, *SHOPPED)) == {}
 
 
 def test_of_who_never_bought_there_are_none_and_what_cost_nothing_has_no_share() -> None:
-    assert favourites(seen(0, bought("a", noon(0), 0, channel="web")), "brand") == ()
-    (free,) = favourites(seen(0, bought("a", noon(0), 0, channel="web")), "channel")
+    found = all_favourites(seen(0, bought("a", noon(0), 0, channel="web")))
+    assert list(found) == ["channel"]
+    (free,) = found["channel"]
     assert free.share is None
 
 
-def test_all_at_once_are_those_of_each_dimension() -> None:
+def test_of_each_dimension_the_first_three_are_told() -> None:
     many = [bought(f"p{n}", noon(n), 100 + n, items=(item(f"c{n}", 100 + n),)) for n in range(9)]
     sight = seen(9, *SHOPPED, *many)
     found = all_favourites(sight)
     assert list(found) == ["category", "brand", "channel", "store"]
-    assert all(found[each] == favourites(sight, each) for each in found)
-    assert len(found["category"]) == SHOWN
-    assert all_favourites(seen(400, *SHOPPED)) == {}
+    categories = [label_key("category", name) for name in ("tea", "milk", "rice")]
+    assert [each.key for each in found["category"]] == categories
+    assert len(categories) == SHOWN
