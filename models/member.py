@@ -145,6 +145,8 @@ NUMBERS: tuple[Number, ...] = (
     Number("trend_90d", "share", MILLION, _trend),
     Number("silence_cycles", "count", 100, _fact("silence_cycles")),
 )
+# A few who began with next to nothing make the mean of growth_90d, and its spread; trend_90d tells the same.
+COMPARED = tuple(each for each in NUMBERS if each.name != "growth_90d")
 PLACE: Mapping[str, int] = {each.name: place for place, each in enumerate(NUMBERS)}
 
 

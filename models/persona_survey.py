@@ -12,7 +12,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from models.daybook import DIMENSIONS
-from models.member import NUMBERS
+from models.member import COMPARED
 from models.persona_card import Card, Favourite, Measure, Movement, Size, Trait, rounded
 from models.portrait import LabelSums, Portrait, share_of_total, standard_score
 from models.survey import Survey
@@ -25,9 +25,6 @@ LEAST_KNOWN = 20  # members of whom an attribute is known; of fewer it is not sp
 LEAST_WITH_VALUE = 5
 TRAIT_FROM = 1.15  # lift; what a persona says begins higher
 TRAIT_EVIDENCE = 2.5  # standard errors; of a hundred values one is so far off by chance
-LEFT_OUT = {
-    "growth_90d"
-}  # a few who began with next to nothing make its mean; trend_90d tells the same
 Label = tuple[str, str]  # dimension, name
 
 
@@ -86,9 +83,7 @@ def _movement(segment: str, survey: Survey) -> Movement:
 
 
 def _measures(group: Portrait, base: Portrait) -> Iterator[Measure]:
-    for each in NUMBERS:
-        if each.name in LEFT_OUT:
-            continue
+    for each in COMPARED:
         mean, base_mean = group.mean(each.name), base.mean(each.name)
         if mean is not None and base_mean is not None:
             score = standard_score(group, base, each.name) or 0.0

@@ -20,7 +20,7 @@ from statistics import NormalDist
 from typing import NamedTuple
 
 from models.intervals import CONFIDENCE, Interval
-from models.member import NUMBERS
+from models.member import COMPARED
 from models.portrait import Portrait, Sums
 
 
@@ -28,7 +28,7 @@ class Effect(NamedTuple):
     """One number of a segment against all others.
 
     Attributes:
-        number: of `models.member.NUMBERS`, by name.
+        number: of `models.member.COMPARED`, by name.
         d: standard deviations; positive if members have more.
         members: of whom it is known.
         others: likewise.
@@ -65,7 +65,7 @@ class Separation(NamedTuple):
 
 def separation(group: Portrait, base: Portrait) -> Separation | None:
     """A segment against everybody else; None if no number is known of two on both sides, and differs."""
-    found = (_effect(each.name, group.sums(each.name), base.sums(each.name)) for each in NUMBERS)
+    found = (_effect(each.name, group.sums(each.name), base.sums(each.name)) for each in COMPARED)
     effects = sorted((each for each in found if each), key=lambda each: -abs(each.d))
     if not effects:
         return None

@@ -192,6 +192,15 @@ def test_the_separation_is_cohens_d_against_all_others() -> None:
     assert separated.mean == pytest.approx(separated.largest.d)
 
 
+def test_growth_that_a_few_outliers_make_sets_nobody_apart_and_the_trend_does() -> None:
+    mine = [shopper(7, vip=True, growth_90d=10**9 + n, trend_90d=10**6 + n) for n in range(5)]
+    others = [shopper(7, growth_90d=n, trend_90d=n) for n in range(5)]
+    found = survey(*mine, *others)
+    separated = separation(found.segments[VIP], found.base)
+    assert separated is not None
+    assert [each.number for each in separated.effects] == ["trend_90d"]
+
+
 def test_the_interval_of_the_largest_of_many_is_wider() -> None:
     one, of_many = (Effect("risk", 0.8, 50, 200).interval(each) for each in (1, 15))
     assert (round(one.low, 3), round(one.high, 3)) == (0.482, 1.118)
