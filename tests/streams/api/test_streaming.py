@@ -162,7 +162,9 @@ def test_what_no_stream_has_given_is_no_cursor(ask: httpx.Client, cursor: str) -
 
 def test_a_type_that_there_is_not_is_refused_with_those_that_there_are(ask: httpx.Client) -> None:
     detail = refused(ask.get("/v1/stream?types=lifecycle.changed,weather.changed"), 400)
-    assert detail.startswith("types: 'weather.changed' is not one of attachment.changed, cluster.changed, ")
+    assert detail.startswith(
+        "types: 'weather.changed' is not one of attachment.changed, cluster.changed, "
+    )
     assert "customer.erased" not in detail
 
 
