@@ -23,6 +23,7 @@ from streams.bodies import policy_bodies, population_bodies
 from streams.chunk import LogIdentity
 from streams.erasures import born_marks
 from streams.faust_parts import (
+    crash_in_time,
     execute,
     faust_app,
     kafka_urls,
@@ -220,7 +221,7 @@ class Worker:
 
     async def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error
-        await self.app.crash(error)
+        await crash_in_time(self.app, error)
 
     async def _revoked(self, _app: Any, *revoked: Any, **_: Any) -> None:
         for tp in itertools.chain(*revoked):

@@ -20,6 +20,7 @@ from streams.alert_desk import DeskFold
 from streams.delivery import Delivery, looked
 from streams.endpoints import EndpointsFile
 from streams.faust_parts import (
+    crash_in_time,
     execute,
     faust_app,
     kafka_urls,
@@ -121,7 +122,7 @@ class DeliveryWorker:
 
     async def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error
-        await self.app.crash(error)
+        await crash_in_time(self.app, error)
 
     def run(self, log_level: str) -> None:
         """Run until a signal or a failure; does not return.

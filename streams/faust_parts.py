@@ -6,6 +6,7 @@ Enters: settings. Leaves: an app, and how it is run, stopped, and made to read a
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -111,6 +112,20 @@ def execute(app: faust.App, log_level: str, failure: Callable[[], BaseException 
             raise
     if (ended_by := failure()) is not None:
         raise ended_by
+
+
+async def crash_in_time(
+    app: faust.App, error: BaseException, within_s: float = STOP_WITHIN_S
+) -> None:
+    """End an app by an error: in order, but if that hangs, the process ends all the same, exit code 1."""
+    signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, within_s)
+    await app.crash(error)
+
+
+def _give_up(*_: object) -> None:
+    logger.critical("stopping hangs: the process ends here")
+    os._exit(1)
 
 
 async def stop_in_time(*_: object, **__: object) -> None:

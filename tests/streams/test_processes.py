@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -169,3 +171,21 @@ def test_a_worker_refuses_states_of_another_log(
     _, logged = second.communicate(timeout=60)
     assert second.returncode == 1
     assert b"was deleted and made again" in logged
+
+
+HANGS = """
+import asyncio
+from streams.faust_parts import crash_in_time
+
+class Hanging:
+    async def crash(self, error):
+        await asyncio.Event().wait()
+
+asyncio.run(crash_in_time(Hanging(), RuntimeError("no way on"), within_s=0.2))
+"""
+
+
+def test_a_process_that_hangs_while_it_ends_by_an_error_ends_all_the_same() -> None:
+    """So that its supervisor starts it again."""
+    ended = subprocess.run([sys.executable, "-c", HANGS], check=False, timeout=60)
+    assert ended.returncode == 1
