@@ -14,14 +14,16 @@ from typing import Any, NamedTuple, get_args
 from models.affinity import (
     Affinity,
     Catalogue,
-    bought_together,
+    category_days,
     ever_together,
     next_catalogue,
+    together,
 )
 from models.daybook import is_key
 from models.member import YEAR_DAYS, Member
 from models.next_category import NextCategory, decode_next, encode_next, learned
 from models.pairs import By, Pair, Ranked, pairs
+from models.sight import PURCHASE_DAYS
 
 KEPT_PAIRS = 20  # of a segment, by each ranking
 BYS: tuple[By, ...] = get_args(By)
@@ -62,9 +64,10 @@ class Affinities:
 
     def take(self, member: Member) -> None:
         """Count a customer, who must not come twice."""
-        one = bought_together(member.sight, YEAR_DAYS, self.catalogue)
+        days = category_days(member.sight, YEAR_DAYS)
+        one = together(days, member.sight.sum(PURCHASE_DAYS, YEAR_DAYS), self.catalogue)
         self.base.add(one)
-        self.ever.add(ever_together(member.sight, YEAR_DAYS, self.catalogue))
+        self.ever.add(ever_together(days, self.catalogue))
         for segment in dict.fromkeys(member.segments.values()):
             group = self.segments.get(segment)
             if group is None:

@@ -124,13 +124,12 @@ def bought_together(sight: Sight, window_days: int, catalogue: Catalogue) -> Tog
     return together(category_days(sight, window_days), shopping_days, catalogue)
 
 
-def ever_together(sight: Sight, window_days: int, catalogue: Catalogue) -> Together:
-    """The same as if all of a window were one day: which categories the customer buys at all.
+def ever_together(days: Mapping[bytes, Sequence[int]], catalogue: Catalogue) -> Together:
+    """The same as if all days were one: which categories the customer buys at all.
 
     It adds nothing to what waits for a place: the days themselves have done that.
     """
-    found = category_days(sight, window_days)
-    return _counted(dict.fromkeys(found, (0,)), int(bool(found)), catalogue)
+    return _counted(dict.fromkeys(days, (0,)), int(bool(days)), catalogue)
 
 
 def together(

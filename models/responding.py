@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from models.daybook import COLUMNS
 from models.member import Member
-from models.sight import PURCHASES, Sight
+from models.sight import Sight, purchase_days
 from models.whereabouts import NEVER_MS, Track, kept_since_ms
 
 RESPONSE_DAYS = 30
@@ -149,16 +148,6 @@ def _expected(entries: Mapping[int, int], base: Mapping[int, tuple[int, int]]) -
 def _reaches(sight: Sight, since_ms: int) -> int:
     """The first customer-day of which entries may be missing; of nobody's changes, the day shown."""
     return sight.day if since_ms == NEVER_MS else sight.day_of(since_ms)
-
-
-def purchase_days(sight: Sight) -> Iterator[int]:
-    """The customer-days of the last year with a purchase, ascending; not those of money given back alone."""
-    before = 0
-    purchases = sight.numbers[PURCHASES::COLUMNS]
-    for day, total in zip(sight.days, purchases, strict=True):
-        if total > before:
-            yield day
-        before = total
 
 
 def follows(days: list[int], entered: int) -> bool:

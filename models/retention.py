@@ -11,14 +11,13 @@ Enters: members, each once. Leaves: whole numbers. Forbidden here: customer ids,
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from models.daybook import COLUMNS, LONGEST_WINDOW_DAYS, PURCHASES
-from models.sight import Sight
+from models.daybook import LONGEST_WINDOW_DAYS
+from models.sight import Sight, purchase_days
 
 _MONTHS = 12
 
@@ -105,14 +104,5 @@ def retention_of(plain: list[Any]) -> Retention:
 
 def bought_in(sight: Sight) -> list[int]:
     """The exact months in which a customer bought anything, ascending."""
-    purchases, found = sight.numbers[PURCHASES::COLUMNS], []
-    months = exact_months(sight.day)
-    row = bisect_left(sight.days, first_day(months[0])) if months else 0
-    before = purchases[row - 1] if row else 0
-    for month in months:
-        row = bisect_left(sight.days, first_day(month + 1), row)
-        now = purchases[row - 1] if row else 0
-        if now > before:
-            found.append(month)
-        before = now
-    return found
+    months = set(map(month_of, purchase_days(sight)))
+    return [each for each in exact_months(sight.day) if each in months]

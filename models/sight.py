@@ -13,7 +13,7 @@ rule makes of it; the clock.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -146,6 +146,15 @@ class Sight:
     def day_of(self, at_ms: int) -> int:
         """The customer-day of a moment of event time."""
         return day_of(at_ms, self.policy.timezone)
+
+
+def purchase_days(sight: Sight) -> Iterator[int]:
+    """The customer-days of the last year with a purchase, ascending; not those of money given back alone."""
+    before = 0
+    for day, total in zip(sight.days, sight.numbers[PURCHASES::COLUMNS], strict=True):
+        if total > before:
+            yield day
+        before = total
 
 
 def label_sum(sight: Sight, numbers: memoryview, window_days: int) -> int:

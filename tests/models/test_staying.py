@@ -19,9 +19,9 @@ from models.responding import (
     Responding,
     Response,
     follows,
-    purchase_days,
     responding_of,
 )
+from models.sight import purchase_days
 from models.staying import Stay, Staying, staying_of
 from models.whereabouts import UNKNOWN, tracks_of
 from tests.support.changed import member_told
