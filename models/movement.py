@@ -32,7 +32,7 @@ from models.value_grid import ATTACHMENT, GRID
 
 KEPT_DAYS = 400  # a year, and some weeks to compare it with
 _DEADLINES = frozenset({Why.SILENCE, Why.TENURE, Why.TIME})
-GROUPS = {
+_GROUPS = {
     EffectType.CLUSTER_CHANGED: CLUSTER,
     EffectType.VALUE_TIER_CHANGED: TIER,
     EffectType.RISK_CHANGED: RISK,
@@ -100,7 +100,7 @@ class Movement:
         now = dict(before)
         for effect in effects:
             at = day_of(effect.cause.at_ms) if _has_its_own_day(effect) else today
-            for kind, segment in _told_by(effect):
+            for kind, segment in places_told(effect.type, effect.scheme, effect.after):
                 to = segment and prefix + segment
                 self._move(at, kind, now, to, flows=not prefix)
         if now != after:
@@ -155,18 +155,27 @@ def _has_its_own_day(effect: PublishChange) -> bool:
     return of_purchase or why in _DEADLINES
 
 
-def _told_by(effect: PublishChange) -> Iterable[tuple[str, str | None]]:
-    """What an effect says of each kind of segment that it is about."""
-    if effect.type is EffectType.LIFECYCLE_CHANGED:
-        after = effect.after
-        places = place_of_standing(after) if isinstance(after, Standing) else {}
+def places_told(
+    effect_type: EffectType, scheme: str, said: Standing | str | None
+) -> list[tuple[str, str | None]]:
+    """What one side of an effect says of each kind of segment that it is about.
+
+    Args:
+        effect_type: of the effect.
+        scheme: likewise.
+        said: what it says was before, or is after.
+
+    Returns:
+        Kind and segment, None for none; nothing of a win-back, which goes with its change of state, and of
+        who was erased or merged, who are followed by where they are.
+    """
+    if effect_type is EffectType.LIFECYCLE_CHANGED:
+        places = place_of_standing(said) if isinstance(said, Standing) else {}
         return [(kind, places.get(kind)) for kind in (LIFECYCLE, *FLAGS)]
-    if effect.type in OF_RULES:
-        return [(effect.scheme, None if effect.after is None else effect.scheme)]
-    kind = effect.scheme or GROUPS.get(effect.type)
-    if not kind:  # a win-back goes with its change of state; erased and merged, by where they are
-        return []
-    return [(kind, named(kind, effect.after) if isinstance(effect.after, str) else None)]
+    if effect_type in OF_RULES:
+        return [(scheme, None if said is None else scheme)]
+    kind = scheme or _GROUPS.get(effect_type)
+    return [(kind, named(kind, said) if isinstance(said, str) else None)] if kind else []
 
 
 def _state(segment: str | None) -> str:

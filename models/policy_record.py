@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -51,6 +52,11 @@ class PublishedPolicy(NamedTuple):
     def digest(self) -> str:
         """Of its body; "" of a file."""
         return digest_of_policy(self.body) if self.body else ""
+
+
+def newest(held: Iterable[PublishedPolicy]) -> PublishedPolicy:
+    """Of those that partitions have, at least one, the one of the highest number."""
+    return max(held, key=lambda each: each.number)
 
 
 def policy_as_json(policy: Policy) -> dict[str, Any]:

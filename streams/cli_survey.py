@@ -90,17 +90,16 @@ def _described(taken: Taken, now_ms: int, policy: Policy, before: Kept | None) -
 
 def _of_installation(*, fresh: bool) -> Asked:
     async def ask() -> Asked:
+        from models.policy_record import newest
         from streams.lookup import Lookup
-        from streams.policies import in_force
-        from streams.surveying import take_survey
+        from streams.surveying import policies_held, take_survey
         from streams.wall import wall_ms
 
         given = policy_given()
         before = await survey_kept()
         async with store_given() as store:
-            people = sum((await Lookup(store, given).sizes()).values())
-            held = await in_force(store, given)
-            policy = max(held, key=lambda each: each.number).policy
+            held = await policies_held(store, given)
+            policy = newest(held).policy
             if before is not None and not fresh:
                 if _is_of(before, policy):
                     _note(before)
@@ -108,6 +107,7 @@ def _of_installation(*, fresh: bool) -> Asked:
                 _say(
                     "another policy has come into force since the last survey: looking at everybody"
                 )
+            people = sum((await Lookup(store, given).sizes()).values())
             with bar("customers", people) as progress:
                 taken = await take_survey(store, held, wall_ms(), progress)
         return Asked(_described(taken, wall_ms(), policy, before), policy)

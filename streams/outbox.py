@@ -20,6 +20,7 @@ from kafka.errors import KafkaError
 from models.events import MAX_VALUE_BYTES
 from streams.metrics import RelayMeter
 from streams.origin import origin
+from streams.patience import rest
 from streams.store import OutboxRow, Store, StoreUnavailable
 from streams.topics import LOG, POPULATIONS
 
@@ -165,10 +166,7 @@ async def relay_all(
             logger.warning("relay: waiting: %s", error)
             meter.redis_is_away()
             pause_s = TROUBLE_PAUSE_S
-        try:
-            await asyncio.wait_for(stop.wait(), pause_s)
-        except TimeoutError:
-            continue
+        await rest(stop, pause_s)
     logger.info("relay: sent %d, of these back into the log %d", total.total(), total[LOG])
     return total
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 STOP_WITHIN_S = 30  # of a signal: the batch in hand may be finished
+
+
+async def rest(stop: asyncio.Event, rest_s: float) -> None:
+    """For so long, or until told to stop."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), rest_s)
 
 
 async def attempts() -> AsyncIterator[None]:

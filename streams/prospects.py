@@ -18,12 +18,13 @@ from models.demographics import is_demographic
 from models.lookalike import Counts, Resemblance, Weights, likeness, percentile, resemblance
 from models.member import member_of
 from models.policy import Policy
-from models.policy_record import PublishedPolicy
+from models.policy_record import PublishedPolicy, newest
 from models.portrait import Portrait
 from models.segments import LIFECYCLE
 from models.survey import Survey
 from streams.lookup import as_of
 from streams.store import MAX_CUSTOMERS, Store
+from streams.surveying import nobody_watches
 
 PROSPECTS = f"{LIFECYCLE}/prospect"
 
@@ -64,10 +65,6 @@ class Prospects(NamedTuple):
     people: Sequence[Prospect]
 
 
-def _nothing(_: int) -> None:
-    """Nobody watches."""
-
-
 async def find_prospects(
     store: Store,
     in_force: Sequence[PublishedPolicy],
@@ -75,7 +72,7 @@ async def find_prospects(
     survey: Survey,
     like: str,
     limit: int,
-    progress: Callable[[int], None] = _nothing,
+    progress: Callable[[int], None] = nobody_watches,
 ) -> Prospects:
     """Rank everybody who has not bought yet.
 
@@ -92,7 +89,7 @@ async def find_prospects(
         StoreUnavailable, CorruptState, NewerSchema.
     """
     best, prospects = survey.segments.get(like), survey.segments.get(PROSPECTS)
-    policy = max(in_force, key=lambda each: each.number).policy
+    policy = newest(in_force).policy
     weights = _weights(best, _bought(survey, prospects), policy) if best else {}
     scores, kept = array("d"), list[tuple[float, str, Prospect]]()
     async for each in _scored(store, in_force, now_ms, weights):

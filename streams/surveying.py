@@ -18,18 +18,19 @@ import msgpack
 from models.accounts import is_account
 from models.affinities import Affinities, BoughtTogether
 from models.calendar import day_of
-from models.effects import OF_RULES, EffectType
+from models.effects import EffectType
 from models.ledger import Standing
 from models.lifecycle import State
 from models.member import Change, member_of
-from models.movement import GROUPS, added_up, from_days
+from models.movement import added_up, from_days, places_told
 from models.policy import Policy
-from models.policy_record import PublishedPolicy
-from models.segments import FLAGS, LIFECYCLE, named, place_of_standing
+from models.policy_record import PublishedPolicy, newest
+from models.segments import FLAGS
 from models.survey import MOVED_DAYS, Moment, Moved, Survey
 from streams.checking import walk
 from streams.lookup import Lookup
 from streams.partitioner import partition_of
+from streams.policies import in_force
 from streams.store import Store
 
 HISTORIES_AT_ONCE = 64
@@ -62,22 +63,22 @@ class Taken:
         self.together: BoughtTogether | None = None
 
 
-def _nothing(_: int) -> None:
-    """Nobody watches."""
+def nobody_watches(_: int) -> None:
+    """Where no progress is shown."""
 
 
 async def take_survey(
     store: Store,
-    in_force: Sequence[PublishedPolicy],
+    held: Sequence[PublishedPolicy],
     now_ms: int,
-    progress: Callable[[int], None] = _nothing,
+    progress: Callable[[int], None] = nobody_watches,
     catalogue: Iterable[bytes] = (),
 ) -> Taken:
     """Survey everybody in a store.
 
     Args:
         store: the one that serves.
-        in_force: the policy of each partition.
+        held: the policy of each partition.
         now_ms: wall clock.
         progress: told how many people were met.
         catalogue: categories that are counted by name in any case: those of the survey before.
@@ -86,12 +87,11 @@ async def take_survey(
         StoreUnavailable, CorruptState, NewerSchema, CorruptPopulation.
     """
     taken, affinities = Taken(), Affinities(catalogue)
-    policies = {each.number: each.policy for each in in_force}
-    policy = policies[max(policies)]
+    policy = newest(held).policy
     population = await settled_population(store, policy)
-    async for page in walk(store, in_force, now_ms):
+    async for page in walk(store, held, now_ms):
         people = [met for met in page if not is_account(met.customer_id)]
-        histories = await _histories(store, [met.customer_id for met in people], len(in_force))
+        histories = await _histories(store, [met.customer_id for met in people], len(held))
         for met, changes in zip(people, histories, strict=True):
             if taken.moment is None or met.at_ms < taken.moment.at_ms:
                 taken.moment = _moment(met.at_ms, policy, population)
@@ -104,8 +104,8 @@ async def take_survey(
         progress(taken.survey.base.customers)
     if taken.moment is not None:
         taken.together = affinities.told()
-        taken.survey.moved.update(await _moved(store, len(in_force), taken.moment.day))
-        taken.survey.names.update(await _names(store, len(in_force), taken.survey))
+        taken.survey.moved.update(await _moved(store, len(held), taken.moment.day))
+        taken.survey.names.update(await _names(store, len(held), taken.survey))
     return taken
 
 
@@ -121,14 +121,24 @@ def _moment(at_ms: int, policy: Policy, population: int) -> Moment:
     return Moment(at_ms, day, policy.business.currency, policy.version, population)
 
 
+async def policies_held(store: Store, given: Policy) -> list[PublishedPolicy]:
+    """The policy in force in each partition, at least one; `given`: the file's.
+
+    Raises:
+        NothingYet: no worker has begun.
+        PolicyError, StoreUnavailable.
+    """
+    await Lookup(store, given).partitions()
+    return await in_force(store, given)
+
+
 async def settled_population(store: Store, policy: Policy) -> int:
     """The version that every partition has come to; 0 before the first.
 
     Raises:
         NothingYet: no worker has begun.
     """
-    found = await Lookup(store, policy).populations()
-    return min((each.version if each else 0 for each in found), default=0)
+    return min(each.population for each in await Lookup(store, policy).metas())
 
 
 async def _histories(
@@ -153,34 +163,19 @@ def changes_in(effect: Packed) -> Iterator[Change]:
     sequence, at_ms, effect_type, scheme, before, after = effect
     if effect_type not in _KNOWN:  # of a newer version: nothing is known of that kind here
         return
-    for kind, was, now in _moves(EffectType(effect_type), scheme, before or {}, after or {}):
+    sides = (places_told(EffectType(effect_type), scheme, _said(each)) for each in (before, after))
+    for (kind, was), (_, now) in zip(*sides, strict=True):
         if was != now:
             yield Change(sequence, at_ms, kind, was, now)
 
 
-def _moves(
-    effect_type: EffectType, scheme: str, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Iterator[tuple[str, str | None, str | None]]:
-    if effect_type is EffectType.LIFECYCLE_CHANGED:
-        was, now = _places(before), _places(after)
-        yield from ((kind, was.get(kind), now.get(kind)) for kind in (LIFECYCLE, *FLAGS))
-    elif effect_type in OF_RULES:
-        entered = effect_type is EffectType.SEGMENT_ENTERED
-        yield scheme, None if entered else scheme, scheme if entered else None
-    elif kind := scheme or GROUPS.get(effect_type, ""):
-        yield kind, _group(kind, before), _group(kind, after)
-
-
-def _group(kind: str, told: Mapping[str, Any]) -> str | None:
-    return named(kind, told["group"]) if told else None
-
-
-def _places(standing: Mapping[str, Any]) -> dict[str, str]:
-    if not standing:
-        return {}
-    up = set(standing["flags"])
-    lifecycle = State(standing["lifecycle"])
-    return place_of_standing(Standing(lifecycle, *(flag in up for flag in FLAGS)))
+def _said(told: Mapping[str, Any] | None) -> Standing | str | None:
+    """The standing or the group that `streams.messages.pack_history` has packed."""
+    if told is None:
+        return None
+    if "group" in told:
+        return str(told["group"])
+    return Standing(State(told["lifecycle"]), *(flag in told["flags"] for flag in FLAGS))
 
 
 async def _moved(store: Store, partitions: int, day: int) -> dict[str, Moved]:

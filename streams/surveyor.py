@@ -18,18 +18,18 @@ import redis.asyncio as aioredis
 
 from models.codec import CorruptState, NewerSchema
 from models.policy import Policy, PolicyError
-from models.policy_record import PublishedPolicy
+from models.policy_record import PublishedPolicy, newest
 from models.population import CorruptPopulation
 from models.survey_codec import UnreadableSurvey
 from streams.kept_survey import Kept, described, keep, kept_head, kept_survey
-from streams.lookup import Lookup, NothingYet
+from streams.lookup import NothingYet
 from streams.metrics_survey import SurveyMeter
-from streams.policies import in_force
+from streams.patience import rest
 from streams.redis_store import RedisStore, connect
 from streams.serving import serving
 from streams.settings import Settings
 from streams.store import Store, StoreUnavailable
-from streams.surveying import settled_population, take_survey
+from streams.surveying import policies_held, settled_population, take_survey
 from streams.wall import wall_ms
 
 LOOK_EVERY_S = 10.0
@@ -80,7 +80,7 @@ class Surveyor:
         if time.monotonic() < self._rests_until_s:
             return False
         store = await self._store()
-        held = await self._held(store)
+        held = await policies_held(store, self._policy)
         if not await self._is_due(store, held):
             return False
         return await self._take(store, held, await self._before()) is not None
@@ -94,7 +94,7 @@ class Surveyor:
         if head is None or self._clock() - head.taken_at_ms >= 1000 * self._every_s:
             return True
         known = head.moment.population, head.moment.policy
-        return known != (await settled_population(store, self._policy), _newest(held).version)
+        return known != (await settled_population(store, self._policy), newest(held).policy.version)
 
     async def _take(
         self, store: Store, held: Sequence[PublishedPolicy], before: Kept | None
@@ -112,7 +112,7 @@ class Surveyor:
         self._rests_until_s = time.monotonic() + REST * took_s
         if taken.moment is None:
             return None
-        kept = described(taken, self._clock(), _newest(held), before)
+        kept = described(taken, self._clock(), newest(held).policy, before)
         size = await keep(self._client, self._settings.namespace, kept)
         customers = taken.survey.base.customers
         self._meter.took(customers, took_s, size, kept.taken_at_ms)
@@ -126,16 +126,9 @@ class Surveyor:
     async def now(self) -> Kept | None:
         """Take one of the store that serves, due or not; see `look`."""
         store = await self._store()
-        return await self._take(store, await self._held(store), await self._before())
-
-    async def _held(self, store: Store) -> Sequence[PublishedPolicy]:
-        """The policy of each partition.
-
-        Raises:
-            NothingYet: there is none.
-        """
-        await Lookup(store, self._policy).partitions()
-        return await in_force(store, self._policy)
+        return await self._take(
+            store, await policies_held(store, self._policy), await self._before()
+        )
 
     async def _store(self) -> Store:
         settings = self._settings
@@ -148,10 +141,6 @@ class Surveyor:
         except UnreadableSurvey as error:
             logger.warning("taking a new survey: %s", error)
             return None
-
-
-def _newest(held: Sequence[PublishedPolicy]) -> Policy:
-    return max(held, key=lambda each: each.number).policy
 
 
 async def run_until(
@@ -193,14 +182,7 @@ async def survey_until(
         except _PASSING as error:
             surveyor.failed()
             if str(error) != waiting:
-                logger.warning("waiting: %s", error)
+                level = logging.INFO if isinstance(error, NothingYet) else logging.WARNING
+                logger.log(level, "waiting: %s", error)
             waiting = str(error)
-        await _rest(stop, look_every_s)
-
-
-async def _rest(stop: asyncio.Event, rest_s: float) -> None:
-    """Until the next look, or until told to stop."""
-    try:
-        await asyncio.wait_for(stop.wait(), rest_s)
-    except TimeoutError:
-        return
+        await rest(stop, look_every_s)

@@ -140,6 +140,7 @@ def test_nobody_can_be_surveyed_before_anybody_has_come(
     history: Terminal, valkey_url: str, namespace: str
 ) -> None:
     settings = {"SEGMENTER_REDIS_URL": valkey_url, "SEGMENTER_NAMESPACE": namespace}
-    ran = Terminal(settings).run("segments", "survey")
-    assert ran.exit_code != 0
-    assert "no worker has begun" in ran.err
+    for command in ("survey", "together"):
+        ran = Terminal(settings).run("segments", command)
+        assert ran.exit_code != 0
+        assert "no worker has begun" in ran.err
