@@ -68,7 +68,13 @@ def told_of(
         policy: that it was taken under.
         before: segment → persona, as they were until now.
     """
-    cards = cards_of(survey, policy.business.currency, before, policy)
+    return told_by(cards_of(survey, policy.business.currency, before, policy), policy, before)
+
+
+def told_by(
+    cards: Mapping[str, Card], policy: Policy, before: Mapping[str, Persona] | None = None
+) -> dict[str, Told]:
+    """The same, by segment → card."""
     personas = personas_of(cards.values(), before)
     return {
         each: Told(

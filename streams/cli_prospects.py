@@ -18,7 +18,14 @@ from streams.cli_given import (
     settings_given,
     store_given,
 )
-from streams.cli_survey import NOBODY, Fresh, OfEvents, segment_meant, survey_given
+from streams.cli_survey import (
+    NOBODY,
+    Fresh,
+    OfEvents,
+    leave_one_source,
+    segment_meant,
+    survey_given,
+)
 
 if TYPE_CHECKING:
     from models.lookalike import Reason
@@ -46,8 +53,7 @@ def segments_prospects(
     as_json: AsJson = False,
 ) -> None:
     """Prospects, those first who resemble the best customers most, and what speaks for and against."""
-    if events and fresh:
-        fail("--events surveys a history, --fresh the installation; leave one", Exit.USAGE)
+    leave_one_source(events, fresh=fresh)
     if events:
         found = run(lambda: _of_history(events, like, limit))
     else:
@@ -134,24 +140,21 @@ def _of_installation(like: str, limit: int, *, fresh: bool) -> Prospects:
 async def _of_history(name: str, like: str, limit: int) -> Prospects:
     """Folded in memory once, both for the survey and for who has not bought."""
     from models.policy_record import PublishedPolicy
-    from streams.collecting import uncollected
-    from streams.loop import Loop
     from streams.prospects import find_prospects
     from streams.recorded_events import open_events
-    from streams.surveyed_events import fold_events
+    from streams.surveyed_events import folded
     from streams.surveying import take_survey
 
     policy = policy_given()
-    events, loop = open_events(name, settings_given(), policy), Loop(policy, 1)
-    with bar("events", events.total) as progress, uncollected():
-        await fold_events(loop, events.read(), progress)
-    await loop.store.set_partitions(1)
+    events = open_events(name, settings_given(), policy)
+    with bar("events", events.total) as progress:
+        store = await folded(events.read(), policy, progress)
     held = [PublishedPolicy(0, policy)]
-    survey = (await take_survey(loop.store, held, 0)).survey
+    survey = (await take_survey(store, held, 0)).survey
     if not survey.base.customers:
         fail(NOBODY, Exit.NOT_FOUND)
     best = _best_meant(like, survey)
-    return await find_prospects(loop.store, held, 0, survey, best, limit)
+    return await find_prospects(store, held, 0, survey, best, limit)
 
 
 def _best_meant(like: str, survey: Survey) -> str:

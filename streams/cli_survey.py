@@ -59,9 +59,14 @@ def survey_given(events: str, *, fresh: bool = False) -> tuple[Taken, Policy]:
 
 def kept_given(events: str, *, fresh: bool = False) -> Asked:
     """The same, with its personas."""
+    leave_one_source(events, fresh=fresh)
+    return _of_history(events) if events else _of_installation(fresh=fresh)
+
+
+def leave_one_source(events: str, *, fresh: bool) -> None:
+    """A history and a fresh look together end the command."""
     if events and fresh:
         fail("--events surveys a history, --fresh the installation; leave one", Exit.USAGE)
-    return _of_history(events) if events else _of_installation(fresh=fresh)
 
 
 def _of_history(name: str) -> Asked:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import msgpack
 import redis.asyncio as aioredis
@@ -27,7 +27,8 @@ from models.survey_codec import NOT_ONE, UnreadableSurvey, decode_survey, encode
 from streams.surveying import Taken
 from streams.unavailable import or_unavailable
 
-KEPT_SCHEMA = 1
+KEPT_SCHEMA = 2  # 2: when and of what stands in the head alone
+T = TypeVar("T")
 HEAD, BODY = "head", "body"
 
 
@@ -83,10 +84,7 @@ async def keep(client: aioredis.Redis, namespace: str, kept: Kept) -> int:
     Raises:
         StoreUnavailable.
     """
-    moment = kept.taken.moment
-    assert moment is not None  # nobody keeps a survey of nobody
-    body = encode_kept(kept)
-    head: bytes = msgpack.packb((KEPT_SCHEMA, list(moment), kept.taken_at_ms))
+    head, body = encode_kept(kept)
     with or_unavailable():
         await _answered(client.hset(survey_key(namespace), mapping={HEAD: head, BODY: body}))
     return len(head) + len(body)
@@ -99,8 +97,8 @@ async def kept_head(client: aioredis.Redis, namespace: str) -> Head | None:
         StoreUnavailable.
         UnreadableSurvey: it was written by another version.
     """
-    packed = await _field(client, namespace, HEAD)
-    return None if packed is None else _decode_head(packed)
+    (head,) = await _fields(client, namespace, HEAD)
+    return None if head is None else _decoded(_head, head)
 
 
 async def kept_survey(client: aioredis.Redis, namespace: str) -> Kept | None:
@@ -110,13 +108,15 @@ async def kept_survey(client: aioredis.Redis, namespace: str) -> Kept | None:
         StoreUnavailable.
         UnreadableSurvey: it was written by another version.
     """
-    packed = await _field(client, namespace, BODY)
-    return None if packed is None else await asyncio.to_thread(decode_kept, packed)
+    head, body = await _fields(client, namespace, HEAD, BODY)
+    return (
+        None if head is None or body is None else await asyncio.to_thread(decode_kept, head, body)
+    )
 
 
-async def _field(client: aioredis.Redis, namespace: str, name: str) -> bytes | None:
+async def _fields(client: aioredis.Redis, namespace: str, *names: str) -> list[bytes | None]:
     with or_unavailable():
-        found: bytes | None = await _answered(client.hget(survey_key(namespace), name))
+        found: list[bytes | None] = await _answered(client.hmget(survey_key(namespace), names))
     return found
 
 
@@ -125,50 +125,51 @@ async def _answered(asked: Any) -> Any:
     return await asked
 
 
-def _decode_head(packed: bytes) -> Head:
-    try:
-        schema, moment, taken_at_ms = msgpack.unpackb(packed)
-        if schema != KEPT_SCHEMA:
-            raise UnreadableSurvey(
-                f"a kept survey has schema {schema!r:.40}, known is {KEPT_SCHEMA}"
-            )
-        return Head(Moment(*moment), taken_at_ms)
-    except UnreadableSurvey:
-        raise
-    except NOT_ONE as error:
-        raise UnreadableSurvey(f"{len(packed)} bytes are no survey: {error}") from error
-
-
-def encode_kept(kept: Kept) -> bytes:
-    """As it is kept. Nobody keeps a survey of nobody."""
+def encode_kept(kept: Kept) -> tuple[bytes, bytes]:
+    """Head and body, as they are kept. Nobody keeps a survey of nobody."""
     taken = kept.taken
     assert taken.moment is not None
     assert taken.together is not None
-    personas = zlib.compress(
-        json.dumps([each.as_json() for each in kept.personas.values()]).encode()
-    )
-    together = zlib.compress(msgpack.packb(encode_together(taken.together)))
-    survey = encode_survey(taken.survey)
-    packed: bytes = msgpack.packb(
-        (list(taken.moment), kept.taken_at_ms, personas, together, survey)
-    )
-    return packed
+    personas = json.dumps([each.as_json() for each in kept.personas.values()]).encode()
+    together = msgpack.packb(encode_together(taken.together))
+    parts = zlib.compress(personas), zlib.compress(together), encode_survey(taken.survey)
+    head = KEPT_SCHEMA, list(taken.moment), kept.taken_at_ms
+    return msgpack.packb(head), msgpack.packb(parts)
 
 
-def decode_kept(packed: bytes) -> Kept:
+def decode_kept(head: bytes, body: bytes) -> Kept:
     """The survey of these bytes.
 
     Raises:
         UnreadableSurvey: they are none.
     """
+    moment, taken_at_ms = _decoded(_head, head)
+    taken, personas = _decoded(_body, body)
+    taken.moment = moment
+    return Kept(taken, taken_at_ms, personas)
+
+
+def _decoded(read: Callable[[bytes], T], packed: bytes) -> T:
     try:
-        moment, taken_at_ms, personas, together, survey = msgpack.unpackb(packed)
-        taken = Taken()
-        taken.survey, taken.moment = decode_survey(survey), Moment(*moment)
-        taken.together = decode_together(msgpack.unpackb(zlib.decompress(together)))
-        said = map(persona_from_json, json.loads(zlib.decompress(personas)))
-        return Kept(taken, taken_at_ms, {each.segment: each for each in said})
+        return read(packed)
     except UnreadableSurvey:
         raise
     except NOT_ONE as error:
         raise UnreadableSurvey(f"{len(packed)} bytes are no survey: {error}") from error
+
+
+def _head(packed: bytes) -> Head:
+    schema, moment, taken_at_ms = msgpack.unpackb(packed)
+    if schema != KEPT_SCHEMA:
+        found = f"what is kept is no survey of this version: schema {schema!r:.40}, not {KEPT_SCHEMA}"
+        raise UnreadableSurvey(f"{found}; take a new one: segmenter segments survey")
+    return Head(Moment(*moment), taken_at_ms)
+
+
+def _body(packed: bytes) -> tuple[Taken, dict[str, Persona]]:
+    personas, together, survey = msgpack.unpackb(packed)
+    taken = Taken()
+    taken.survey = decode_survey(survey)
+    taken.together = decode_together(msgpack.unpackb(zlib.decompress(together)))
+    said = map(persona_from_json, json.loads(zlib.decompress(personas)))
+    return taken, {each.segment: each for each in said}

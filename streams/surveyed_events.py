@@ -15,6 +15,7 @@ from models.policy_record import PublishedPolicy
 from streams.collecting import uncollected
 from streams.loop import Loop
 from streams.sources import SourceRecord
+from streams.store import Store
 from streams.surveying import Taken, take_survey
 
 PROGRESS_EVERY = 500
@@ -33,11 +34,19 @@ async def survey_of_events(
     Raises:
         SourceError: a record can't be used.
     """
+    store = await folded(records, policy, progress)
+    return await take_survey(store, [PublishedPolicy(0, policy)], 0)
+
+
+async def folded(
+    records: Iterable[SourceRecord], policy: Policy, progress: Callable[[int], None]
+) -> Store:
+    """What events come to, in memory, in one partition; see `survey_of_events`."""
     loop = Loop(policy, 1)
     with uncollected():
         await fold_events(loop, records, progress)
     await loop.store.set_partitions(1)
-    return await take_survey(loop.store, [PublishedPolicy(0, policy)], 0)
+    return loop.store
 
 
 async def fold_events(

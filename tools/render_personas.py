@@ -15,11 +15,9 @@ from typing import Any
 
 from models.persona_card import Card, card_from_json
 from models.persona_markdown import Language, as_markdown
-from models.persona_told import Told, in_order
-from models.personas import kind_of, personas_of
-from models.playbook import play_of
+from models.persona_told import Told, told_by
+from models.personas import kind_of
 from models.policy import Policy, policy_from_toml
-from models.segments import label_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CARDS = ROOT / "docs" / "personas-complete-journey.json"
@@ -75,18 +73,7 @@ def kept_cards() -> list[Card]:
 
 def told(cards: list[Card], policy: Policy) -> dict[str, Told]:
     """What is told of these segments."""
-    personas = personas_of(cards)
-    by_name = {each.segment: each for each in cards}
-    return {
-        name: Told(
-            name,
-            label_of(name, policy),
-            personas[name],
-            by_name[name],
-            play_of(name, policy, personas[name].claims),
-        )
-        for name in in_order(by_name, policy)
-    }
+    return told_by({each.segment: each for each in cards}, policy)
 
 
 def page(all_told: dict[str, Told], language: Language) -> str:

@@ -130,10 +130,10 @@ def told(survey: Survey) -> dict[str, object]:
 async def test_no_id_stands_in_what_is_kept(shop: Shop) -> None:
     await shop.open()
     await shop.look()
-    asked = ("HGET", survey_key(shop.namespace), BODY)
+    asked = ("HMGET", survey_key(shop.namespace), HEAD, BODY)
     packed: Any = await shop.client.execute_command(*asked)  # type: ignore[no-untyped-call]
-    assert packed
-    kept = decode_kept(packed)
+    assert all(packed)
+    kept = decode_kept(*packed)
     plain = encode_survey(kept.taken.survey)
     assert decode_survey(plain).base.customers == 4
     for each in (b"ada", b"bob", b"firm"):
