@@ -161,7 +161,9 @@ def _decoded(read: Callable[[bytes], T], packed: bytes) -> T:
 def _head(packed: bytes) -> Head:
     schema, moment, taken_at_ms = msgpack.unpackb(packed)
     if schema != KEPT_SCHEMA:
-        found = f"what is kept is no survey of this version: schema {schema!r:.40}, not {KEPT_SCHEMA}"
+        found = (
+            f"what is kept is no survey of this version: schema {schema!r:.40}, not {KEPT_SCHEMA}"
+        )
         raise UnreadableSurvey(f"{found}; take a new one: segmenter segments survey")
     return Head(Moment(*moment), taken_at_ms)
 
