@@ -26,6 +26,7 @@ from bench import scaling_tables as tables
 from bench.scaling_costs import measure
 from bench.scaling_learner import CUSTOMERS, SEED, in_a_process
 from bench.scaling_plan import Inputs
+from bench.scaling_shops import SHOPS
 from bench.science_tables import Cell, Table, as_json, rendered
 from streams.local import LocalServerError
 
@@ -60,12 +61,15 @@ def _parts(asked: argparse.Namespace) -> dict[str, Callable[[], Iterable[Table]]
     def learner() -> Iterable[Table]:
         return [tables.learning([in_a_process(each, asked.each) for each in asked.partitions])]
 
+    def costs() -> Iterable[Table]:
+        return tables.costs({name: measure(each, asked.purchases) for name, each in SHOPS.items()})
+
     return {
         "placement": lambda: [tables.placement()],
         "customers": lambda: [tables.customers(asked.customers, asked.seed)],
         "events": lambda: [tables.events(asked.customers, asked.seed)],
         "learner": learner,
-        "costs": lambda: tables.costs(measure(asked.purchases)),
+        "costs": costs,
         "plan": lambda: [tables.inputs(inputs), tables.plan(inputs)],
     }
 

@@ -107,7 +107,8 @@ class Found(NamedTuple):
         takeover_s: until a successor has the learner in memory, wall clock.
         takeover_cpu_s: the same, CPU time of the process.
         takeover_blocked_s: for how long its event loop could not turn meanwhile.
-        script_s: the longest that Redis was busy with one call.
+        takeover_redis_s: CPU of Redis for the takeover, nearly all of it for one call.
+        script_s: the longest that Redis was busy with one call, wall clock.
         peak_bytes: resident memory of the learner's process.
         before_bytes: the same, before the first barrier.
     """
@@ -119,6 +120,7 @@ class Found(NamedTuple):
     takeover_s: float
     takeover_cpu_s: float
     takeover_blocked_s: float
+    takeover_redis_s: float
     script_s: float
     peak_bytes: int
     before_bytes: int
@@ -138,10 +140,12 @@ async def measured(client: aioredis.Redis, partitions: int, customers: int) -> F
     epochs = [await _epoch(fold, filled, partitions, number, client) for number in range(2)]
     held, peak = await _memory(client), _peak_bytes()
     del fold
-    blocked, began_s, before_s = Blocked(), time.monotonic(), time.process_time()
+    redis_s, blocked = await _redis_cpu_s(client), Blocked()
+    began_s, before_s = time.monotonic(), time.process_time()
     async with blocked.watching():
         await _fold(client, partitions).look()
     took_s, cpu_s = time.monotonic() - began_s, time.process_time() - before_s
+    redis_s = await _redis_cpu_s(client) - redis_s
     slow: Any = await client.slowlog_get(1_000)
     script_s = max((each["duration"] for each in slow), default=0) / 1e6
     return Found(
@@ -152,6 +156,7 @@ async def measured(client: aioredis.Redis, partitions: int, customers: int) -> F
         took_s,
         cpu_s,
         blocked.longest_s,
+        redis_s,
         script_s,
         peak,
         start,
@@ -199,6 +204,11 @@ def _batch(offset: int, value: bytes) -> Batch:
     }
     record = LogRecord(0, offset, 1_700_000_000_000, None, value, headers)
     return Batch(offset, offset + 1, [record])
+
+
+async def _redis_cpu_s(client: aioredis.Redis) -> float:
+    said: Any = await client.info("cpu")
+    return float(said["used_cpu_user"] + said["used_cpu_sys"])
 
 
 async def _memory(client: aioredis.Redis) -> int:

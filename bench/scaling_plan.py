@@ -19,6 +19,9 @@ LEAST_PARTITIONS, MOST_PARTITIONS = 16, 4_096  # the latter: `Settings.partition
 class Inputs(NamedTuple):
     """What the arithmetic starts from.
 
+    What it begins with are figures of the bench's other parts: the plain shop of `costs`, all in (in process, without the
+    client of Kafka), and 1,024 partitions of `learner`. `event_bytes`, and all from `busy_share` on, are choices.
+
     Attributes:
         worker_us: CPU of a worker for an event, with the deadlines and effects it causes.
         redis_us: CPU of Redis for the same.
@@ -29,35 +32,35 @@ class Inputs(NamedTuple):
         customer_bytes: of Redis's memory, with deadline, segments and history.
         walk_us: CPU of a worker for a customer who is measured against a new population.
         survey_us: CPU of the surveyor for a customer.
-        learner_s: CPU of learning a population, whatever the number of partitions.
-        learner_partition_ms: more for each partition, from its barrier on.
+        learner_partition_ms: CPU of learning a population for each partition, from its barrier on.
         learner_partition_mb: memory of the learner for each partition.
-        takeover_partition_ms: for which a new owner of the learner blocks its event loop, a partition.
+        takeover_partition_ms: for which a new owner of the learner folds nothing, a partition.
         busy_share: how much of a core may be used in the mean.
         node_gb: memory of a Redis node that states may fill; as much again is kept free for its copy.
         walk_s: how long a population may take until everybody has been measured against it.
-        session_s: a worker that is silent for so long loses its partitions.
+        worker_gb: memory that the learner's owner may use.
+        stall_s: how long the partitions of a worker may stand still.
         survey_hours: how old a survey may be.
         largest_share: of all events, that one customer has.
     """
 
-    worker_us: float = 120.0
-    redis_us: float = 30.0
-    effects: float = 1.0
-    relay_us: float = 100.0
+    worker_us: float = 890.0
+    redis_us: float = 83.0
+    effects: float = 5.3
+    relay_us: float = 106.0
     event_bytes: float = 450.0
-    effect_bytes: float = 150.0
-    customer_bytes: float = 2_000.0
-    walk_us: float = 60.0
-    survey_us: float = 800.0
-    learner_s: float = 1.0
-    learner_partition_ms: float = 100.0
-    learner_partition_mb: float = 6.0
-    takeover_partition_ms: float = 35.0
+    effect_bytes: float = 67.0
+    customer_bytes: float = 4_400.0
+    walk_us: float = 147.0
+    survey_us: float = 630.0
+    learner_partition_ms: float = 110.0
+    learner_partition_mb: float = 5.6
+    takeover_partition_ms: float = 42.0
     busy_share: float = 0.6
     node_gb: float = 32.0
     walk_s: float = 600.0
-    session_s: float = 10.0
+    worker_gb: float = 8.0
+    stall_s: float = 60.0
     survey_hours: float = 24.0
     largest_share: float = 0.001
 
@@ -125,7 +128,7 @@ def planned(customers: int, events_per_s: int, given: Inputs) -> Plan:
         ceil(events_per_s * given.redis_us / 1e6 / given.busy_share),
         into_kafka / 1e6,
         events_per_s * given.event_bytes * DAY_S / 1e12,
-        given.learner_s + partitions * given.learner_partition_ms / 1_000,
+        partitions * given.learner_partition_ms / 1_000,
         partitions * given.learner_partition_mb / 1_000,
         customers * given.walk_us / 1e6 / workers,
         _over(customers, events_per_s, partitions, given),
@@ -139,7 +142,8 @@ def _over(
     needed = {
         "relay": events_per_s * given.effects * given.relay_us / 1e6,
         "surveyor": customers * given.survey_us / 1e6 / 3_600 / given.survey_hours,
-        "learner's takeover": partitions * given.takeover_partition_ms / 1e3 / given.session_s,
+        "learner's memory": partitions * given.learner_partition_mb / 1e3 / given.worker_gb,
+        "learner's takeover": partitions * given.takeover_partition_ms / 1e3 / given.stall_s,
         "busiest partition": given.largest_share * events_per_s * given.worker_us / 1e6,
     }
     worst = sorted(needed.items(), key=lambda each: -each[1])

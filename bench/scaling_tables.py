@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.scaling_costs import Cost, Costs
+from bench.scaling_costs import Costs
 from bench.scaling_learner import Found
+from bench.scaling_meter import Cost
 from bench.scaling_placement import (
     Hashes,
     by_node,
@@ -118,56 +119,67 @@ def learning(found: Sequence[Found]) -> Table:
         "A barrier from every partition, the second epoch; the last barrier is the one that a population is",
         "learned with. CPU of the learner's process; wall-clock times beside it on a machine with other work.",
     )
-    return Table("Learning a population", [_learned(each) for each in found], notes)
+    measured = {f"{each.partitions:,}": _learned(each) for each in found}
+    names = next(iter(measured.values()), {})
+    rows = [
+        {"partitions": name, **{size: each[name] for size, each in measured.items()}}
+        for name in names
+    ]
+    return Table("Learning a population", rows, notes)
 
 
-def _learned(found: Found) -> Mapping[str, Cell]:
+def _learned(found: Found) -> dict[str, Cell]:
     last = found.epochs[-1]
     return {
-        "partitions": found.partitions,
-        "CPU s": last.cpu_s,
-        "a barrier, ms": last.barrier_cpu_ms,
-        "the last one, s": last.last_cpu_s,
-        "wall s": last.last_s,
-        "loop blocked, s": last.blocked_s,
-        "takeover CPU s": found.takeover_cpu_s,
-        "blocked then, s": found.takeover_blocked_s,
-        "Redis busy, s": found.script_s,
-        "peak MB": found.peak_bytes / 1e6,
+        "an epoch, CPU s": last.cpu_s,
+        "one barrier, CPU ms": last.barrier_cpu_ms,
+        "the last one, which learns, CPU s": last.last_cpu_s,
+        "the same, wall s": last.last_s,
+        "event loop blocked meanwhile, wall s at most": last.blocked_s,
+        "takeover, CPU s": found.takeover_cpu_s,
+        "event loop blocked then, wall s": found.takeover_blocked_s,
+        "Redis then, CPU s": found.takeover_redis_s,
+        "Redis busy with one call, wall s at most": found.script_s,
+        "resident memory at most, MB": found.peak_bytes / 1e6,
         "in Redis, MB": found.redis_bytes / 1e6,
-        "barrier, kB": last.largest_bytes / 1e3,
-        "epoch, MB": last.raw_bytes / 1e6,
-        "gzip, MB": last.wire_bytes / 1e6,
+        "largest barrier, kB": last.largest_bytes / 1e3,
+        "barriers of an epoch on the topic, MB": last.raw_bytes / 1e6,
+        "the same by gzip, as they are sent, MB": last.wire_bytes / 1e6,
     }
 
 
-def costs(found: Costs) -> list[Table]:
-    """What a partition costs beside its events."""
-    about = {
-        "customers": found.customers,
-        "a state, bytes": found.state_bytes,
-        "a customer in Redis, bytes": found.redis_bytes,
-        "an effect, bytes": found.row_bytes,
-        "an effect in Kafka's files, bytes": found.wire_bytes,
-        "effects a purchase": found.effects,
-    }
+def costs(found: Mapping[str, Costs]) -> list[Table]:
+    """What a partition costs beside its events, by shop."""
     notes = ("CPU of one process that does what a worker does, and of Redis, for one time.",)
-    rows = [_cost(each) for each in found.costs]
+    rows = [_cost(shop, each) for shop, its in found.items() for each in (*its.costs, its.all_in)]
     return [
         Table("What a partition costs", rows, notes),
-        Table("Sizes of what was folded", [{"what": k, "": v} for k, v in about.items()]),
+        Table("Sizes of what was folded", [_sizes(shop, its) for shop, its in found.items()]),
     ]
 
 
-def _cost(each: Cost) -> Mapping[str, Cell]:
+def _sizes(shop: str, found: Costs) -> Mapping[str, Cell]:
+    return {
+        "shop": shop,
+        "customers": found.customers,
+        "a state, bytes": round(found.state_bytes),
+        "a customer in Redis, bytes": round(found.redis_bytes),
+        "effects a purchase": found.effects,
+        "an effect, bytes": round(found.row_bytes),
+        "in Kafka's files, bytes": round(found.wire_bytes),
+    }
+
+
+def _cost(shop: str, each: Cost) -> Mapping[str, Cell]:
     walked = each.customers > 0
     return {
+        "shop": shop,
         "what": each.what,
         "times": each.times,
-        "worker µs": each.worker_us,
-        "Redis µs": each.redis_us,
+        "worker µs": round(each.worker_us),
+        "Redis µs": round(each.redis_us),
         "customers": each.customers if walked else None,
-        "µs a customer": each.for_customers_s(MILLION) if walked else None,
+        "µs a customer": round(each.us_a_customer) if walked else None,
     }
 
 

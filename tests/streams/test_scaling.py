@@ -41,13 +41,12 @@ PLAIN = Inputs(
     customer_bytes=2**30 / 1_000_000,
     walk_us=60.0,
     survey_us=720.0,
-    learner_s=1.0,
     learner_partition_ms=50.0,
     takeover_partition_ms=25.0,
     busy_share=0.5,
     node_gb=10.0,
     walk_s=600.0,
-    session_s=10.0,
+    stall_s=10.0,
     survey_hours=1.0,
     largest_share=0.01,
 )
@@ -135,7 +134,7 @@ def test_the_plan_multiplies_what_one_event_and_one_customer_cost() -> None:
     assert (plan.nodes_memory, plan.nodes_cpu) == (1, 6)
     assert plan.kafka_in_mb_s == pytest.approx(70)
     assert plan.log_tb_day == pytest.approx(4.32)
-    assert plan.learner_s == pytest.approx(7.4)
+    assert plan.learner_s == pytest.approx(6.4)
     assert plan.walk_s == pytest.approx(30)
     assert [(name, round(times, 6)) for name, times in plan.over] == [
         ("relay", 10),
