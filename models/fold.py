@@ -79,16 +79,16 @@ def fold(
     Only the ledger, the attributes and the lifecycle's effects: the rest follows from them.
     """
     match read.event:
-        case Erasure():
-            return _erased(customer_id, state, read)
-        case Profile(attributes=attributes):
-            return _described(customer_id, state, read, attributes)
-        case Engagement() as engaged:
-            return _engaged(customer_id, state, read, engaged)
         case Purchase() as event:
             order = order_hash(event.order_id) if event.order_id else 0
             prior = round(100 * prior_gap_days(policy.lifecycle, population))
             return _paid(customer_id, state, read, event, order, prior, clock_ms, policy)
+        case Profile(attributes=attributes):
+            return _described(customer_id, state, read, attributes)
+        case Engagement() as engaged:
+            return _engaged(customer_id, state, read, engaged)
+        case Erasure():
+            return _erased(customer_id, state, read)
         case Refund() as event:
             undoes = (
                 order_hash(event.order_id)
