@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-segments chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-segments chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,17 +95,27 @@ bench-alerts: $(VENV)/.dev-ok  ## how early alerts come, beside a fixed number o
 bench-affinity: $(VENV)/.dev-ok  ## what is bought together: time and memory; how well the next category and lookalikes are told
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.affinity $(BENCH_ARGS)
 
-bench-throughput: $(VENV)/.dev-ok  ## events a second of one worker, beside a stock Faust agent
+bench-throughput: $(VENV)/.dev-ok  ## records a second of one worker, beside Faust, Quix Streams and a hand-written agent
 	@$(BIN)/python -m bench.throughput $(BENCH_ARGS)
 
 bench-lookups: $(VENV)/.dev-ok  ## lookups a second over HTTP, beside a bare aiohttp handler
 	@$(BIN)/python -m bench.lookups $(BENCH_ARGS)
 
-bench-freshness: $(VENV)/.dev-ok  ## from a purchase in Kafka until a lookup shows it
+bench-freshness: $(VENV)/.dev-ok  ## from a purchase in Kafka until it is in Redis, and a lookup shows it, under load
 	@$(BIN)/python -m bench.freshness $(BENCH_ARGS)
+
+bench-timers: $(VENV)/.dev-ok  ## 50,000 of a million deadlines at one midnight, beside a poller
+	@$(BIN)/python -m bench.timers $(BENCH_ARGS)
+
+bench-soak: MINUTES = 60
+bench-soak: $(VENV)/.dev-ok  ## latency, memory and files at half of what the machine takes (MINUTES=60)
+	@$(BIN)/python -m bench.soak --minutes $(MINUTES) $(BENCH_ARGS)
 
 bench-segments: $(VENV)/.dev-ok  ## what the lists of members take in memory
 	@$(BIN)/python -m bench.segment_memory $(BENCH_ARGS)
+
+bench-scaling: $(VENV)/.dev-ok  ## past one machine: skew, learning with 1,024 partitions, what gives way first (7 GB)
+	@$(BIN)/python -m bench.scaling $(BENCH_ARGS)
 
 chaos: $(VENV)/.dev-ok  ## faults against real processes, then the comparison with the log (MINUTES=4 SEED=7)
 	@$(BIN)/python -m chaos --minutes $(MINUTES) --seed $(SEED)

@@ -1,198 +1,171 @@
-"""How long from a purchase in Kafka until a lookup shows it.
+"""How long from a purchase in Kafka until it is in Redis, and until a lookup shows it, under load.
 
-    make bench-freshness [BENCH_ARGS="--rates 200,500,1000 --seconds 10 --workers 1"]
+    python -m bench.freshness [--rates 1000,5000,20000] [--seconds 6] [--workers 1] [--customers N]
+        [--rounds N] [--json | --markdown]
 
-Apache Kafka, Redis, workers, a relay and the API as processes on one machine. Purchases of many customers
-are written at a rate; now and then one of a customer of its own, who is then looked up over HTTP, on one
-connection, until the answer shows them. The time is from the producer's call to that answer: it
-contains the producer's, Kafka's acknowledgement and the polling (about 2 ms).
+Apache Kafka, Redis, workers, a relay and the API as processes on one machine. Customers have histories
+(bench/town.py), and a process of its own writes their purchases at a rate; now and then somebody new buys, and is
+looked for in Redis through the store's contract, and over HTTP, in turns. Its peer, at the same rates, in
+turns: a Faust agent that decodes JSON, reads and writes a hash in Redis for each event, watched in Redis the same way.
+
+Behind each load somebody buys in every partition: who does not show them within three seconds has not kept up. A rate
+that was not kept up with has no latency, and higher ones are not tried in that round.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
-import os
-import threading
-import time
-from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
-from statistics import quantiles
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 
-from kafka import KafkaProducer
-from rich.console import Console
-from rich.table import Table
+from bench.figures import Row, arguments_of_rounds, at_least, machine, middle, numbers, say, tell
+from bench.load import Load
+from bench.running import Servers, run_main, running, running_servers, wait_for
+from bench.science_tables import Cell, Table
+from bench.shop import Loading, Shop, after, shift_ms
+from bench.throughput_rounds import database
+from bench.town import DAYS, LEAN, PARTITIONS, SEED, lived
+from bench.watching import Buyer, InStore, Look, OfPeer, OverHttp, Watching, ms, seen_after_s
+from streams.topics import LOG, Topic
 
-from bench.throughput import running_servers
-from models.policy import policy_from_preset
-from streams.local import free_port
-from streams.settings import Settings
-from streams.topics import LOG
-from tests.support.installation import Installation, wait_until
-
-POLICY = policy_from_preset("grocery")
-PARTITIONS = 4
-CUSTOMERS = 5_000
-WATCH_EVERY_S = 0.05
-LOST_AFTER_S = 20.0
+KEEPS_UP_S = 3.0
+PEER_DATABASE = 15
+WARM_UP_RATE = 200
+WARM_UP_S = 2.0
+WAYS = ("in Redis", "over HTTP")
+Looks = Sequence[Callable[[], Look]]
 
 
-class Fresh(NamedTuple):
-    """What one rate came to.
+class Side:
+    """A worker, or its peer, that runs: takes loads and is watched.
 
-    Attributes:
-        asked: purchases a second that were asked for.
-        written: that were written.
-        watched: purchases that were waited for.
-        p50_ms: until they were shown.
-        p99_ms: likewise.
-        lag_s: after the load: until everything was folded.
+    Args:
+        kafka: its address.
+        topic: that is read.
+        looks: ways to look for somebody.
+        load: how it is loaded; the rate is set each time.
     """
 
-    asked: int
-    written: float
-    watched: int
-    p50_ms: float
-    p99_ms: float
-    lag_s: float
+    def __init__(self, kafka: str, load: Load, looks: Looks) -> None:
+        self._kafka, self._load, self._looks = kafka, load, looks
+
+    def ready(self) -> None:
+        """Until it has shown somebody; then some load to warm it up."""
+        with closing(self._buyer()) as buyer, closing(self._looks[0]()) as look:
+            wait_for(
+                lambda: seen_after_s(look, [buyer.somebody()], 2.0) < 2.0, "the first purchase"
+            )
+        load = self._load._replace(rate=WARM_UP_RATE, seconds=WARM_UP_S)
+        with Loading(self._kafka, load) as loading:
+            loading.wait()
+
+    def at(self, rate: int) -> tuple[dict[str, Cell], bool]:
+        """One load; what was seen, and whether it was kept up with."""
+        with closing(self._buyer()) as buyer, closing(self._looks[0]()) as look:
+            with (
+                Watching(buyer, self._looks, KEEPS_UP_S) as watching,
+                Loading(self._kafka, self._load._replace(rate=rate)) as loading,
+            ):
+                written = loading.wait()
+            behind_s = seen_after_s(look, buyer.somebody_everywhere(), KEEPS_UP_S)
+        kept_up = behind_s < KEEPS_UP_S
+        row: dict[str, Cell] = {"written/s": written.written / written.seconds}
+        for place, way in enumerate(WAYS[: len(self._looks)]):
+            took_s = watching.took_s(place)
+            row[f"p50 ms, {way}"] = ms(took_s, 50) if kept_up else None
+            row[f"p99 ms, {way}"] = ms(took_s, 99) if kept_up else None
+        return row, kept_up
+
+    def _buyer(self) -> Buyer:
+        return Buyer(self._kafka, self._load.topic, self._load.shift_ms)
 
 
-def main() -> None:
+@contextmanager
+def our_side(shop: Shop, load: Load, workers: int) -> Iterator[Side]:
+    """An open shop."""
+    with shop.open(*["worker"] * workers, "relay", "api"):
+        looks: Looks = (lambda: InStore(shop.settings), lambda: OverHttp(shop.api_port))
+        side = Side(shop.kafka, load, looks)
+        side.ready()
+        yield side
+
+
+@contextmanager
+def peer_side(servers: Servers, shop: Shop, load: Load, number: int) -> Iterator[Side]:
+    """The peer, on a topic of its own."""
+    topic = f"peer-{number}"
+    shop.here.inspector.create([Topic(topic, {})], PARTITIONS, 1)
+    url = database(shop.url, PEER_DATABASE)
+    log = servers.directory / f"{topic}.log"
+    module = [sys.executable, "-m", "bench.peer_faust"]
+    told = [shop.kafka, topic, topic, "0", str(log.with_suffix(".json")), url]
+    with running([*module, *told], log):
+        side = Side(shop.kafka, load._replace(topic=topic), [lambda: OfPeer(url)])
+        side.ready()
+        yield side
+
+
+def climbed(side: Side, rates: Sequence[int]) -> Iterator[tuple[int, dict[str, Cell], bool]]:
+    """Rates in their order, up to the first that is not kept up with."""
+    for rate in sorted(rates):
+        row, kept_up = side.at(rate)
+        yield rate, row, kept_up
+        if not kept_up:
+            return
+
+
+def table(found: dict[tuple[str, int], list[dict[str, Cell]]], rounds: int) -> Table:
+    """Medians over the rounds in which a rate was kept up with."""
+    rows: list[Row] = []
+    for (who, rate), rows_of in found.items():
+        good = [row for row in rows_of if row[f"p50 ms, {WAYS[0]}"] is not None]
+        row: dict[str, Cell] = {"": who, "purchases/s": f"{rate:,}"}
+        row["kept up, rounds"] = f"{len(good)} of {rounds}"
+        rows.append(row | middle(good or rows_of))
+    return Table("From a purchase until it is seen", rows)
+
+
+def measure(asked: argparse.Namespace) -> None:
     """Measure, and print the table."""
-    asked = _asked()
-    console = Console()
+    about = {**machine(), "seed": SEED, "rounds": asked.rounds, "workers": asked.workers}
+    say("six weeks of a shop, in memory")
+    town = lived(LEAN)
+    found: dict[tuple[str, int], list[dict[str, Cell]]] = {}
     with running_servers() as servers:
-        config = Path(servers.directory, "segmenter.toml")
-        config.write_text('preset = "grocery"\n', "utf-8")
-        kafka, redis = servers.kafka.bootstrap_servers, servers.redis.url
-        with closing(Installation(kafka, redis, "fresh", POLICY, PARTITIONS)) as here:
-            port = free_port()
-            opened = {"api_port": port, "api_rate_per_s": 0}
-            settings = Settings.model_validate({**here.settings.model_dump(), **opened})
-            for number in range(asked.workers):
-                here.start("worker", config, servers.directory / f"worker-{number}.log")
-            here.start("relay", config, servers.directory / "relay.log")
-            here.start("api", config, servers.directory / "api.log", settings)
-            load = Load(here, port)
-            wait_until(lambda: _is_ready(port))
-            load.at(asked.warm_up, 5.0)
-            found = [load.at(rate, asked.seconds) for rate in asked.rates]
-            load.close()
-    console.print(_table(found, asked))
+        say(f"Kafka and Redis run; settling {asked.customers:,} customers")
+        shop = Shop(servers, LEAN)
+        shop.settle(town, town.customers(asked.customers))
+        shift = shift_ms(after(DAYS, hours=1))
+        load = Load(LOG, PARTITIONS, asked.customers, 0, asked.seconds, shift)
+        for number in range(1, asked.rounds + 1):
+            say(f"round {number} of {asked.rounds}")
+            with our_side(shop, load, asked.workers) as side:
+                for rate, row, _ in climbed(side, asked.rates):
+                    found.setdefault(("worker", rate), []).append(row)
+            with peer_side(servers, shop, load, number) as side:
+                for rate, row, _ in climbed(side, asked.rates):
+                    found.setdefault(("peer", rate), []).append(row)
+        shop.close()
+    raw = [{"who": who, "rate": rate, **row} for (who, rate), r in found.items() for row in r]
+    tell(asked, about, [table(found, asked.rounds)], [Table("rounds", raw)])
 
 
-class Load:
-    """Writes purchases at a rate, and watches some of them."""
-
-    def __init__(self, here: Installation, port: int) -> None:
-        self._here, self._port = here, port
-        servers = here.settings.bootstrap_servers.split(",")
-        self._producer: Any = KafkaProducer(bootstrap_servers=servers, acks="all", linger_ms=1)
-        self._number = 0
-
-    def close(self) -> None:
-        """No more."""
-        self._producer.close()
-
-    def at(self, rate: int, seconds: float) -> Fresh:
-        """So many a second for so long; then until all of it is folded."""
-        stop, waited = threading.Event(), list[float]()
-        watcher = threading.Thread(target=self._watch, args=(stop, waited), daemon=True)
-        watcher.start()
-        began_s, written = time.perf_counter(), 0
-        while (now_s := time.perf_counter()) < began_s + seconds:
-            due = int((now_s - began_s) * rate) - written
-            for _ in range(due):
-                self._number += 1
-                self._buy(f"c{self._number % CUSTOMERS}")
-            written += due
-            time.sleep(0.002)
-        took_s = time.perf_counter() - began_s
-        stop.set()
-        watcher.join()
-        self._producer.flush()
-        ended_s = time.perf_counter()
-        self._here.wait_until_folded()
-        lag_s = time.perf_counter() - ended_s
-        cuts = quantiles(waited, n=100)
-        p50_ms, p99_ms = 1000 * cuts[49], 1000 * cuts[98]
-        return Fresh(rate, written / took_s, len(waited), p50_ms, p99_ms, lag_s)
-
-    def _watch(self, stop: threading.Event, waited: list[float]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port)
-        number = 0
-        while not stop.wait(WATCH_EVERY_S):
-            number += 1
-            name = f"watched-{time.time_ns()}-{number}"
-            began_s = time.perf_counter()
-            self._buy(name)
-            while not _is_known(connection, name):
-                if time.perf_counter() > began_s + LOST_AFTER_S:
-                    raise SystemExit(f"a purchase was not shown within {LOST_AFTER_S:g} s")
-            waited.append(time.perf_counter() - began_s)
-
-    def _buy(self, customer_id: str) -> None:
-        body = {
-            "event_id": f"e{time.time_ns()}-{customer_id}",
-            "customer_id": customer_id,
-            "occurred_at": datetime.now(UTC).isoformat(),
-            "amount_minor": 4_990,
-            "currency": "USD",
-            "items": [{"sku": "s1", "quantity": 2, "unit_price_minor": 2_495, "category": "tea"}],
-        }
-        value = json.dumps(body).encode()
-        self._producer.send(LOG, value, key=customer_id.encode(), headers=[("kind", b"purchase")])
+def asked_for(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments; exits if they make no sense."""
+    parser = arguments_of_rounds("bench.freshness")
+    parser.add_argument("--rates", type=numbers, default=[1_000, 5_000, 20_000])
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each load")
+    parser.add_argument("--workers", type=at_least(1), default=1)
+    parser.add_argument("--customers", type=at_least(1), default=100_000)
+    return parser.parse_args(given)
 
 
-def _is_known(connection: http.client.HTTPConnection, name: str) -> bool:
-    connection.request("GET", f"/v1/customers/{name}")
-    answer = connection.getresponse()
-    answer.read()
-    return answer.status == 200
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-    except OSError:
-        return False
-
-
-def _table(found: list[Fresh], asked: argparse.Namespace) -> Table:
-    table = Table(
-        title=f"produced → shown; {asked.workers} worker(s), {os.cpu_count()} cores for all"
-    )
-    for name in ("asked/s", "written/s", "watched", "p50 ms", "p99 ms", "then folded in, s"):
-        table.add_column(name, justify="right")
-    for each in found:
-        table.add_row(
-            f"{each.asked:,}",
-            f"{each.written:,.0f}",
-            f"{each.watched:,}",
-            f"{each.p50_ms:,.0f}",
-            f"{each.p99_ms:,.0f}",
-            f"{each.lag_s:.1f}",
-        )
-    return table
-
-
-def _asked() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rates", type=_numbers, default=[100, 500, 1_000, 2_000])
-    parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--warm-up", type=int, default=200)
-    return parser.parse_args()
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(each) for each in text.split(",")]
+def main(given: Sequence[str]) -> int:
+    """Measure and print; 1 if something needed is missing or fails."""
+    asked = asked_for(given)
+    return run_main(lambda: measure(asked))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

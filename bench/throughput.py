@@ -1,257 +1,269 @@
-"""How fast one worker folds, beside a stock Faust agent that does nothing, in the same run.
+"""How fast one worker folds what a live shop writes, beside others that read the same log, in the same run.
 
-A real Apache Kafka and a real Redis on loopback; real purchases, with the ticks and populations
-that belong between them, written once into four partitions; then, in turns, `segmenter run worker`
-on an empty namespace and the stock agent of bench/throughput_stock.py, each alone over the same
-log. At last the parts of the fold, timed by themselves. docs/performance.md tells how to read it.
-Needs Linux: CPU time is read from /proc.
+A real Apache Kafka and a real Redis on loopback. Customers with six weeks of history stand in Redis as the
+bench begins (bench/town.py); their next purchases, a tenth of a second apart, are written into four partitions.
+Then, in turns: `segmenter run worker` with little switched on (lean) and with all of it (full), and its
+peers on the same records:
 
-    python -m bench.throughput [--json] [--events N] [--rounds N]
+    faust   a stock Faust agent that does nothing
+    quix    Quix Streams adding up three numbers a customer in its RocksDB
+    redis   a Faust agent that decodes JSON, reads and writes a hash in Redis for each event
+
+More tables tell what the number of customers, and a second worker, make of it; the last one times the parts of
+the fold by themselves. docs/performance.md says how to read them. Needs Linux: CPU time is read from /proc.
+
+    python -m bench.throughput [--events N] [--customers 1000,100000,1000000] [--rounds N]
+        [--tables peers,customers,workers,parts] [--peers faust,quix,redis] [--json | --markdown]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import signal
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bench.throughput_log import Lived, lived, publish
-from bench.throughput_parts import Part, measure_parts
-from bench.throughput_rounds import Failed, Spent, stock_round, worker_round
+from bench.figures import Row, arguments_of_rounds, at_least, machine, middle, numbers, say, tell
+from bench.peer_quix_home import quix_python
+from bench.running import run_main, running_servers
+from bench.science_tables import Cell, Table
+from bench.throughput_log import lived as lived_journey
+from bench.throughput_parts import measure_parts
+from bench.throughput_rounds import Setting, Spent, Stage, database
+from bench.town import LEAN, PARTITIONS, SEED, full, lived, to_come
 from models.events import Kind
 from models.policy import policy_from_preset
 from streams.datasets import DATASETS
-from streams.local import LocalServerError, LocalStore
-from streams.sources import SourceError
-from tests.real_parts import KAFKA, REDIS
-from tests.support.apache_kafka import ApacheKafka
-from tests.support.installation import Installation
 
-DATASET, PRESET, PARTITIONS = "complete-journey", "grocery", 4
-POLICY = policy_from_preset(PRESET)
 MIN_EVENTS = 10_000  # fewer are read within a few glances at the offsets
-LIBRARIES = ("faust-streaming", "aiokafka", "redis", "hiredis", "pydantic", "msgpack")
+TABLES = ("peers", "customers", "workers", "parts")
+PEERS = ("faust", "quix", "redis")
+PEER_DATABASE = 15
+DATASET, PRESET = "complete-journey", "grocery"  # of the parts
+PARTS_EVENTS = 15_000
+REDIS_SHARE = 4  # of the records the slowest peer reads so many times fewer
+Rounds = dict[str, list[Spent]]
 
 
-class Servers(NamedTuple):
-    """What runs, and where files may be put."""
+class Settings(NamedTuple):
+    """Lean and full, with as many customers as the peers' table is about."""
 
-    kafka: ApacheKafka
-    redis: LocalStore
-    directory: Path
+    lean: Setting
+    full: Setting
 
 
-class Found(NamedTuple):
-    """All that was measured.
+class Bench:
+    """The tables on servers, one after another, on one log that grows.
 
-    Attributes:
-        around: machine and versions.
-        log: what was read.
-        worker: `segmenter run worker`, round by round.
-        stock: the stock agent, round by round.
-        parts: of the fold, in process.
+    Args:
+        stage: on which rounds are played.
+        asked: what is asked for.
+        directory: for files.
     """
 
-    around: dict[str, str | int]
-    log: Lived
-    worker: Sequence[Spent]
-    stock: Sequence[Spent]
-    parts: Sequence[Part]
+    def __init__(self, stage: Stage, asked: argparse.Namespace, directory: Path, url: str) -> None:
+        self._stage, self._asked = stage, asked
+        self._directory, self._url = directory, url
+        self._runs = range(1, asked.rounds + 1)
 
-    @property
-    def controls(self) -> int:
-        """Records of the log that are no purchases."""
-        return sum(self.log.ends) - len(self.log.purchases)
+    def beside_peers(self, settings: Settings, customers: int) -> Rounds:
+        """Workers and peers on the same records; the log must be empty before."""
+        events: int = self._asked.events
+        begin = self._stage.write(to_come(customers, events))
+        found: Rounds = {}
+        for number in self._runs:
+            say(f"beside its peers: round {number} of {self._asked.rounds}")
+            for name, setting in settings._asdict().items():
+                found.setdefault(name, []).append(self._stage.worker(setting, begin))
+            for name in self._asked.peers:
+                found.setdefault(name, []).append(self._peer(name, number, events))
+        return found
 
+    def _peer(self, name: str, number: int, events: int) -> Spent:
+        python, states = sys.executable, str(self._directory / f"quix-state-{number}")
+        faust = [python, "-m", "bench.peer_faust"]
+        if name == "faust":
+            return self._stage.peer(name, faust, events)
+        if name == "redis":
+            url = database(self._url, PEER_DATABASE)
+            return self._stage.peer(name, faust, events // REDIS_SHARE, url)
+        script = str(Path(__file__).with_name("peer_quix.py"))
+        return self._stage.peer(name, [str(quix_python()), script], events, states)
 
-@contextmanager
-def running_servers() -> Iterator[Servers]:
-    """Kafka and Redis in a temporary directory; gone at the end, however that comes."""
-    with tempfile.TemporaryDirectory(prefix="throughput-") as name:
-        directory = Path(name)
-        kafka, redis = KAFKA.make(directory / "kafka"), REDIS.make(directory / "redis")
-        assert isinstance(kafka, ApacheKafka)
-        assert isinstance(redis, LocalStore)
-        with kafka, redis:
-            yield Servers(kafka, redis, directory)
+    def with_customers(self, setting: Setting, customers: int) -> list[Spent]:
+        """One worker, so many customers."""
+        begin, found = self._stage.write(to_come(customers, self._asked.events)), []
+        for number in self._runs:
+            say(f"{customers:,} customers: round {number} of {self._asked.rounds}")
+            found.append(self._stage.worker(setting, begin))
+        return found
 
-
-def measure_rounds(servers: Servers, log: Lived, rounds: int) -> tuple[list[Spent], list[Spent]]:
-    """Write the log once, then let worker and stock agent read it in turns; answers both."""
-    config = servers.directory / "segmenter.toml"
-    config.write_text(f'preset = "{PRESET}"\n', "utf-8")
-    worker, stock = [], []
-    with closing(_installation(servers, "stock")) as nobody:
-        publish(servers.kafka.bootstrap_servers, log, POLICY)
-        if nobody.ends() != log.ends:
-            raise Failed(f"the log on the broker ends at {nobody.ends()}, not at {log.ends}")
-        for number in range(1, rounds + 1):
-            _say(f"round {number} of {rounds}")
-            name = f"worker-{number}"
-            printed = servers.directory / f"{name}.log"
-            with closing(_installation(servers, name)) as installation:
-                worker.append(worker_round(installation, config, printed, servers.redis.pid))
-            name = f"stock-{number}"
-            stock.append(stock_round(nobody, name, servers.directory / f"{name}.log"))
-    return worker, stock
-
-
-def _installation(servers: Servers, namespace: str) -> Installation:
-    kafka, redis = servers.kafka.bootstrap_servers, servers.redis.url
-    return Installation(kafka, redis, namespace, POLICY, PARTITIONS)
-
-
-def machine() -> dict[str, str | int]:
-    """What the figures hold for."""
-    return {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count() or 0,
-        "load_before": f"{os.getloadavg()[0]:.2f}",
-        "system": platform.platform(terse=True),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "kafka": KAFKA.version(),
-        "redis_server": REDIS.version(),
-        **{name: version(name) for name in LIBRARIES},
-    }
+    def by_workers(self, setting: Setting, customers: int) -> dict[int, list[Spent]]:
+        """One worker and two, in turns, that wait as the log is written."""
+        purchases = to_come(customers, self._asked.events)
+        found: dict[int, list[Spent]] = {1: [], 2: []}
+        for number in self._runs:
+            say(f"one worker and two: round {number} of {self._asked.rounds}")
+            for workers, spent in found.items():
+                spent.append(self._stage.workers(setting, workers, purchases))
+        return found
 
 
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
+def of_peers(found: Rounds) -> Table:
+    """Medians of the rounds; a ratio is taken in each round, then its median."""
+    rows: list[Row] = []
+    for name, spent in found.items():
+        is_worker = name in Settings._fields
+        row: dict[str, Cell] = {"": f"worker, {name}" if is_worker else f"peer, {name}"}
+        row |= middle([each.row for each in spent])
+        if not is_worker:
+            row |= {f"{mine} ÷ it": ratio(found[mine], spent) for mine in Settings._fields}
+            row |= {f"{m} ÷ it, CPU": cpu_ratio(found[m], spent) for m in Settings._fields}
+        rows.append(row)
+    return Table("One worker beside its peers", rows)
 
 
-def as_json(found: Found) -> dict[str, Any]:
-    """Everything that was found, for a program to read."""
-    return {
-        "machine": found.around,
-        "seed": None,
-        "dataset": DATASET,
-        "preset": PRESET,
-        "partitions": PARTITIONS,
-        "events": len(found.log.purchases),
-        "control_records": found.controls,
-        "populations": len(found.log.populations),
-        "rounds": [
-            {"worker": _figures([worker]), "stock": _figures([stock])}
-            for worker, stock in zip(found.worker, found.stock, strict=True)
-        ],
-        "median": {"worker": _figures(found.worker), "stock": _figures(found.stock)},
-        "ratio": ratios(found),
-        "parts": [{**each._asdict(), "us_per_event": each.us_per_event} for each in found.parts],
-    }
+def ratio(mine: Sequence[Spent], theirs: Sequence[Spent]) -> float:
+    """How many times as many records a second, round by round; the median."""
+    pairs = zip(mine, theirs, strict=True)
+    return median(a.row["records/s"] / b.row["records/s"] for a, b in pairs)
 
 
-def _figures(rounds: Sequence[Spent]) -> dict[str, float]:
-    return {
-        "records": median(each.records for each in rounds),
-        "wall_s": round(median(each.wall_s for each in rounds), 3),
-        "records_per_s": round(median(each.records_per_s for each in rounds)),
-        "cpu_us": round(median(each.cpu_us for each in rounds), 1),
-        "store_cpu_us": round(median(each.store_cpu_us for each in rounds), 1),
-    }
+def cpu_ratio(mine: Sequence[Spent], theirs: Sequence[Spent]) -> float:
+    """How many times as many records per second of CPU, Redis' own left out; likewise."""
+    pairs = zip(mine, theirs, strict=True)
+    return median(b.row["CPU µs a record"] / a.row["CPU µs a record"] for a, b in pairs)
 
 
-def ratios(found: Found) -> dict[str, float]:
-    """How many times as fast the worker is, of the medians: by the wall clock, by CPU time."""
-    worker, stock = _figures(found.worker), _figures(found.stock)
-    return {
-        "wall": round(worker["records_per_s"] / stock["records_per_s"], 2),
-        "cpu": round(stock["cpu_us"] / worker["cpu_us"], 2),
-    }
+def of_customers(found: Mapping[int, Sequence[Spent]]) -> Table:
+    """Medians by number of customers."""
+    rows: list[Row] = [
+        {"customers": f"{n:,}", **middle([s.row for s in found[n]])} for n in sorted(found)
+    ]
+    return Table("One worker, lean, by the number of customers", rows)
 
 
-def print_tables(found: Found) -> None:
-    """Everything that was found, for people."""
-    print("\n".join(f"{name:<16} {value}" for name, value in found.around.items()))
-    print(
-        f"\n{len(found.log.purchases):,} purchases of {DATASET}; with them {found.controls:,} ticks "
-        f"and notes of {len(found.log.populations)} populations.\n{PARTITIONS} partitions, preset "
-        f"{PRESET}, no seed: nothing is drawn. One process each, from its first progress\n"
-        "to the last record; CPU time of all its threads, for one record.\n"
-    )
-    print(
-        f"{'round':<8}{'':<8}{'records':>9}{'s':>8}{'records/s':>11}{'CPU us':>9}{'Redis us':>10}"
-    )
-    for number, pair in enumerate(zip(found.worker, found.stock, strict=True), start=1):
-        _print_pair(str(number), [pair[0]], [pair[1]])
-    _print_pair("median", found.worker, found.stock)
-    ratio = ratios(found)
-    print(f"\nthe worker against the stock agent, of the medians: records/s × {ratio['wall']:.2f},")
-    print(f"records per CPU second × {ratio['cpu']:.2f} (the stock agent does nothing)\n")
-    print(f"{'in process, memory store':<26}{'us a call':>10}{'calls':>8}{'us an event':>13}")
-    for part in found.parts:
-        shown = f"{part.us_per_call:>10.1f}{part.calls:>8.2f}{part.us_per_event:>13.1f}"
-        print(f"{part.name:<26}{shown}")
+def of_workers(found: Mapping[int, Sequence[Spent]]) -> Table:
+    """Medians by number of workers, and how many times as fast two are."""
+    rows: list[Row] = []
+    for number, spent in found.items():
+        row = {"workers": f"{number}", **middle([each.row for each in spent])}
+        rows.append({**row, "× one": ratio(spent, found[1])})
+    return Table("One worker and two, lean; Kafka and Redis on the same cores", rows)
 
 
-def _print_pair(label: str, worker: Sequence[Spent], stock: Sequence[Spent]) -> None:
-    for name, rounds in (("worker", worker), ("stock", stock)):
-        row = _figures(rounds)
-        print(
-            f"{label:<8}{name:<8}{row['records']:>9,.0f}{row['wall_s']:>8.2f}"
-            f"{row['records_per_s']:>11,.0f}{row['cpu_us']:>9.1f}{row['store_cpu_us']:>10.1f}"
-        )
+def raw(found: Mapping[str, Sequence[Spent]]) -> Table:
+    """Every round."""
+    rows: list[Row] = [
+        {"who": name, "round": number, "records": spent.records, **spent.row}
+        for name, rounds in found.items()
+        for number, spent in enumerate(rounds, start=1)
+    ]
+    return Table("rounds", rows)
 
 
-def _arguments(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench.throughput")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--events", type=int, default=60_000, help="purchases in the log")
-    parser.add_argument("--rounds", type=int, default=3, help="of each; the median counts")
-    arguments = parser.parse_args(given)
-    if arguments.events < MIN_EVENTS:
-        parser.error(f"--events: at least {MIN_EVENTS:,}")
-    if arguments.rounds < 1:
-        parser.error("--rounds: at least 1")
-    return arguments
+def of_parts(rounds: int) -> Table:
+    """The parts of the fold, in process, over purchases of the Complete Journey."""
+    policy = policy_from_preset(PRESET)
+    everything = (each for each in DATASETS[DATASET].read() if each.kind == Kind.PURCHASE)
+    log = lived_journey(list(islice(everything, PARTS_EVENTS)), policy, PARTITIONS)
+    rows: list[Row] = [
+        {
+            "in process": f"`{part.name}`",
+            "µs a call": part.us_per_call,
+            "calls an event": part.calls,
+            "µs an event": part.us_per_event,
+        }
+        for part in measure_parts(log, policy, rounds)
+    ]
+    return Table(f"Parts of the fold, {len(log.purchases):,} purchases of {DATASET}", rows)
 
 
-def _say(what: str) -> None:
-    print(f"[{time.strftime('%H:%M:%S')}] {what}", file=sys.stderr, flush=True)
+def measure(asked: argparse.Namespace) -> None:
+    """Measure what is asked for, and print it."""
+    about = {**machine(), "seed": SEED, "events": asked.events, "rounds": asked.rounds}
+    tables: list[Table] = []
+    rounds: list[Table] = []
+    if set(asked.tables) - {"parts"}:
+        tables, rounds = _on_servers(asked)
+    if "parts" in asked.tables:
+        say("the parts")
+        tables.append(of_parts(min(3, asked.rounds)))
+    tell(asked, about, tables, rounds)
 
 
-def _measured(events: int, rounds: int) -> Found:
-    around, everything = machine(), DATASETS[DATASET].read()
-    purchases = list(islice((r for r in everything if r.kind == Kind.PURCHASE), events))
-    _say(f"the log of {len(purchases):,} purchases, in memory")
-    log = lived(purchases, POLICY, PARTITIONS)
+def _on_servers(asked: argparse.Namespace) -> tuple[list[Table], list[Table]]:
+    if "peers" in asked.tables and "quix" in asked.peers:
+        quix_python()
+    say("six weeks of a shop, in memory")
+    lean, everything = lived(LEAN), lived(full())
+    tables: list[Table] = []
+    rounds: list[Table] = []
     with running_servers() as servers:
-        _say("Kafka and Redis run; writing the log")
-        worker, stock = measure_rounds(servers, log, rounds)
-    _say("the parts")
-    return Found(around, log, worker, stock, measure_parts(log, POLICY, rounds))
+        stage = Stage(servers, lean)
+        bench = Bench(stage, asked, servers.directory, servers.redis.url)
+        many = sorted(asked.customers)
+        usual = many[len(many) // 2]
+        say(f"Kafka and Redis run; settling {usual:,} customers")
+        kept = stage.settled("lean", LEAN, lean, usual)
+        by_customers: dict[int, list[Spent]] = {}
+        if "peers" in asked.tables:
+            other = stage.settled("full", full(), everything, usual)
+            found = bench.beside_peers(Settings(kept, other), usual)
+            stage.forget(other)
+            by_customers[usual] = found["lean"]
+            tables.append(of_peers(found))
+            rounds.append(raw(found))
+        if "workers" in asked.tables:
+            by_workers = bench.by_workers(kept, usual)
+            tables.append(of_workers(by_workers))
+            rounds.append(raw({f"{n} workers": each for n, each in by_workers.items()}))
+        stage.forget(kept)
+        if "customers" in asked.tables:
+            for customers in (each for each in many if each not in by_customers):
+                say(f"settling {customers:,} customers")
+                setting = stage.settled("lean", LEAN, lean, customers)
+                by_customers[customers] = bench.with_customers(setting, customers)
+                stage.forget(setting)
+            tables.append(of_customers(by_customers))
+            rounds.append(raw({f"{n} customers": each for n, each in by_customers.items()}))
+        stage.close()
+    return tables, rounds
 
 
-def main(given: list[str]) -> int:
+def asked_for(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments; exits if they make no sense."""
+    parser = arguments_of_rounds("bench.throughput")
+    parser.add_argument(
+        "--events", type=at_least(MIN_EVENTS), default=20_000, help="purchases that are folded"
+    )
+    parser.add_argument(
+        "--customers", type=numbers, default=[1_000, 100_000, 1_000_000], help="comma-separated"
+    )
+    parser.add_argument("--tables", type=one_or_more(TABLES), default=list(TABLES))
+    parser.add_argument("--peers", type=one_or_more(PEERS), default=list(PEERS))
+    return parser.parse_args(given)
+
+
+def one_or_more(names: Sequence[str]) -> Callable[[str], list[str]]:
+    """Some of these names, comma-separated, of an argument."""
+
+    def some(text: str) -> list[str]:
+        chosen = text.split(",")
+        if unknown := [each for each in chosen if each not in names]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(names)}")
+        return chosen
+
+    return some
+
+
+def main(given: Sequence[str]) -> int:
     """Measure and print; 1 if something needed is missing or fails."""
-    arguments = _arguments(given)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
-    try:
-        found = _measured(arguments.events, arguments.rounds)
-    except (LocalServerError, SourceError, Failed) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    if arguments.json:
-        print(json.dumps(as_json(found), indent=2))
-    else:
-        print_tables(found)
-    return 0
+    asked = asked_for(given)
+    return run_main(lambda: measure(asked))
 
 
 if __name__ == "__main__":

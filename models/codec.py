@@ -1,7 +1,7 @@
 """What is kept of a customer ⇄ bytes: a MessagePack array that begins with its schema version.
 
 Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
-always gives the same bytes. The four schemas before this one are read as well, so an upgrade needs
+always gives the same bytes. The five schemas before this one are read as well, so an upgrade needs
 no rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
 """
 
@@ -25,12 +25,10 @@ from models.rulebook import Seen
 from models.sketch import Contribution
 from models.state_check import check_state
 
-SCHEMA_VERSION = (
-    7  # 5: the store lists members by segment; 6: daybook, engagement, rules; 7: alerts
-)
-LISTED_SINCE = 5  # below it no store lists the members of segments: `PartitionFold` makes up for it
+SCHEMA_VERSION = 8  # 6: daybook, engagement, rules; 7: alerts; 8: the store numbers customers
+LISTED_SINCE = 8  # below it no store lists members by their numbers: `PartitionFold` does it once
 OLDEST_READ = 3
-_WITH_DAYBOOK = 6
+_WITH_DAYBOOK, _WITH_ALERTS = 6, 7
 _REMEDY = "restore the store from a backup, or fold the log anew: segmenter rebuild"
 _ALIAS = "alias"
 _PACKER = msgpack.Packer()  # one for all: to make one costs as much as to pack a few fields
@@ -202,8 +200,10 @@ def _upgraded(fields: tuple[Any, ...]) -> tuple[Any, ...]:
     """Fields of an older schema as those of this one.
 
     Schema 3 had no names. Before schema 6 days were not written down: what was bought until then counts over all time, but
-    in no window. Before schema 7 nobody was told of.
+    in no window. Before schema 7 nobody was told of. In schema 8 a state has the fields of schema 7.
     """
+    if fields[0] >= _WITH_ALERTS:
+        return fields
     if fields[0] >= _WITH_DAYBOOK:
         return (*fields, ())
     if fields[0] == OLDEST_READ:

@@ -46,9 +46,9 @@ from typing import Any, cast
 import faust
 from faust.types import EventT, StreamT
 
+from streams.batch_transport import Fetched, FetchSchema
 from streams.lane import Lane
 from streams.topics import ALERTS, INPUTS, LOG
-from streams.transport import Fetched, FetchSchema
 
 TICK_EVERY_S = 1.0
 

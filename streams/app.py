@@ -46,7 +46,7 @@ from streams.settings import Settings
 from streams.store import LEARNER, Store, new_nonce
 from streams.timekeeper import Timekeeper, always
 from streams.topics import ALERTS, ERASURES, INPUTS, LOG, POLICIES, POPULATIONS
-from streams.transport import transport_for
+from streams.transport import LANES
 
 logger = logging.getLogger(__name__)
 _OTHER_FILE = (
@@ -85,7 +85,7 @@ class Worker:
         self._bodies = population_bodies(self._inspector)
         self._policies = policy_bodies(self._inspector)
         topics = frozenset(self._lanes)
-        self.app.transport = transport_for(
+        self.app.transport = LANES[settings.lane].for_store(
             self.app, kafka_urls(settings), topics, self.resume_at, self._fail, self._let_go
         )
         keeper = Timekeeper(

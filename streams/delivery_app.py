@@ -35,7 +35,7 @@ from streams.metrics_delivery import DeliveryMeter
 from streams.redis_store import connect
 from streams.settings import Settings
 from streams.topics import ALERTS
-from streams.transport import transport_for
+from streams.transport import LANES
 from streams.wall import wall_ms
 from streams.webhook import HttpPoster
 
@@ -61,7 +61,7 @@ class DeliveryWorker:
         self.delivery: Delivery | None = None
         self.app = faust_app(settings, f"{settings.group}-{settings.namespace}-delivery")
         self.lane: Lane[DeskFold] = Lane(partial(read_again, self.app), self._fail)
-        self.app.transport = transport_for(
+        self.app.transport = LANES[settings.lane].for_store(
             *(self.app, kafka_urls(settings), frozenset({ALERTS})),
             *(self.resume_at, self._fail, self._let_go),
         )

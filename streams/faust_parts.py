@@ -17,12 +17,12 @@ import faust
 from faust.types import TP
 from yarl import URL
 
+from streams.batch_transport import Consumer
 from streams.log import KafkaUnavailable
 from streams.logs import logging_config
 from streams.patience import STOP_WITHIN_S, attempts
 from streams.settings import Settings
 from streams.store import StoreUnavailable
-from streams.transport import Consumer
 
 logger = logging.getLogger(__name__)
 
@@ -43,25 +43,14 @@ def faust_app(settings: Settings, group: str) -> faust.App:
         broker_commit_interval=2.0,
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
-        stream_buffer_maxsize=8,  # fetches, of all partitions together
+        stream_buffer_maxsize=2,  # fetches, of all partitions together; more only age
         datadir=tempfile.gettempdir(),  # Faust wants one; nothing is kept in it
     )
 
 
 async def read_again(app: faust.App) -> None:
-    """Make Faust read on from the store's offsets, in mid-stream.
-
-    Seeking alone has no effect: records already fetched must be dropped first.
-    """
-    consumer = cast(Consumer, app.consumer)
-    flow = app.flow_control
-    consumer.stop_flow()
-    flow.suspend()
-    flow.clear()
-    await consumer.wait_for_stopped_flow()
-    await consumer.perform_seek()
-    flow.resume()
-    consumer.resume_flow()
+    """Make Faust read on from the store's offsets, in mid-stream."""
+    await cast(Consumer, app.consumer).read_again()
 
 
 def kafka_urls(settings: Settings) -> list[URL]:

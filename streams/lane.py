@@ -1,6 +1,6 @@
 """The lane: how fetches of one topic that Faust hands to an agent become batches for a fold.
 
-A fetch is what the broker gave for one partition at once (`streams/transport.py`). The lane keeps
+A fetch is what the broker gave for one partition at once (`streams/batch_transport.py`). The lane keeps
 a queue for each partition, hands fetch by fetch to the partition's fold, and acknowledges when
 the store has answered. Kafka's committed offset is a hint: reading begins at the store's offset.
 
@@ -17,14 +17,14 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
+from streams.batch_transport import Fetched
 from streams.log import KafkaUnavailable
 from streams.metrics_worker import LaneMeter, WorkerMeter
 from streams.partition import Batch, OutboxFull, Seek
 from streams.patience import attempts
 from streams.store import StoreUnavailable
-from streams.transport import Fetched
 
-MAX_WAITING = 4  # fetches of one partition, each at most a megabyte on the wire
+MAX_WAITING = 2  # fetches of one partition, each at most a megabyte on the wire; more only age
 logger = logging.getLogger(__name__)
 
 

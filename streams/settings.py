@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     )
     session_timeout_s: float = Field(
         default=10.0, ge=2, le=300, description="a worker silent for this long loses its partitions"
+    )
+    lane: Literal["fast", "stock"] = Field(
+        default="fast",
+        description="how records come from Kafka: fast, whole fetches; stock, as Faust delivers "
+        "them, one at a time",
     )
     api_host: str = Field(
         default="127.0.0.1",

@@ -76,8 +76,8 @@ async def test_kafka_that_is_down_leaves_the_outbox_bounded_and_the_worker_resum
     full = Change(Meta(0, b"full"), {}, [row] * MAX_OUTBOX_ROWS)
     assert await store.apply(PARTITION, Meta(), full)
     watched.open(log, store)
-    for record in log.records:
-        await watched.lane.put(FakeFetch([record]))
+    for records in (log.records[:1], log.records[1:]):
+        await watched.lane.put(FakeFetch(records))
     await until(lambda: watched.waiting_for() is not None)
     assert watched.waiting_for() == f"{MAX_OUTBOX_ROWS + 1} effects wait to be relayed"
     assert store.offset == 1

@@ -136,7 +136,7 @@ def _is_read_or_refused(packed: bytes) -> None:
 
 def test_newer_schema_is_refused_and_names_the_way_out() -> None:
     packed = msgpack.packb([SCHEMA_VERSION + 1, "whatever", "comes", "then"])
-    with pytest.raises(NewerSchema, match="schema 8, this version reads up to 7; run a version"):
+    with pytest.raises(NewerSchema, match="schema 9, this version reads up to 8; run a version"):
         decode_state(packed)
 
 

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from models.events import LogRecord
+from streams.batch_transport import Fetched
 from streams.lane import Lane
 from streams.memory_store import MemoryStore
 from streams.metrics_worker import WorkerMeter
 from streams.partition import PartitionFold
 from streams.store import Change, Loaded, Meta, StoreUnavailable
-from streams.transport import Fetched
 from tests.streams.logbook import PARTITION, Logbook, fold_of
 
 PATIENCE_S = 10.0

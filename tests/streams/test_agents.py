@@ -14,10 +14,11 @@ from yarl import URL
 
 from models.events import LogRecord
 from streams.agents import FaustFetch, declare
+from streams.batch_transport import Fetched, FetchSchema
 from streams.lane import Lane
 from streams.partition import Batch
 from streams.topics import DEAD_LETTERS, INPUTS, LOG
-from streams.transport import Consumer, Fetched, FetchSchema, Transport, transport_for
+from streams.transport import LANES, Consumer, StockConsumer, Transport
 from tests.streams.good_ones import dead_letters
 from tests.streams.lanes import Failing, Store, Watched, down, until
 from tests.streams.logbook import (
@@ -35,8 +36,8 @@ HERE = frozenset({LOG})
 MINE, THEIRS = TP(LOG, PARTITION), TP("another.topic", PARTITION)
 
 
-class Reading(Consumer):
-    """The consumer without a broker: what it is assigned and what a fetch brings is given."""
+class _Reading:
+    """A consumer without a broker: what it is assigned and what a fetch brings is given."""
 
     assigned: set[TP]
     brought: dict[TP, Sequence[Any]]
@@ -53,6 +54,17 @@ class Reading(Consumer):
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
         return self.brought, None
+
+
+class Reading(_Reading, Consumer):
+    """One that delivers fetches."""
+
+
+class StockReading(_Reading, StockConsumer):
+    """One that delivers as Faust does."""
+
+    def highwater(self, tp: TP) -> int:
+        return len(self.brought[tp])
 
 
 class Offline(Transport):
@@ -188,14 +200,19 @@ class Batches:
 class Broker:
     """A consumer whose transport notes what it is asked."""
 
-    def __init__(self, app: faust.App, resume: dict[TP, int] | Exception) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        resume: dict[TP, int] | Exception,
+        reading: type[Reading | StockReading] = Reading,
+    ) -> None:
         self.resume = resume
         self.asked: list[list[TP]] = []
         self.refusals: list[BaseException] = []
         transport = Offline([URL("kafka://127.0.0.1:1")], app)
         transport.topics, transport.resume_at = HERE, self._resume_at
         transport.refused = self._refused
-        self.consumer = Reading(transport, nothing, nothing, nothing)
+        self.consumer = reading(transport, nothing, nothing, nothing)
         self.consumer.assigned = {MINE, THEIRS, TP(LOG, 0)}
         self.consumer.brought, self.consumer.sought = {}, []
 
@@ -250,13 +267,62 @@ async def test_a_fetch_begins_where_the_one_before_it_ended(app: faust.App) -> N
     assert message.value == Fetched(2, tuple(log.records[3:]))
 
 
-async def test_the_first_fetch_begins_where_reading_began_though_no_record_stands_there(
+async def test_what_comes_first_after_a_seek_says_nothing_of_records_ahead_of_it(
     app: faust.App,
 ) -> None:
+    """It may have been under way before reading was sent back, and no other fetch comes between."""
     broker, log = Broker(app, {MINE: 1}), five_purchases()
     await broker.consumer.perform_seek()
-    ((_, message),) = await broker.fetch(*log.records[3:])
+    ((_, under_way),) = await broker.fetch(*log.records[3:])
+    assert under_way.value.from_offset == 3
+    ((_, message),) = await broker.fetch(*log.records[1:3])
     assert message.value.from_offset == 1
+
+
+async def test_a_fetch_that_overtook_the_seek_is_a_gap_to_the_fold_and_no_record_is_lost(
+    app: faust.App,
+) -> None:
+    log, store, watched = five_purchases(), Store(), Watched()
+    watched.open(log, store)
+    broker = Broker(app, {MINE: 0})
+    await broker.consumer.perform_seek()
+    ((_, message),) = await broker.fetch(*log.records[3:])
+    await watched.lane.put(FaustFetch(cast(EventT[Fetched], FakeEvent(message.value))))
+    await until(lambda: watched.read_again == 1)
+    assert store.offset == 0
+
+
+async def test_the_stock_lane_hands_over_a_record_a_message_each_beginning_where_the_last_ended(
+    app: faust.App,
+) -> None:
+    broker, log = Broker(app, {}, StockReading), five_purchases()
+    messages = [message for _, message in await broker.fetch(*log.records[:2], *log.records[3:])]
+    assert [message.offset for message in messages] == [0, 1, 3, 4]
+    assert [message.value.from_offset for message in messages] == [0, 1, 2, 4]
+    assert [message.value.records for message in messages] == [
+        (log.records[each],) for each in (0, 1, 3, 4)
+    ]
+
+
+async def test_of_a_fetch_that_the_stock_lane_drops_half_way_the_rest_is_a_gap(
+    app: faust.App,
+) -> None:
+    broker, log = Broker(app, {}, StockReading), five_purchases()
+    broker.consumer.brought = {MINE: [as_fetched(each) for each in log.records[:3]]}
+    messages = broker.consumer.getmany(timeout=1.0)
+    await anext(messages)
+    broker.consumer.flow_active = False
+    assert [each async for each in messages] == []
+    broker.consumer.flow_active = True
+    ((_, message),) = await broker.fetch(log.records[3])
+    assert message.value.from_offset == 1
+
+
+def test_a_queue_that_is_full_takes_no_partition_out_of_what_is_asked_for(app: faust.App) -> None:
+    consumer = Broker(app, {}).consumer
+    consumer._active_partitions = {MINE}
+    consumer.on_buffer_full(MINE)
+    assert consumer._get_active_partitions() == {MINE}
 
 
 async def test_a_fetch_without_records_is_no_message(app: faust.App) -> None:
@@ -296,13 +362,16 @@ async def test_what_is_committed_is_the_end_of_the_newest_fetch_that_was_acknowl
     assert consumer._acked_index[MINE] == set()
 
 
+@pytest.mark.parametrize(("lane", "consumer"), [("fast", Consumer), ("stock", StockConsumer)])
 async def test_the_transport_knows_its_topics_where_reading_begins_and_whom_to_tell(
-    app: faust.App,
+    app: faust.App, lane: str, consumer: type[Consumer]
 ) -> None:
     broker = Broker(app, {})
-    url = [URL("kafka://127.0.0.1:1")]
-    transport = transport_for(app, url, HERE, broker._resume_at, broker._refused, lambda: None)
-    assert transport.Consumer is Consumer
+    transport = LANES[lane].for_store(
+        *(app, [URL("kafka://127.0.0.1:1")], HERE),
+        *(broker._resume_at, broker._refused, lambda: None),
+    )
+    assert transport.Consumer is consumer
     assert transport.topics == HERE
     assert await transport.resume_at([MINE]) == {}
     await transport.refused(ValueError())

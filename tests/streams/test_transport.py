@@ -26,7 +26,7 @@ class Held(Consumer):
         self.asked: list[list[int]] = []
         self.refusals: list[BaseException] = []
         self.meanwhile: list[Iterable[int]] = []  # of the log, held after each question
-        self._fetched_to = {}
+        self._fetched_to, self._sought = {}, set()
         self._seeking = asyncio.Lock()
         self.transport: Any = SimpleNamespace(
             topics=frozenset({LOG, INPUTS}), resume_at=self._resume_at, refused=self._refused

@@ -193,7 +193,7 @@ def test_a_store_of_schema_4_comes_to_what_a_fold_from_the_beginning_gives(
     found = finished(fold_on())
     assert found == finished(known(finished(folded(log))))
     assert found.members == in_states(found.held)
-    assert found.meta.schema == SCHEMA_VERSION == 7
+    assert found.meta.schema == SCHEMA_VERSION == 8
 
 
 @briefly
@@ -275,8 +275,8 @@ def test_nothing_is_folded_before_everyone_is_listed() -> None:
     watched = cast(Store, Interposed(store, nothing, look))
     assert finished(fold_of(log, watched).handle(log.batch(offset))) is None
     listing, *folding = [schemas[:3], *schemas[3:]]
-    assert listing == [4, 4, 7]  # five ids, two a step
-    assert set(folding) == {7}
+    assert listing == [4, 4, 8]  # five ids, two a step
+    assert set(folding) == {8}
     assert len(folding) >= 2
 
 
@@ -298,7 +298,7 @@ def test_an_owner_who_is_overtaken_while_listing_takes_nothing_back() -> None:
     slow = cast(Store, Interposed(store, overtake, look))
     assert finished(fold_of(log, slow).handle(log.batch())) is None
     assert schemas == sorted(schemas)
-    assert schemas[-1] == 7
+    assert schemas[-1] == 8
     assert finished(known(store)) == finished(known(finished(folded(log))))
 
 
@@ -315,7 +315,7 @@ def test_a_partition_of_schema_4_without_a_customer_is_raised_too() -> None:
     store = finished(upgraded_at(log, log.end, short_walks()))
     log.purchase(CUSTOMERS[0], START_MS)
     assert finished(fold_of(log, store).handle(log.batch(1))) is None
-    assert finished(store.load(PARTITION, [])).meta.schema == 7
+    assert finished(store.load(PARTITION, [])).meta.schema == 8
     assert finished(members(store)) == {"lifecycle/new": [CUSTOMERS[0]]}
 
 
@@ -365,7 +365,7 @@ def test_on_a_server_it_is_listed_however_often_it_dies_and_the_cells_are_gone(
         assert call > 6
         found, expected = await known(store, ids), await known(await folded(log), ids)
         assert found._replace(rows=[]) == expected._replace(rows=[])
-        assert found.meta.schema == 7
+        assert found.meta.schema == 8
         assert len(found.members["lifecycle/dormant"]) > 600
 
     runner.run(upgrade())
