@@ -61,17 +61,19 @@ def sorted_into(
     if not moved:
         return state, ()
     effects = tuple(
-        PublishChange(
-            _type_of(each.kind),
-            customer_id,
-            _cause_of(each.kind, cause),
-            each.before,
-            each.after,
-            at_ms,
-            state.sequence + count,
-            scheme="" if each.kind in _TYPES else each.kind,
-        )
-        for count, each in enumerate(moved, 1)
+        [
+            PublishChange(
+                _type_of(each.kind),
+                customer_id,
+                _cause_of(each.kind, cause),
+                each.before,
+                each.after,
+                at_ms,
+                state.sequence + count,
+                scheme="" if each.kind in _TYPES else each.kind,
+            )
+            for count, each in enumerate(moved, 1)
+        ]
     )
     return state._replace(sequence=state.sequence + len(effects)), effects
 

@@ -13,6 +13,7 @@ from math import log, log1p
 
 from models.basket import distinct
 from models.ledger import Ledger
+from models.recalled import recalled
 
 # In the order of the vector.
 BEHAVIOUR = (
@@ -26,6 +27,7 @@ BEHAVIOUR = (
 QUANTA = 1000  # a unit of a vector is a thousandth
 
 
+@recalled  # groups and contribution ask for it, one after the other
 def behaviour_of(ledger: Ledger) -> tuple[int, ...]:
     """The vector of a ledger with a purchase."""
     gross_minor = ledger.spent_minor + ledger.discount_minor
@@ -37,4 +39,4 @@ def behaviour_of(ledger: Ledger) -> tuple[int, ...]:
         log1p(distinct(ledger.categories)),
         ledger.discount_minor / gross_minor if gross_minor else 0.0,
     )
-    return tuple(round(QUANTA * each) for each in features)
+    return tuple([round(QUANTA * each) for each in features])

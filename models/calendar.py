@@ -6,13 +6,11 @@ apart wherever the servers stand, and a deadline falls on a midnight of the shop
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-_HOUR_S, _DAY_S = 3_600, 86_400
-_SECOND = timedelta(seconds=1)
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_HOUR_S, _HOUR_MS = 3_600, 3_600_000
 
 
 def day_of(at_ms: int, zone: ZoneInfo) -> int:
@@ -28,24 +26,21 @@ def day_of(at_ms: int, zone: ZoneInfo) -> int:
     >>> day_of(0, ZoneInfo("UTC")) - day_of(0, ZoneInfo("America/New_York"))
     1
     """
-    at_s = at_ms // 1000
-    ahead_s = _ahead_s(at_s // _HOUR_S, zone)
-    if ahead_s is None:
-        return datetime.fromtimestamp(at_s, zone).toordinal()
-    return _EPOCH_DAY + (at_s + ahead_s) // _DAY_S
+    day = _day_all_through(at_ms // _HOUR_MS, zone)
+    return datetime.fromtimestamp(at_ms // 1000, zone).toordinal() if day is None else day
 
 
 @lru_cache(maxsize=16_384)
-def _ahead_s(hour: int, zone: ZoneInfo) -> int | None:
-    """What a zone's clocks are ahead of UTC all through an hour of Unix time; None if they change.
+def _day_all_through(hour: int, zone: ZoneInfo) -> int | None:
+    """The customer-day all through an hour of Unix time; None if another one, or other clocks, begin.
 
     No zone has changed its clocks twice within an hour.
     """
     begin, end = (
-        datetime.fromtimestamp(at_s, zone).utcoffset()
-        for at_s in (hour * _HOUR_S, (hour + 1) * _HOUR_S - 1)
+        datetime.fromtimestamp(at_s, zone) for at_s in (hour * _HOUR_S, (hour + 1) * _HOUR_S - 1)
     )
-    return None if begin is None or begin != end else begin // _SECOND
+    one = begin.toordinal() == end.toordinal() and begin.utcoffset() == end.utcoffset()
+    return begin.toordinal() if one else None
 
 
 def iso_date(day: int | None) -> str | None:

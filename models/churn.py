@@ -65,7 +65,10 @@ class RiskModels(NamedTuple):
 
     def band(self, lifecycle: str) -> Band | None:
         """What is usual in a lifecycle state; None: not known."""
-        return next((each for each in self.bands if each.lifecycle == lifecycle), None)
+        for band in self.bands:
+            if band.lifecycle == lifecycle:
+                return band
+        return None
 
 
 def risk_within(

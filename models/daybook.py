@@ -134,8 +134,10 @@ class Daybook(NamedTuple):
         """Whether the newest row is of that day and has a purchase: money given back has one, too."""
         if not self.rows:
             return False
+        if last_row(self.rows, COLUMNS)[0] < day:
+            return False
         last, before = newest_rows(self.rows, COLUMNS)
-        return last[0] >= day and last[PURCHASES] > before[PURCHASES]
+        return last[PURCHASES] > before[PURCHASES]
 
     def give_back(self, day: int, amount_minor: int) -> Daybook:
         """Count money given back on a day that is not older than any before."""

@@ -79,6 +79,8 @@ def normalised_id(text: str) -> str:
     Raises:
         NotAnId: empty, or longer than 256 bytes.
     """
+    if text.isascii() and 0 < len(text) <= MAX_ID_BYTES:  # has no other spelling
+        return text
     try:
         size = len((text := unicodedata.normalize("NFC", text)).encode())
     except UnicodeEncodeError:

@@ -79,16 +79,16 @@ def fold(
     Only the ledger, the attributes and the lifecycle's effects: the rest follows from them.
     """
     match read.event:
-        case Erasure():
-            return _erased(customer_id, state, read)
-        case Profile(attributes=attributes):
-            return _described(customer_id, state, read, attributes)
-        case Engagement() as engaged:
-            return _engaged(customer_id, state, read, engaged)
         case Purchase() as event:
             order = order_hash(event.order_id) if event.order_id else 0
             prior = round(100 * prior_gap_days(policy.lifecycle, population))
             return _paid(customer_id, state, read, event, order, prior, clock_ms, policy)
+        case Profile(attributes=attributes):
+            return _described(customer_id, state, read, attributes)
+        case Engagement() as engaged:
+            return _engaged(customer_id, state, read, engaged)
+        case Erasure():
+            return _erased(customer_id, state, read)
         case Refund() as event:
             undoes = (
                 order_hash(event.order_id)
@@ -218,9 +218,13 @@ def _told_on(
     policy: Policy,
 ) -> Outcome:
     before = state.remembered
-    events = tuple(sorted((*before, new)))
+    if not before or before[-1] < new:
+        events = (*before, new)
+    else:
+        events = tuple(sorted((*before, new)))
     view = matched(events, policy)
-    if view[:-1] != matched(before, policy) or new.at_ms < state.current.moved_ms:
+    is_newest = events[-1] is new and new.at_ms >= state.current.moved_ms
+    if not is_newest or (view is not events and view[:-1] != matched(before, policy)):
         return _retold(customer_id, state, events, read, clock_ms, policy)
     ledger, moved = tell_one(state.current, view[-1], policy)
     state = state._replace(current=ledger, remembered=events)

@@ -132,8 +132,9 @@ def meet(
     if outcome.rejected is not None or outcome.duplicate:
         return Met(*outcome)
     account_id = account_told(customer_id, outcome.state, event, policy)
-    sent = () if account_id is None else (SentOn(account_id, read.event_id),)
-    return Met(outcome.state, outcome.effects, outcome.rejected, outcome.duplicate, sent=sent)
+    if account_id is None:
+        return Met(outcome.state, outcome.effects)
+    return Met(outcome.state, outcome.effects, sent=(SentOn(account_id, read.event_id),))
 
 
 def _erased(

@@ -95,9 +95,10 @@ def regrouped(
             groups.update(_expected(state, population, stake))
             if TIER in groups:
                 looks += _next_review(state.current, day)
-        for kind, tier, until_day in _value_tiers(state, day, policy, population, stake):
-            groups[kind] = tier
-            looks += () if until_day is None else (until_day,)
+        if policy.value:
+            for kind, tier, until_day in _value_tiers(state, day, policy, population, stake):
+                groups[kind] = tier
+                looks += () if until_day is None else (until_day,)
     if policy.grid is not None:
         for kind, group, until_day in _on_the_grid(state, at_ms, policy, groups):
             groups[kind] = group
@@ -107,15 +108,20 @@ def regrouped(
         if regroup_ms == state.regroup_ms:
             return state, ()
         return state._replace(regroup_ms=regroup_ms), ()
-    kinds = dict.fromkeys((*state.groups, *groups))
-    before_after = ((each, state.groups.get(each), groups.get(each)) for each in kinds)
-    moved = tuple(Regrouped(*each) for each in before_after if each[1] != each[2])
+    was = state.groups
+    moved = tuple(
+        [
+            Regrouped(kind, was.get(kind), groups.get(kind))
+            for kind in dict.fromkeys((*was, *groups))
+            if was.get(kind) != groups.get(kind)
+        ]
+    )
     return state._replace(groups=groups, regroup_ms=regroup_ms), moved
 
 
 def expected_groups(
     state: CustomerState, day: int, policy: Policy, population: Population
-) -> Iterator[tuple[str, str]]:
+) -> dict[str, str]:
     """Cluster, tier and risk band, as far as the population can tell; each with inertia.
 
     Args:
@@ -130,17 +136,18 @@ def expected_groups(
 
 def _expected(
     state: CustomerState, population: Population, stake: Stake | None
-) -> Iterator[tuple[str, str]]:
-    now = state.groups
+) -> dict[str, str]:
+    now, groups = state.groups, {}
     if population.clusters is not None:
         current = int(now[CLUSTER]) if CLUSTER in now else None
-        yield CLUSTER, str(cluster_of(population.clusters, _behaviour(state), current))
+        groups[CLUSTER] = str(cluster_of(population.clusters, _behaviour(state), current))
     if stake is None:
-        return
-    yield TIER, tier_of(stake, population.value, now.get(TIER))
+        return groups
+    groups[TIER] = tier_of(stake, population.value, now.get(TIER))
     usual = population.risk.band(state.standing.lifecycle)
     if usual is not None:
-        yield RISK, band_of(stake.own_risk, stake.at_stake_minor, usual, now.get(RISK))
+        groups[RISK] = band_of(stake.own_risk, stake.at_stake_minor, usual, now.get(RISK))
+    return groups
 
 
 def _stake_on(ledger: Ledger, day: int, policy: Policy, population: Population) -> Stake | None:
@@ -160,8 +167,6 @@ def _value_tiers(
     stake: Stake | None,
 ) -> Iterator[tuple[str, str, int | None]]:
     """Kind and tier of each value scheme that can be told, and when time next may change it."""
-    if not policy.value:
-        return
     sight = Sight(state, day, policy)
     spreads = () if population is None else population.values
     scale = 10 ** minor_digits(policy.business.currency)

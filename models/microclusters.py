@@ -250,8 +250,9 @@ class MicroClusters(base.Clusterer):
             self._totals, self._means = totals, np.empty((size, 0))
         totals[1] += sign
         for place, value in enumerate(vector, start=2):
-            totals[place] += sign * value
-            totals[place + size] += sign * value * value
+            more = sign * value
+            totals[place] += more
+            totals[place + size] += more * value
         self.touched.add(_TOTALS)
         self._weights = None
 

@@ -27,7 +27,6 @@ from models.population_check import (
     check_value,
     within,
 )
-from models.recalled import recalled
 from models.scores import ForecastScore, RiskScore
 from models.sketch import Sketch, last_of_bin
 from models.value import ValueModel
@@ -173,7 +172,6 @@ def learned(
     )
 
 
-@recalled
 def prior_gap_days(rules: Lifecycle, population: Population | None) -> float:
     """G, the gap one expects of a customer before their own rhythm is known.
 

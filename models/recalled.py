@@ -7,15 +7,14 @@ objects themselves, not by what they are equal to. Forbidden here: objects that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import is_
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 KEPT = 4  # a fold has one policy and one population; while they change, two
-Of = ParamSpec("Of")
+Of = TypeVar("Of")
 Answer = TypeVar("Answer")
 
 
-def recalled(work_out: Callable[Of, Answer]) -> Callable[Of, Answer]:
+def recalled(work_out: Callable[[Of], Answer]) -> Callable[[Of], Answer]:
     """Work out once what is asked again and again of the same object.
 
     >>> sums = recalled(sum)
@@ -23,14 +22,13 @@ def recalled(work_out: Callable[Of, Answer]) -> Callable[Of, Answer]:
     >>> sums(numbers), sums(numbers)
     (6, 6)
     """
-    newest: list[tuple[tuple[object, ...], Answer]] = []
+    newest: list[tuple[Of, Answer]] = []
 
-    def recall(*of: Of.args, **named: Of.kwargs) -> Answer:
-        assert not named, "what is asked of is given by its place"
+    def recall(of: Of) -> Answer:
         for known, answer in newest:
-            if all(map(is_, known, of)):
+            if known is of:
                 return answer
-        answer = work_out(*of, **named)
+        answer = work_out(of)
         newest.insert(0, (of, answer))
         del newest[KEPT:]
         return answer

@@ -29,7 +29,8 @@ those a customer is put depends on who came before, and so on the order of the l
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import sub
 from typing import NamedTuple
 
 import msgpack
@@ -44,6 +45,8 @@ _HASH_BITS = 64
 _SAMPLE = "h"
 _MICRO = ("k", "a", "q")
 _LARGEST = 2**63  # of sums of money
+_SUMS = ("n", "days", "spans", "spend")
+_NOTHING: tuple[tuple[int, ...], tuple[str, ...]] = ((0,) * len(_SUMS), ())
 UNKEYED = Pseudonyms()  # where nobody's secret is at stake, or for reading only
 
 
@@ -154,9 +157,8 @@ class Sketch:
         Returns:
             `new` with the slot that it was put into, to be kept for taking it out again.
         """
-        was, now = _counted(old), _counted(new)
-        for slot in {**was, **now}:
-            self._add(slot, now.get(slot, 0) - was.get(slot, 0))
+        for slot, amount in _difference(old, new):
+            self._add(slot, amount)
         new = self._grouped(old, new)
         self._sample(self._pseudonyms.sampled(customer_id), row if new is not None else None)
         return new
@@ -233,22 +235,22 @@ class Sketch:
         return None if value is None else b"%d" % value
 
 
-def _counted(contribution: Contribution | None) -> dict[str, int]:
-    """Slot → what a customer counts for there."""
+def _difference(old: Contribution | None, new: Contribution | None) -> Iterator[tuple[str, int]]:
+    """Slot and by how much it changes; a slot may come twice."""
+    was, now = _counted(old), _counted(new)
+    yield from zip(_SUMS, map(sub, now[0], was[0]), strict=True)
+    if was[1] != now[1]:
+        yield from ((slot, -1) for slot in was[1] if slot not in now[1])
+        yield from ((slot, 1) for slot in now[1] if slot not in was[1])
+
+
+def _counted(contribution: Contribution | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """What a customer adds to each of the sums, and the slots that they count in."""
     if contribution is None:
-        return {}
-    _, first, last, days, spend, *_ = contribution
-    return {
-        "n": 1,
-        "days": days,
-        "spans": last - first,
-        "spend": spend,
-        f"b{first}": 1,
-        f"r{last}": 1,
-        f"f{bin_of(days)}": 1,
-        f"m{bin_of(spend)}": 1,
-        **dict.fromkeys(contribution.values, 1),
-    }
+        return _NOTHING
+    _, first, last, days, spend, *_, values = contribution
+    places = (f"b{first}", f"r{last}", f"f{bin_of(days)}", f"m{bin_of(spend)}", *values)
+    return (1, days, last - first, spend), places
 
 
 def from_slots(slots: Mapping[str, bytes], pseudonyms: Pseudonyms = UNKEYED) -> Sketch:

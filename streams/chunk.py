@@ -8,10 +8,10 @@ Forbidden here: the store, Kafka, the clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from models.alerts import AlertEffect, Effect, RaiseAlert, alerts_in, changes_in
+from models.alerts import Effect, RaiseAlert, alerts_in, changes_in
 from models.barrier import Barrier
 from models.calendar import day_of
 from models.codec import LISTED_SINCE, SCHEMA_VERSION
@@ -125,20 +125,27 @@ class Folding:
         self._customers: dict[str, Touched] = {}
         self._rows: list[OutboxRow] = []
         self.tally: Counter[str] = Counter()
-        self.newest: Newest | None = None
+        self._newest: tuple[LogRecord, Read] | None = None
+
+    @property
+    def newest(self) -> Newest | None:
+        """The last event that says something of the source; None if there was none."""
+        if self._newest is None:
+            return None
+        record, read = self._newest
+        return Newest(record.timestamp_ms, read.at_ms, REPLAY in record.headers)
 
     def records(self, chunk: Iterable[Understood]) -> None:
         """Fold records in the order of the log."""
         for record, read in chunk:
-            source = self._source(record)
             match read:
                 case Read():
-                    self._event(record, read, source)
+                    self._event(record, read)
                 case Rejected():
-                    self._dead_letter(record, read, source)
+                    self._dead_letter(record, read)
                 case Tick():
                     self._clock_ms = max(self._clock_ms, read.at_ms)
-                    self._close_epoch(source)
+                    self._close_epoch(self._source(record))
                     self.tally["ticks"] += 1
                 case PopulationLearned():
                     self.tally["populations"] += 1
@@ -156,7 +163,8 @@ class Folding:
             state, effects = advance(
                 customer_id, touched.state, until_ms, self._policy, self.population
             )
-            self._write(customer_id, touched, state, effects, source)
+            self._write(customer_id, touched, state, effects)
+            self._tell(effects, source)
 
     def walked(self, new: Population | PublishedPolicy, record: LogRecord) -> None:
         """Measure every loaded customer by what has come into force with a record.
@@ -172,7 +180,8 @@ class Folding:
             state, due = advance(
                 customer_id, touched.state, self._clock_ms, self._policy, self.population
             )
-            self._write(customer_id, touched, state, due, source)
+            self._write(customer_id, touched, state, due)
+            self._tell(due, source)
             self._measure(customer_id, touched, new, source)
 
     def _measure(
@@ -193,8 +202,11 @@ class Folding:
                 customer_id, state, new.number, now, new.policy, self.population
             )
             source = source._replace(policy=new.policy.version)
-        silent = isinstance(new, PublishedPolicy) and new.silent
-        self._write(customer_id, touched, state, effects, source, silent=silent)
+        self._write(customer_id, touched, state, effects)
+        if isinstance(new, PublishedPolicy) and new.silent:  # kept in the history, but not sent out
+            self.tally["untold"] += len(effects)
+        else:
+            self._tell(effects, source)
 
     def adopt(self, new: Population | PublishedPolicy) -> None:
         """From here on this is in force."""
@@ -246,18 +258,19 @@ class Folding:
             self.instructed.body if self.instructed else None,
         )
 
-    def _event(self, record: LogRecord, read: Read, source: Source) -> None:
+    def _event(self, record: LogRecord, read: Read) -> None:
         customer_id = read.event.customer_id
-        if partition_of(customer_id, self._log.partitions) != self._log.partition:
-            self._rows.append(reroute_row(record, read))
-            self.tally["rerouted"] += 1
-            return
-        self._clock_ms = max(self._clock_ms, min(read.at_ms, record.timestamp_ms))
         touched = self._customers.get(customer_id)
         if touched is None:
             packed = self._loaded.states.get(customer_id)
+            # Whoever is held here was looked up before: hashing an id costs some microseconds.
+            if packed is None and self._is_astray(customer_id):
+                self._rows.append(reroute_row(record, read))
+                self.tally["rerouted"] += 1
+                return
             touched = Touched(customer_id, packed, self._decoded)
             self._customers[customer_id] = touched
+        self._clock_ms = max(self._clock_ms, min(read.at_ms, record.timestamp_ms))
         self._begin_epochs()
         known = touched.held is not None
         met = meet(
@@ -269,25 +282,31 @@ class Folding:
             self._policy,
             self.population,
         )
-        self._write(customer_id, touched, met.held, met.effects, source)
+        self._write(customer_id, touched, met.held, met.effects)
+        if met.effects:
+            self._tell(met.effects, self._source(record))
         if met.sent:
             self._rows += [sent_on_row(record, each) for each in met.sent]
             self.tally["sent_on"] += len(met.sent)
         if met.mark is not None:
+            source = self._source(record)
             self._erased(customer_id, met.mark, source)
             if known:
                 self._rows.append(forgotten_row(customer_id, read, source))
         if met.rejected is not None:
-            self._dead_letter(record, met.rejected, source)
+            self._dead_letter(record, met.rejected)
         elif met.duplicate or met.forgotten:
             self.tally["duplicates" if met.duplicate else "forgotten"] += 1
         else:
             self.tally["events"] += 1
             if isinstance(read.event, Purchase) and isinstance(met.held, CustomerState):
                 self._sketch.names.learn(read.event, self._policy.behaviour.kept)
-            if not isinstance(read.event, Transfer | Erasure):  # they say nothing of the source
-                replayed = REPLAY in record.headers
-                self.newest = Newest(record.timestamp_ms, read.at_ms, replayed)
+            if not isinstance(read.event, (Transfer, Erasure)):  # they say nothing of the source
+                self._newest = record, read
+
+    def _is_astray(self, customer_id: str) -> bool:
+        """Whether another partition keeps whoever has this id."""
+        return partition_of(customer_id, self._log.partitions) != self._log.partition
 
     def _erased(self, customer_id: str, mark: Mark, source: Source) -> None:
         name = self._marks.add(customer_id, mark)
@@ -302,15 +321,9 @@ class Folding:
         touched: Touched,
         held: CustomerState | Alias | None,
         effects: tuple[Effect, ...],
-        source: Source,
-        *,
-        silent: bool = False,
     ) -> None:
-        """Take over what became of a customer: state, place in the sketch, effects.
-
-        `silent`: the effects are kept in the history, but not sent out.
-        """
-        changes, alerts = changes_in(effects), alerts_in(effects)
+        """Take over what became of a customer: state, place in the sketch, history."""
+        changes = changes_in(effects) if effects else ()
         before, after = touched.places, touched.places_of(held)
         if held is not touched.held and (changes or before != after):
             prefix = list_of(customer_id)
@@ -321,18 +334,14 @@ class Folding:
         if old is not new:
             state = self._placed(customer_id, old, state)
         touched.add(held if isinstance(held, Alias) else state, changes)
-        if silent:
-            self.tally["untold"] += len(changes) + len(alerts)
-            return
+
+    def _tell(self, effects: tuple[Effect, ...], source: Source) -> None:
+        """Send out what happened."""
+        policy, pseudonyms = self._policy.alerts, self._log.pseudonyms
+        changes, alerts = changes_in(effects), alerts_in(effects)
         self._rows += [change_row(effect, source) for effect in changes]
         for effect in changes:
             self.tally[f"effects:{effect.type}"] += 1
-        self._told_of(alerts, source)
-
-    def _told_of(self, alerts: Sequence[AlertEffect], source: Source) -> None:
-        if not alerts:
-            return
-        policy, pseudonyms = self._policy.alerts, self._log.pseudonyms
         self._rows += [alert_row(each, source, policy, pseudonyms) for each in alerts]
         for each in alerts:
             self.tally[f"alerts:{each.rule}"] += isinstance(each, RaiseAlert)
@@ -370,8 +379,8 @@ class Folding:
     def _day_of(self, at_ms: int) -> int:
         return day_of(at_ms, self._policy.timezone)
 
-    def _dead_letter(self, record: LogRecord, rejected: Rejected, source: Source) -> None:
-        self._rows.append(dead_letter_row(record, rejected, source))
+    def _dead_letter(self, record: LogRecord, rejected: Rejected) -> None:
+        self._rows.append(dead_letter_row(record, rejected, self._source(record)))
         self.tally["dead_letters"] += 1
         self.tally[f"dead_letters:{rejected.reason}"] += 1
 

@@ -45,7 +45,8 @@ from streams.topics import LOG
 
 MAX_OUTBOX_ROWS = 100_000  # a relay that far behind makes the worker wait
 WALKED_AT_ONCE = MAX_CUSTOMERS // 2  # a scan may give more than it was asked for
-_CONTROLS = Tick | PopulationLearned | PolicyPublished
+_CONTROLS = (Tick, PopulationLearned, PolicyPublished)
+_LAST = (Erasure, Merge)  # nothing of that id may be written after them in the same script
 NO_NONCE = b"-"  # no write has it
 
 GapProbe = Callable[[int, int, int], Awaitable[bool]]
@@ -391,7 +392,7 @@ def _is_control(understood: Understood) -> bool:
 def _stands_last(understood: Understood) -> bool:
     read = understood.read
     return _is_control(understood) or (
-        isinstance(read, Read) and isinstance(read.event, Erasure | Merge)
+        isinstance(read, Read) and isinstance(read.event, _LAST)
     )
 
 
