@@ -285,7 +285,7 @@ def _ledger_fields(ledger: Ledger | None) -> tuple[Any, ...] | None:
 def _ledger(fields: tuple[Any, ...], book: Daybook) -> Ledger:
     *begun, gaps = fields[:7]
     limits, new_until_day, lifecycle, overdue, won_back, *times, due = fields[14:]
-    return Ledger(
+    told = (
         *begun,
         tuple(accumulate(gaps)),
         *fields[7:14],
@@ -294,5 +294,5 @@ def _ledger(fields: tuple[Any, ...], book: Daybook) -> Ledger:
         Standing(_STATES[lifecycle], overdue, won_back),
         *times,
         None if due is None else _TRIGGERS[due],
-        book,
     )
+    return Ledger._make((*told, book))

@@ -312,9 +312,8 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
     if record.value is None:
         return Tombstone()
     if len(record.value) > MAX_VALUE_BYTES:
-        return Rejected(
-            Reason.TOO_LARGE, f"{len(record.value)} bytes; at most {MAX_VALUE_BYTES} are read"
-        )
+        detail = f"{len(record.value)} bytes; at most {MAX_VALUE_BYTES} are read"
+        return Rejected(Reason.TOO_LARGE, detail)
     model = _model_for(record.headers.get("kind"))
     if isinstance(model, Rejected):
         return model
@@ -326,7 +325,7 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
         return Rejected(Reason.INVALID, str(error)[:200])
     except OverflowError as error:
         return Rejected(Reason.INVALID, f"a number is out of range: {error}")
-    if isinstance(event, PopulationLearned | PolicyPublished):
+    if isinstance(event, (PopulationLearned, PolicyPublished)):
         return event
     at_ms = event.at_ms
     if at_ms > record.timestamp_ms + MAX_FUTURE_MS:

@@ -218,12 +218,10 @@ def _told_on(
     policy: Policy,
 ) -> Outcome:
     before = state.remembered
-    if not before or before[-1] < new:
-        events = (*before, new)
-    else:
-        events = tuple(sorted((*before, new)))
+    in_order = not before or before[-1] < new
+    events = (*before, new) if in_order else tuple(sorted((*before, new)))
     view = matched(events, policy)
-    is_newest = events[-1] is new and new.at_ms >= state.current.moved_ms
+    is_newest = in_order and new.at_ms >= state.current.moved_ms
     if not is_newest or (view is not events and view[:-1] != matched(before, policy)):
         return _retold(customer_id, state, events, read, clock_ms, policy)
     ledger, moved = tell_one(state.current, view[-1], policy)

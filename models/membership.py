@@ -134,9 +134,7 @@ def expected_groups(
     return _expected(state, population, stake)
 
 
-def _expected(
-    state: CustomerState, population: Population, stake: Stake | None
-) -> dict[str, str]:
+def _expected(state: CustomerState, population: Population, stake: Stake | None) -> dict[str, str]:
     now, groups = state.groups, {}
     if population.clusters is not None:
         current = int(now[CLUSTER]) if CLUSTER in now else None
