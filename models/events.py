@@ -337,8 +337,7 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
     if isinstance(event, Tick):
         return event
     event_id = _event_id(event, record, topic)
-    addressee = record.headers.get(ADDRESSEE)
-    if addressee is not None:
+    if (addressee := record.headers.get(ADDRESSEE)) is not None:
         try:
             customer_id = normalised_id(addressee.decode())
         except ValueError as error:
