@@ -1,7 +1,7 @@
 """What is kept of a customer ⇄ bytes: a MessagePack array that begins with its schema version.
 
 Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
-always gives the same bytes. The five schemas before this one are read as well, so an upgrade needs
+always gives the same bytes. Moments are milliseconds since the customer is known, deadlines whole seconds. The five schemas before this one are read as well, so an upgrade needs
 no rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from models.alert_memory import alerts_from, packed_alerts
+from models.basket import NO_BASKET
 from models.book_codec import books_from, fields_of
 from models.customer import Alias, Attribute, CustomerState, Remembered
 from models.daybook import Daybook, before_it_was_kept
@@ -25,16 +26,33 @@ from models.rulebook import Seen
 from models.sketch import Contribution
 from models.state_check import check_state
 
-SCHEMA_VERSION = 8  # 6: daybook, engagement, rules; 7: alerts; 8: the store numbers customers
+SCHEMA_VERSION = (
+    8  # 6: daybook, engagement, rules; 7: alerts; 8: customers numbered, states shorter
+)
 LISTED_SINCE = 8  # below it no store lists members by their numbers: `PartitionFold` does it once
 OLDEST_READ = 3
-_WITH_DAYBOOK, _WITH_ALERTS = 6, 7
+_WITH_DAYBOOK, _WITH_ALERTS, _SHORTER = 6, 7, 8
 _REMEDY = "restore the store from a backup, or fold the log anew: segmenter rebuild"
 _ALIAS = "alias"
 _PACKER = msgpack.Packer()  # one for all: to make one costs as much as to pack a few fields
 _HEAD = bytes((0xDC, 0, 20))  # an array of as many fields as a state has
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
+_KINDS = {
+    "quintile": "q",
+    "klaviyo": "k",
+    "braze": "b",
+    "china8": "8",
+    "cluster": "c",
+    "tier": "t",
+    "risk": "r",
+}
+"""Kinds of groups, and how they are written; others are written out."""
+_KINDS_READ = {short: name for name, short in _KINDS.items()}
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+_NO_BASKET = tuple(NO_BASKET)
+_NOTHING_SEEN = Seen()
+_BASKET_FROM = len(Remembered._fields) - len(NO_BASKET)
 
 
 class NewerSchema(ValueError):
@@ -59,7 +77,7 @@ class Part(NamedTuple):
     pieces: Mapping[int, bytes] = MappingProxyType({})
 
 
-_NO_PARTS = (Part((object(),), b""),) * 4
+_NO_PARTS = (Part((object(), object()), b""),) * 4
 
 
 class Encoded(NamedTuple):
@@ -85,26 +103,27 @@ def encode_after(before: Encoded | None, state: CustomerState) -> Encoded:
     """The same, without packing anew what is the same as before."""
     now, then = state.current, state.settled if state.settled_through_ms >= 0 else None
     known = before.parts if before is not None and before.parts else _NO_PARTS
+    since_ms, through_ms = state.known_since_ms, state.settled_through_ms
     current, settled, remembered, books = parts = (
-        _part(known[0], _ledger_fields, now),
-        _part(known[1], _ledger_fields, then),
-        _events(known[2], state.remembered),
+        _part(known[0], _ledger_fields, now, since_ms),
+        _part(known[1], _ledger_fields, then, since_ms),
+        _events(known[2], state.remembered, since_ms),
         _part(known[3], fields_of, now.book, state.settled.book),
     )
     packed = b"".join(
         (
             _HEAD,
-            _joined(SCHEMA_VERSION, state.known_since_ms, state.sequence),
+            _joined(SCHEMA_VERSION, since_ms, state.sequence),
             current.packed,
             settled.packed,
-            _joined(state.settled_through_ms),
+            _joined(None if through_ms < 0 else through_ms - since_ms),
             remembered.packed,
             _joined(
                 dict(state.attributes),
-                dict(state.groups),
-                state.regroup_ms,
-                state.contribution,
-                state.renew_ms,
+                {_KINDS.get(kind, kind): group for kind, group in state.groups.items()},
+                _deadline_fields(state.regroup_ms),
+                _contribution_fields(state.contribution),
+                _deadline_fields(state.renew_ms),
                 dict(state.names),
             ),
             books.packed,
@@ -112,8 +131,8 @@ def encode_after(before: Encoded | None, state: CustomerState) -> Encoded:
                 dict(state.engagement),
                 state.satisfaction,
                 state.rules,
-                state.rules_ms,
-                state.rules_seen,
+                _deadline_fields(state.rules_ms),
+                None if state.rules_seen == _NOTHING_SEEN else state.rules_seen,
                 packed_alerts(state.alerts),
             ),
         )
@@ -125,13 +144,58 @@ def _part(known: Part, fields: Callable[..., object], *of: object) -> Part:
     return known if all(map(is_, known.of, of)) else Part(of, _packed(fields(*of)))
 
 
-def _events(known: Part, events: tuple[Remembered, ...]) -> Part:
+def _events(known: Part, events: tuple[Remembered, ...], since_ms: int) -> Part:
     """Remembered events: most are those of before, and one is new."""
-    if known.of[0] is events:
+    before, since_then_ms = known.of
+    if before is events and since_then_ms == since_ms:
         return known
-    pieces = {id(each): known.pieces.get(id(each)) or _packed(each) for each in events}
+    old = known.pieces if since_then_ms == since_ms else {}
+    pieces = {
+        id(each): old.get(id(each)) or _packed(_event_fields(each, since_ms)) for each in events
+    }
     packed = _PACKER.pack_array_header(len(events)) + b"".join(pieces.values())
-    return Part((events,), packed, pieces)
+    return Part((events, since_ms), packed, pieces)
+
+
+def _event_fields(event: Remembered, since_ms: int) -> tuple[Any, ...]:
+    """Without a basket, where nothing was told of one."""
+    end = _BASKET_FROM if event[_BASKET_FROM:] == _NO_BASKET else None
+    return (event.at_ms - since_ms, *event[1:end])
+
+
+def _contribution_fields(contribution: Contribution | None) -> tuple[Any, ...] | None:
+    if contribution is None:
+        return None
+    made_day, first_day, last_day, *others = contribution
+    return (made_day - first_day, first_day, last_day - first_day, *others)
+
+
+def _contribution(fields: tuple[Any, ...] | None) -> Contribution | None:
+    if fields is None:
+        return None
+    made, first_day, last, *others = fields
+    return Contribution(first_day + made, first_day, first_day + last, *others)
+
+
+def _after(since_ms: int, moment_ms: int | None) -> int | None:
+    return None if moment_ms is None else moment_ms - since_ms
+
+
+def _deadline_fields(moment_ms: int | None) -> int | None:
+    """In seconds, which is enough for midnights; below 0: in milliseconds."""
+    if moment_ms is None:
+        return None
+    return -moment_ms if moment_ms % 1000 else moment_ms // 1000
+
+
+def _deadline(written: int | None) -> int | None:
+    if written is None:
+        return None
+    return -written if written < 0 else written * 1000
+
+
+def _moment(since_ms: int, after_ms: int | None) -> int | None:
+    return None if after_ms is None else since_ms + after_ms
 
 
 def _packed(fields: object) -> bytes:
@@ -171,10 +235,12 @@ def decode_held(packed: bytes) -> CustomerState | Alias:
         if fields[1] == _ALIAS:
             _, _, into, at_ms = fields
             return Alias(str(into), index(at_ms))
-        return _state(fields if version == SCHEMA_VERSION else _upgraded(fields))
+        if version < _SHORTER:
+            return _state(_upgraded(fields), 0)
+        return _state(fields, index(fields[1]))
     except (NewerSchema, CorruptState):
         raise
-    except (ValueError, TypeError, LookupError, AttributeError, msgpack.UnpackException) as error:
+    except (*_UNREADABLE, msgpack.UnpackException) as error:
         raise CorruptState(
             f"{len(packed)} bytes are not a customer's state ({error}); {_REMEDY}"
         ) from error
@@ -200,22 +266,36 @@ def _upgraded(fields: tuple[Any, ...]) -> tuple[Any, ...]:
     """Fields of an older schema as those of this one.
 
     Schema 3 had no names. Before schema 6 days were not written down: what was bought until then counts over all time, but
-    in no window. Before schema 7 nobody was told of. In schema 8 a state has the fields of schema 7.
+    in no window. Before schema 7 nobody was told of. Before schema 8 moments and days stood in full.
     """
     if fields[0] >= _WITH_ALERTS:
-        return fields
+        return _shorter(fields)
     if fields[0] >= _WITH_DAYBOOK:
-        return (*fields, ())
+        return _upgraded((_WITH_ALERTS, *fields[1:], ()))
     if fields[0] == OLDEST_READ:
         fields = (*fields, {})
     current, settled = (
-        Ledger() if each is None else _ledger(each, Daybook()) for each in fields[3:5]
+        Ledger() if each is None else _ledger(each, Daybook(), 0) for each in fields[3:5]
     )
     books = fields_of(before_it_was_kept(current.sums), before_it_was_kept(settled.sums))
-    return (*fields, books, {}, None, (), None, Seen(), ())
+    return _upgraded((_WITH_ALERTS, *fields[1:], books, {}, None, (), None, Seen(), ()))
 
 
-def _state(fields: tuple[Any, ...]) -> CustomerState:
+def _shorter(fields: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Fields of schema 7 as those of schema 8; moments count from 0."""
+    short = list(fields)
+    for place in (3, 4):
+        if fields[place] is not None:
+            *told, due_ms, due = fields[place]
+            short[place] = (*told, _deadline_fields(due_ms), due)
+    for place in (9, 11, 17):
+        short[place] = _deadline_fields(fields[place])
+    short[10] = _contribution_fields(fields[10])
+    return tuple(short)
+
+
+def _state(fields: tuple[Any, ...], base_ms: int) -> CustomerState:
+    """`base_ms`: what moments count from."""
     _, known_since_ms, sequence, current, settled, through_ms, remembered = fields[:7]
     attributes, groups, regroup_ms, contribution, renew_ms, names, books = fields[7:14]
     engagement, satisfaction, rules, rules_ms, seen, alerts = fields[14:]
@@ -224,33 +304,32 @@ def _state(fields: tuple[Any, ...]) -> CustomerState:
     book, settled_book = books_from(books)
     return CustomerState(  # by place, which is quicker; so is `_ledger`
         known_since_ms,
-        _ledger(current, book),
-        Ledger(book=settled_book) if settled is None else _ledger(settled, settled_book),
-        index(through_ms),
-        tuple(map(_remembered, remembered)),
+        _ledger(current, book, base_ms),
+        Ledger(book=settled_book) if settled is None else _ledger(settled, settled_book, base_ms),
+        -1 if through_ms is None else base_ms + index(through_ms),
+        tuple([_remembered(each, base_ms) for each in remembered]),
         {name: Attribute(*each) for name, each in attributes.items()},
         sequence,
-        groups,
-        regroup_ms,
-        None if contribution is None else Contribution(*contribution),
-        renew_ms,
+        {_KINDS_READ.get(kind, kind): group for kind, group in groups.items()},
+        _deadline(regroup_ms),
+        _contribution(contribution),
+        _deadline(renew_ms),
         names,
         engagement,
         None if satisfaction is None else Attribute(*satisfaction),
         rules,
-        rules_ms,
-        Seen(*seen),
+        _deadline(rules_ms),
+        _NOTHING_SEEN if seen is None else Seen(*seen),
         alerts_from(alerts),
     )
 
 
-def _remembered(event: tuple[Any, ...]) -> Remembered:
-    if len(event) != len(Remembered._fields):
-        return Remembered(*event)  # of an older schema
-    return tuple.__new__(Remembered, event)
+def _remembered(event: tuple[Any, ...], base_ms: int) -> Remembered:
+    after_ms, *others = event
+    return Remembered(base_ms + after_ms, *others)
 
 
-def _ledger_fields(ledger: Ledger | None) -> tuple[Any, ...] | None:
+def _ledger_fields(ledger: Ledger | None, since_ms: int) -> tuple[Any, ...] | None:
     if ledger is None:
         return None
     limits = ledger.limits
@@ -259,8 +338,8 @@ def _ledger_fields(ledger: Ledger | None) -> tuple[Any, ...] | None:
         ledger.purchases,
         ledger.spent_minor,
         ledger.refunded_minor,
-        ledger.first_purchase_ms,
-        ledger.last_purchase_ms,
+        _after(since_ms, ledger.first_purchase_ms),
+        _after(since_ms, ledger.last_purchase_ms),
         ledger.older_days,
         tuple(map(sub, days, (0, *days))),
         ledger.items,
@@ -275,24 +354,29 @@ def _ledger_fields(ledger: Ledger | None) -> tuple[Any, ...] | None:
         _STATES.index(ledger.standing.lifecycle),
         ledger.standing.overdue,
         ledger.standing.won_back,
-        ledger.since_ms,
-        ledger.moved_ms,
-        ledger.due_ms,
+        _after(since_ms, ledger.since_ms or None),
+        _after(since_ms, ledger.moved_ms or None),
+        _deadline_fields(ledger.due_ms),
         None if ledger.due is None else _TRIGGERS.index(ledger.due),
     )
 
 
-def _ledger(fields: tuple[Any, ...], book: Daybook) -> Ledger:
-    *begun, gaps = fields[:7]
-    limits, new_until_day, lifecycle, overdue, won_back, *times, due = fields[14:]
+def _ledger(fields: tuple[Any, ...], book: Daybook, base_ms: int) -> Ledger:
+    *sums, first, last, older_days, gaps = fields[:7]
+    limits, new_until_day, lifecycle, overdue, won_back, since, moved, due_ms, due = fields[14:]
     told = (
-        *begun,
+        *sums,
+        _moment(base_ms, first),
+        _moment(base_ms, last),
+        older_days,
         tuple(accumulate(gaps)),
         *fields[7:14],
         None if limits is None else Limits(*limits),
         new_until_day,
         Standing(_STATES[lifecycle], overdue, won_back),
-        *times,
+        _moment(base_ms, since) or 0,
+        _moment(base_ms, moved) or 0,
+        _deadline(due_ms),
         None if due is None else _TRIGGERS[due],
     )
     return Ledger._make((*told, book))

@@ -128,6 +128,11 @@ def from_rows(rows: Sequence[Sequence[int]], dropped: int = 0) -> bytes:
     return _packed(4, dropped, rows) if rows else EMPTY
 
 
+def from_cells(numbers: array[int]) -> bytes:
+    """The table of which these are all numbers, of four bytes each."""
+    return _head(4, 0) + numbers.tobytes()
+
+
 def forgotten(table: bytes, columns: int, before_day: int) -> bytes:
     """Without the rows before a day, but for the newest of them."""
     numbers = cells(table)

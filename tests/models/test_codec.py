@@ -24,6 +24,7 @@ from models.daybook import Daybook, before_it_was_kept
 from models.events import Item, Read
 from models.policy import Policy
 from tests.support.histories import crowded_histories, long_histories, policies, thoroughly
+from tests.support.older_states import fields_of_schema_7
 from tests.support.story import noon, profile, purchase, refund, tell, tick
 
 CATEGORIES = ("bread", "milk", "fruit", "vegetables", "coffee", "cheese", "soap", "wine")
@@ -76,6 +77,15 @@ def test_a_regular_with_baskets_groups_and_a_place_in_the_sketch_comes_back() ->
         regroup_ms=noon(800),
     )
     assert decode_state(encode_state(state)) == state
+
+
+@thoroughly
+@given(few_events | long_histories(), policies)
+def test_a_state_that_schema_7_has_written_is_read_as_it_was(
+    events: list[Read], policy: Policy
+) -> None:
+    state = tell(*events, policy=policy).customer
+    assert decode_held(msgpack.packb(fields_of_schema_7(state))) == state
 
 
 @thoroughly

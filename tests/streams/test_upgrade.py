@@ -55,6 +55,7 @@ from tests.streams.logbook import (
     fold_of,
     folded,
 )
+from tests.support.older_states import fields_of_schema_7
 
 briefly = settings(max_examples=150, deadline=None)
 CROWD = customers_in(PARTITION, 700)  # three steps of a walk on a server
@@ -127,9 +128,9 @@ async def make_schema_4(store: Store, ids: tuple[str, ...] = CUSTOMERS) -> None:
 def as_in_schema_4(packed: bytes) -> CustomerWrite:
     """Days were not written down, and there were no rules."""
     held = decode_held(packed)
-    _, *fields = msgpack.unpackb(packed, use_list=False)
     if isinstance(held, Alias):
-        return CustomerWrite(msgpack.packb([4, *fields]), None, (), ())
+        return CustomerWrite(msgpack.packb([4, *msgpack.unpackb(packed)[1:]]), None, (), ())
+    _, *fields = fields_of_schema_7(held)
     events = [event[:10] for event in fields[5]]
     older = msgpack.packb([4, *fields[:5], events, *fields[6:12]])
     return CustomerWrite(older, held.next_deadline_ms, segments_of(held), ())
