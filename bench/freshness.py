@@ -21,11 +21,12 @@ from contextlib import closing, contextmanager
 
 from bench.figures import Row, arguments_of_rounds, at_least, machine, middle, numbers, say, tell
 from bench.load import Load
+from bench.purchases import PARTITIONS
 from bench.running import Servers, run_main, running, running_servers, wait_for
 from bench.science_tables import Cell, Table
 from bench.shop import Loading, Shop, after, shift_ms
 from bench.throughput_rounds import database
-from bench.town import DAYS, LEAN, PARTITIONS, SEED, lived
+from bench.town import DAYS, LEAN, SEED, lived
 from bench.watching import Buyer, InStore, Look, OfPeer, OverHttp, Watching, ms, seen_after_s
 from streams.topics import LOG, Topic
 
@@ -85,6 +86,7 @@ class Side:
 def our_side(shop: Shop, load: Load, workers: int) -> Iterator[Side]:
     """An open shop."""
     with shop.open(*["worker"] * workers, "relay", "api"):
+        say("the worker")
         looks: Looks = (lambda: InStore(shop.settings), lambda: OverHttp(shop.api_port))
         side = Side(shop.kafka, load, looks)
         side.ready()
@@ -101,6 +103,7 @@ def peer_side(servers: Servers, shop: Shop, load: Load, number: int) -> Iterator
     module = [sys.executable, "-m", "bench.peer_faust"]
     told = [shop.kafka, topic, topic, "0", str(log.with_suffix(".json")), url]
     with running([*module, *told], log):
+        say("the peer")
         side = Side(shop.kafka, load._replace(topic=topic), [lambda: OfPeer(url)])
         side.ready()
         yield side
@@ -110,6 +113,7 @@ def climbed(side: Side, rates: Sequence[int]) -> Iterator[tuple[int, dict[str, C
     """Rates in their order, up to the first that is not kept up with."""
     for rate in sorted(rates):
         row, kept_up = side.at(rate)
+        say(f"{rate:,} purchases/s: {'kept up' if kept_up else 'fell behind'}")
         yield rate, row, kept_up
         if not kept_up:
             return

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 
-from bench.town import purchase
+from bench.purchases import purchase
 from streams.partitioner import partition_of
 from streams.sources import SourceRecord
 from streams.topics import LOG

@@ -35,11 +35,13 @@ class Inputs(NamedTuple):
         learner_partition_ms: CPU of learning a population for each partition, from its barrier on.
         learner_partition_mb: memory of the learner for each partition.
         takeover_partition_ms: for which a new owner of the learner folds nothing, a partition.
+        takeover_redis_ms: CPU of Redis for the one call of a takeover, a partition.
         busy_share: how much of a core may be used in the mean.
         node_gb: memory of a Redis node that states may fill; as much again is kept free for its copy.
         walk_s: how long a population may take until everybody has been measured against it.
         worker_gb: memory that the learner's owner may use.
         stall_s: how long the partitions of a worker may stand still.
+        answer_s: how long Redis may take for an answer: `redis_store.connect`.
         survey_hours: how old a survey may be.
         largest_share: of all events, that one customer has.
     """
@@ -55,12 +57,14 @@ class Inputs(NamedTuple):
     survey_us: float = 630.0
     learner_partition_ms: float = 110.0
     learner_partition_mb: float = 5.6
-    takeover_partition_ms: float = 42.0
+    takeover_partition_ms: float = 40.0
+    takeover_redis_ms: float = 2.5
     busy_share: float = 0.6
     node_gb: float = 32.0
     walk_s: float = 600.0
     worker_gb: float = 8.0
     stall_s: float = 60.0
+    answer_s: float = 5.0
     survey_hours: float = 24.0
     largest_share: float = 0.001
 
@@ -139,11 +143,13 @@ def _over(
     customers: int, events_per_s: int, partitions: int, given: Inputs
 ) -> tuple[tuple[str, float], ...]:
     """What more processes or nodes don't help: over the limit, the worst first."""
+    stalled = partitions * given.takeover_partition_ms / 1e3 / given.stall_s
+    unanswered = partitions * given.takeover_redis_ms / 1e3 / given.answer_s
     needed = {
         "relay": events_per_s * given.effects * given.relay_us / 1e6,
         "surveyor": customers * given.survey_us / 1e6 / 3_600 / given.survey_hours,
         "learner's memory": partitions * given.learner_partition_mb / 1e3 / given.worker_gb,
-        "learner's takeover": partitions * given.takeover_partition_ms / 1e3 / given.stall_s,
+        "learner's takeover": max(stalled, unanswered),
         "busiest partition": given.largest_share * events_per_s * given.worker_us / 1e6,
     }
     worst = sorted(needed.items(), key=lambda each: -each[1])

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.load import Load
+from bench.purchases import PARTITIONS
 from bench.running import Servers, wait_for
 from bench.throughput_rounds import on_store
-from bench.town import BEGAN, PARTITIONS, Customers, Town, begin_at, settle
+from bench.town import BEGAN, Customers, Town, begin_at, settle
 from models.policy import policy_from_toml
 from streams.local import free_port
 from streams.settings import Settings

@@ -20,8 +20,10 @@ from typing import NamedTuple
 
 from bench.figures import arguments, at_least, machine, say, shown, slope, tell
 from bench.load import Load, write
+from bench.purchases import PARTITIONS
 from bench.running import (
     Servers,
+    cpu_seconds,
     descriptors,
     must_run,
     resident_mb,
@@ -31,7 +33,7 @@ from bench.running import (
 )
 from bench.science_tables import Cell, Table
 from bench.shop import Loading, Running, Shop, after, shift_ms
-from bench.town import DAYS, LEAN, PARTITIONS, SEED, lived, to_come
+from bench.town import DAYS, LEAN, SEED, lived, to_come
 from bench.watching import Buyer, InStore, Waited, Watching, ms, seen_after_s
 from streams.topics import LOG
 
@@ -49,12 +51,14 @@ class Minute(NamedTuple):
 
     Attributes:
         over_s: when it was over, monotonic.
+        cpu_s: by process, that it took.
         resident_mb: by process, at its end.
         descriptors: by process, at its end.
         waited: purchases that were made in it and watched.
     """
 
     over_s: float
+    cpu_s: dict[str, float]
     resident_mb: dict[str, float]
     descriptors: dict[str, int]
     waited: Sequence[Waited] = ()
@@ -69,20 +73,22 @@ class Minute(NamedTuple):
         """As one row of the table."""
         took_s = [each.took_s for each in self.waited]
         row: dict[str, Cell] = {"p50 ms": ms(took_s, 50), "p99 ms": ms(took_s, 99)}
+        row |= {f"{name} CPU %": 100 * cpu_s / MINUTE_S for name, cpu_s in self.cpu_s.items()}
         row |= {f"{name} MB": size for name, size in self.resident_mb.items()}
         return row | {f"{name} files": number for name, number in self.descriptors.items()}
 
 
 def capacity(shop: Shop, customers: int) -> float:
-    """Purchases a second that the machine takes, relay included: a backlog, from its first chunk to its end."""
-    with shop.open(*OPEN), closing(InStore(shop.settings)) as look:
+    """Purchases a second that the machine takes: a backlog, until all is folded and has left for Kafka."""
+    with shop.open(*OPEN) as running, closing(InStore(shop.settings)) as look:
         _ready(shop, look)
         begin = sum(shop.here.offsets())
         write(shop.kafka, to_come(customers, BACKLOG), PARTITIONS)
         end = sum(shop.here.ends())
-        wait_for(lambda: sum(shop.here.offsets()) > begin, "the first chunk")
+        wait_for(lambda: sum(shop.here.offsets()) > begin, "the first chunk", running)
         began_s, first = time.monotonic(), sum(shop.here.offsets())
-        wait_for(lambda: sum(shop.here.offsets()) >= end, "the end of the backlog")
+        wait_for(lambda: sum(shop.here.offsets()) >= end, "the end of the backlog", running)
+        shop.here.wait_until_relayed()
         return (end - first) / (time.monotonic() - began_s)
 
 
@@ -113,16 +119,19 @@ def soaked(
 
 def _minute(servers: Servers, running: Sequence[Running], number: int) -> Minute:
     """Let one pass; what the processes are at its end."""
+    pids = {name: process.pid for name, (process, _) in zip(OPEN, running, strict=True)}
+    everybody = {**pids, "redis": servers.redis.pid}
+    before_s = {name: cpu_seconds(pid) for name, pid in everybody.items()}
     over_s = time.monotonic() + MINUTE_S
     while time.monotonic() < over_s:
         for each in running:
             must_run(*each)
         time.sleep(min(1.0, max(0.0, over_s - time.monotonic())))
-    pids = {name: process.pid for name, (process, _) in zip(OPEN, running, strict=True)}
+    spent_s = {name: cpu_seconds(pid) - before_s[name] for name, pid in everybody.items()}
     files = {name: descriptors(pid) for name, pid in pids.items()}
-    sizes = {name: resident_mb(pid) for name, pid in {**pids, "redis": servers.redis.pid}.items()}
+    sizes = {name: resident_mb(pid) for name, pid in everybody.items()}
     say(f"minute {number + 1}: worker {sizes['worker']:.0f} MB, {files['worker']} files")
-    return Minute(over_s, sizes, files)
+    return Minute(over_s, spent_s, sizes, files)
 
 
 def drift(minutes: Sequence[Minute]) -> dict[str, Cell]:

@@ -28,12 +28,13 @@ from typing import NamedTuple
 
 from bench.figures import Row, arguments_of_rounds, at_least, machine, middle, numbers, say, tell
 from bench.peer_quix_home import quix_python
+from bench.purchases import PARTITIONS
 from bench.running import run_main, running_servers
 from bench.science_tables import Cell, Table
 from bench.throughput_log import lived as lived_journey
 from bench.throughput_parts import measure_parts
 from bench.throughput_rounds import Setting, Spent, Stage, database
-from bench.town import LEAN, PARTITIONS, SEED, full, lived, to_come
+from bench.town import LEAN, SEED, full, lived, to_come
 from models.events import Kind
 from models.policy import policy_from_preset
 from streams.datasets import DATASETS

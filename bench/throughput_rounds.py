@@ -22,6 +22,7 @@ import redis
 from kafka.admin import KafkaAdminClient
 
 from bench.load import write
+from bench.purchases import PARTITIONS
 from bench.running import (
     POLL_S,
     Failed,
@@ -31,7 +32,7 @@ from bench.running import (
     running,
     wait_for,
 )
-from bench.town import PARTITIONS, Town, begin_at, settle
+from bench.town import Town, begin_at, settle
 from streams.redis_store import RedisStore, connect
 from streams.settings import Settings
 from streams.sources import SourceRecord
@@ -150,7 +151,7 @@ class Stage:
             wait_for(answer.exists, f"{name} has read {records:,} records", [(process, log)])
             store_s = cpu_seconds(self._servers.redis.pid) - began_s
         found = json.loads(answer.read_text("utf-8"))
-        return Spent(**found, store_cpu_s=store_s if after else 0.0)
+        return Spent(**found, store_cpu_s=store_s)
 
     def _copy(self, setting: Setting, begin: Sequence[int]) -> None:
         """The working database as the setting's is, with the log's next records to come."""

@@ -27,11 +27,12 @@ from kafka import KafkaProducer
 from bench.figures import Row, arguments_of_rounds, at_least, machine, middle, say, tell
 from bench.load import Load
 from bench.peer_poller import filled, polled
+from bench.purchases import PARTITIONS
 from bench.running import Failed, run_main, running_servers, wait_for
 from bench.science_tables import Cell, Table
 from bench.shop import NAMESPACE, Loading, Shop, after, shift_ms
 from bench.throughput_rounds import copied, database, on_store
-from bench.town import LEAN, PARTITIONS, SEED, Customers, Town, lived
+from bench.town import LEAN, SEED, Customers, Town, lived
 from bench.watching import Buyer, InStore, Waited, Watching, ms, seen_after_s
 from models.alerts import changes_in
 from models.customer import CustomerState
@@ -42,7 +43,8 @@ from streams.store import Store
 from streams.topics import LOG
 
 DAYS = 45  # from a Monday: the midnight is one at which no week ends
-BEFORE_S = 15.0  # of ordinary purchases, before midnight
+BEFORE_S = 15.0  # of ordinary purchases, before midnight; who writes them has to start
+QUIET_S = 10.0  # of these, those that are told
 KEPT = 2  # the database of the store as it was settled
 PEER_DATABASE = 15
 LOST_AFTER_S = 60.0
@@ -114,7 +116,8 @@ class Burst(NamedTuple):
     def row(self) -> dict[str, Cell]:
         """In milliseconds."""
         walked_s = max(self.delays_s, default=0.0)
-        before = [each.took_s for each in self.waited if each.began_s < self.tick_s - 1]
+        before_s = self.tick_s - QUIET_S, self.tick_s - 1.0
+        before = [e.took_s for e in self.waited if before_s[0] <= e.began_s < before_s[1]]
         meanwhile = [
             each.took_s
             for each in self.waited

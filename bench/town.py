@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from bench.purchases import PARTITIONS, purchase
 from bench.rules_usual import usual_rules
 from models.codec import decode_held, encode_state
 from models.customer import CustomerState
@@ -34,7 +35,6 @@ from streams.sources import SourceRecord
 from streams.store import MAX_CUSTOMERS, Change, CustomerWrite, Meta, Store, new_nonce
 
 SEED = 7
-PARTITIONS = 4
 FOLDED = 5_000  # customers whose past is folded; others have the same pasts again
 PURCHASES_EACH = 3
 DAYS = 42
@@ -114,16 +114,6 @@ def to_come(customers: int, purchases: int, days: int = DAYS) -> list[SourceReco
         )
         for number in range(purchases)
     ]
-
-
-def purchase(customer_id: str, at: datetime, event_id: str, amount_minor: int) -> SourceRecord:
-    """One order, as a shop sends it."""
-    moment = at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    value = (
-        f'{{"customer_id": "{customer_id}", "occurred_at": "{moment}", "event_id": "{event_id}", '
-        f'"order_id": "o-{event_id}", "amount_minor": {amount_minor}, "currency": "USD"}}'
-    )
-    return SourceRecord("purchase", customer_id, int(at.timestamp() * 1000), value.encode())
 
 
 async def settle(store: Store, town: Town, customers: Customers, log: TopicFacts) -> None:

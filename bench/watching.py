@@ -1,8 +1,8 @@
 """How long from a purchase until it is seen: buys for somebody new, and looks until they are there.
 
 Enters: where to look, one way or several. Leaves: for each purchase when it was made and how long it took. The time is
-from the producer's call: it contains the producer's, Kafka's acknowledgement and the looking (a millisecond,
-over HTTP two).
+from the producer's call: it contains the producer's, Kafka's acknowledgement and the looking (a millisecond, or a
+twentieth of the time).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import http.client
 import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
@@ -21,13 +22,15 @@ from kafka import KafkaProducer
 
 from bench.figures import percentile
 from bench.peer_faust import KEY
-from bench.town import PARTITIONS, purchase
+from bench.purchases import PARTITIONS, purchase
 from streams.partitioner import partition_of
 from streams.redis_store import RedisStore, connect
 from streams.settings import Settings
 
-EVERY_S = 0.02
+EVERY_S = 0.03
 LOOK_EVERY_S = 0.001
+AGAIN = 0.05  # of the time that somebody has been waited for: looking costs those who are looked at
+REST_S = 0.1  # but never longer
 AMOUNT_MINOR = 4_990
 
 
@@ -146,13 +149,24 @@ class Buyer:
         self._producer.close()
 
 
+class Bought(NamedTuple):
+    """One purchase that is waited for: whose, and since when, monotonic."""
+
+    customer_id: str
+    began_s: float
+
+
 class Watching:
     """Watches, in a thread, while the block lasts.
+
+    A purchase is made every `EVERY_S`, whether those before it were seen or not: who waits for each before the next
+    leaves out what came while everything stood still. What is written into one partition is seen in
+    its order, so only the oldest of each is looked for.
 
     Args:
         buyer: who buys.
         looks: ways to look, in turns; made, used and closed in that thread.
-        lost_after_s: for how long one purchase is waited for; it counts as long as that.
+        lost_after_s: for how long the last purchases are waited for at the end; they count as long as they have waited.
 
     Attributes:
         waited: what has been seen.
@@ -164,6 +178,7 @@ class Watching:
     ) -> None:
         self._buyer, self._make, self._lost_after_s = buyer, looks, lost_after_s
         self._stop, self._thread = threading.Event(), threading.Thread(target=self._run)
+        self._open: defaultdict[tuple[int, int], deque[Bought]] = defaultdict(deque)
         self.waited: list[Waited] = []
         self.failure: Exception | None = None
 
@@ -173,7 +188,7 @@ class Watching:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """End; blocks until the purchase under way is seen."""
+        """End; blocks until all purchases are seen, or count as lost."""
         self._stop.set()
         self._thread.join()
         if self.failure is not None and not any(raised):
@@ -182,20 +197,45 @@ class Watching:
     def _run(self) -> None:
         try:
             looks = [each() for each in self._make]
-            for number in count():
-                if self._stop.wait(EVERY_S):
-                    break
-                self._watch(number % len(looks), looks)
+            self._buy_and_look(looks)
+            give_up_s = time.monotonic() + self._lost_after_s
+            while any(self._open.values()) and time.monotonic() < give_up_s:
+                self._look(looks)
+            self._lose()
             for look in looks:
                 look.close()
         except Exception as error:  # noqa: BLE001 - told when the block ends
             self.failure = error
 
-    def _watch(self, place: int, looks: Sequence[Look]) -> None:
-        began_s = time.monotonic()
+    def _buy_and_look(self, looks: Sequence[Look]) -> None:
+        began_s, bought = time.monotonic(), 0
+        while not self._stop.is_set():
+            while bought * EVERY_S <= time.monotonic() - began_s:
+                self._buy(bought % len(looks))
+                bought += 1
+            self._look(looks)
+
+    def _buy(self, look: int) -> None:
+        now_s = time.monotonic()
         name = self._buyer.somebody()
-        took_s = seen_after_s(looks[place], [name], self._lost_after_s)
-        self.waited.append(Waited(place, began_s, took_s))
+        self._open[look, partition_of(name, PARTITIONS)].append(Bought(name, now_s))
+
+    def _look(self, looks: Sequence[Look]) -> None:
+        for (place, _), bought in self._open.items():
+            while bought and looks[place].shows(bought[0].customer_id):
+                began_s = bought.popleft().began_s
+                self.waited.append(Waited(place, began_s, time.monotonic() - began_s))
+        time.sleep(self._pause_s())
+
+    def _pause_s(self) -> float:
+        now_s = time.monotonic()
+        oldest_s = min((each[0].began_s for each in self._open.values() if each), default=now_s)
+        return min(REST_S, max(LOOK_EVERY_S, AGAIN * (now_s - oldest_s)))
+
+    def _lose(self) -> None:
+        now_s = time.monotonic()
+        for (place, _), bought in self._open.items():
+            self.waited += [Waited(place, each.began_s, now_s - each.began_s) for each in bought]
 
     def took_s(self, look: int) -> list[float]:
         """How long it took, one way."""
@@ -209,7 +249,7 @@ def seen_after_s(look: Look, names: Sequence[str], lost_after_s: float) -> float
         waiting = [each for each in waiting if not look.shows(each)]
         if not waiting:
             return time.monotonic() - began_s
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(max(LOOK_EVERY_S, AGAIN * (now_s - began_s)))
     return now_s - began_s
 
 

@@ -184,14 +184,13 @@ async def _sizes(store: Store, policy: Policy) -> Sizes:
 async def _members(store: Store, segment: str, limit: int) -> list[str]:
     ids: list[str] = []
     for partition in range(await store.partitions()):
-        after: str | None = None
+        cursor = 0
         while not limit or len(ids) < limit:
             count = min(PAGE, limit - len(ids)) if limit else PAGE
-            page = await store.members(partition, segment, after, count)
+            page, cursor = await store.members(partition, segment, cursor, count)
             ids += page
-            if len(page) < count:
+            if not cursor:
                 break
-            after = page[-1]
     return ids
 
 

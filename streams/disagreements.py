@@ -47,14 +47,13 @@ async def disagreements(
     lookup = Lookup(store, policy)
     partitions = range(await lookup.partitions())
     for segment, partition in product(segments_of(verdicts), partitions):
-        after = None
+        cursor = 0
         while not limit or len(rows) < limit:
             count = min(MAX_CUSTOMERS, limit - len(rows)) if limit else MAX_CUSTOMERS
-            ids = await store.members(partition, segment, after, count)
+            ids, cursor = await store.members(partition, segment, cursor, count)
             rows += await _rows(store, lookup, policy, partition, ids, now_ms)
-            if len(ids) < count:
+            if not cursor:
                 break
-            after = ids[-1]
     return rows
 
 

@@ -2,10 +2,12 @@
 
 | key | type | what | writer | readers | size |
 | --- | --- | --- | --- | --- | --- |
-| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, … | apply | all | 10 fields |
-| `seg:{NS:P}:c` | hash | customer id → encoded CustomerState or Alias | apply | load, due, lookups | a customer |
-| `seg:{NS:P}:due` | zset | customer id → next deadline, ms | apply | due | a customer at most |
-| `seg:{NS:P}:seg:KIND/GROUP` | zset | ids of the members of one segment, all of score 0 | apply | lookups | see docs/segments.md |
+| `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, …; ordinals given | apply | all | 11 fields |
+| `seg:{NS:P}:c` | hash | customer id → ordinal, then encoded CustomerState or Alias | apply | load, due, lookups | a customer |
+| `seg:{NS:P}:ids:BLOCK` | hash | place in the block → customer id | apply | due, lookups | ≤ 64 |
+| `seg:{NS:P}:deadlines:BLOCK` | zset | place in the block → next deadline, ms | apply | due | ≤ 64 |
+| `seg:{NS:P}:deadlines` | zset | block → earliest deadline in it, ms | apply | due | a block at most |
+| `seg:{NS:P}:members:KIND/GROUP` | string | bitmap by ordinal: the members of one segment | apply | lookups | a bit a customer |
 | `seg:{NS:P}:movement` | hash | customer-day → who entered and left what, counted | apply | load, lookups | ≤ 400 |
 | `seg:{NS:P}:history` | hash | id, 0x1f, slot → packed effect | apply | lookups | ≤ 32 a customer |
 | `seg:{NS:P}:outbox` | stream | messages on their way to Kafka | apply | relay | bounded |
@@ -28,8 +30,11 @@ The learner of populations keeps its own `meta`, `c` and `outbox` in the place o
 The delivery of alerts keeps what it needs under `seg:{NS/delivery}:…`: see `streams/redis_shelf.py`,
 `streams/deliveries.py` and `streams/alert_entries.py`.
 
-A customer id is a field or a member, never part of a key's text. Until schema 4 there were sets
-`…:cell:STATE` instead of `…:seg:KIND/GROUP`.
+A customer id is a field or a value, never part of a key's text. An ordinal numbers a customer within the
+partition; a BLOCK is 64 of them in a row: see `streams/ordinals.py`.
+
+Until schema 7 `…:due` and `…:seg:KIND/GROUP` were sorted sets of ids, and until schema 4 there were
+sets `…:cell:STATE`; they are removed when everyone is listed anew.
 """
 
 from __future__ import annotations
@@ -49,6 +54,7 @@ META_FIELDS = (
     "closed_day",
     "key_id",
 )
+NUMBERED = "numbered"  # of meta too, but the store's own: how many ordinals were given
 
 
 class Keys:
@@ -59,7 +65,7 @@ class Keys:
         tag = f"seg:{{{namespace}:{place}}}"
         self.meta = f"{tag}:meta"
         self.customers = f"{tag}:c"
-        self.due = f"{tag}:due"
+        self.deadlines = f"{tag}:deadlines"
         self.history = f"{tag}:history"
         self.outbox = f"{tag}:outbox"
         self.live = f"{tag}:live"
@@ -69,12 +75,27 @@ class Keys:
         self.erased = f"{tag}:erased"
         self.movement = f"{tag}:movement"
         self.vitals = f"{tag}:vitals"
-        self._segment = f"{tag}:seg:"
-        self.cells = [f"{tag}:cell:{state.value}" for state in State]
+        self.ids_in = f"{tag}:ids:"
+        self.deadlines_in = f"{tag}:deadlines:"
+        self.members_in = f"{tag}:members:"
+        self._older_segment = f"{tag}:seg:"
+        self.older = [f"{tag}:due", *(f"{tag}:cell:{state.value}" for state in State)]
 
-    def segment(self, name: str) -> str:
+    def ids(self, block: int) -> str:
+        """The ids of the customers of a block."""
+        return f"{self.ids_in}{block}"
+
+    def deadlines_of(self, block: int) -> str:
+        """Their deadlines."""
+        return f"{self.deadlines_in}{block}"
+
+    def members(self, segment: str) -> str:
         """The members of one segment."""
-        return self._segment + name
+        return self.members_in + segment
+
+    def older_segment(self, segment: str) -> str:
+        """The same before schema 8."""
+        return self._older_segment + segment
 
 
 def newest(namespace: str) -> str:

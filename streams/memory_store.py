@@ -17,6 +17,7 @@ from streams.store import (
     Live,
     Loaded,
     Looked,
+    Members,
     Meta,
     Newest,
     OutboxRow,
@@ -30,6 +31,8 @@ class _Partition:
         self.meta = Meta()
         self.states: dict[str, bytes] = {}
         self.due: dict[str, int] = {}
+        self.ordinals: dict[str, int] = {}  # who was first written before whom
+        self.numbered = 0
         self.segments: defaultdict[str, set[str]] = defaultdict(set)
         self.history: defaultdict[str, dict[int, bytes]] = defaultdict(dict)
         self.outbox: dict[bytes, OutboxRow] = {}
@@ -53,8 +56,12 @@ class _Partition:
         if write.state is None:
             self.states.pop(customer_id, None)
             self.due.pop(customer_id, None)
+            self.ordinals.pop(customer_id, None)
             self.history.pop(customer_id, None)
             return
+        if customer_id not in self.ordinals:
+            self.ordinals[customer_id] = self.numbered
+            self.numbered += 1
         self.states[customer_id] = write.state
         if write.due_ms is None:
             self.due.pop(customer_id, None)
@@ -71,19 +78,21 @@ class _Partition:
         """All but notes that expire and a walk under way."""
         outbox = [(row_id, *row) for row_id, row in self.outbox.items()]
         segments = {name: sorted(members) for name, members in self.segments.items()}
-        customers = (self.states, self.due, segments, dict(self.history))
+        customers = (self.states, self.due, self.ordinals, segments, dict(self.history))
         whole = (self.sketch, self.population, self.policy, self.erased, self.movement)
-        fields = (tuple(self.meta), customers, outbox, self.rows_written, whole)
+        written = (self.rows_written, self.numbered)
+        fields = (tuple(self.meta), customers, outbox, written, whole)
         return bytes(msgpack.packb(fields))
 
     @classmethod
     def unpacked(cls, packed: bytes) -> _Partition:
         """The reverse."""
         found = cls()
-        meta, customers, outbox, found.rows_written, whole = msgpack.unpackb(
+        meta, customers, outbox, written, whole = msgpack.unpackb(
             packed, use_list=False, strict_map_key=False
         )
-        found.states, found.due, segments, history = customers
+        found.rows_written, found.numbered = written
+        found.states, found.due, found.ordinals, segments, history = customers
         found.sketch, found.population, found.policy, found.erased, found.movement = whole
         found.meta = Meta(*meta)
         found.segments.update({name: set(members) for name, members in segments.items()})
@@ -137,7 +146,7 @@ class MemoryStore:
         return loaded._replace(whole=whole)
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
-        """See `Store.due`."""
+        """See `Store.due`; the earliest first, then by the bytes of their ids."""
         held = self._partitions[partition]
         due = sorted((ms, id_.encode()) for id_, ms in held.due.items() if ms <= until_ms)
         return held.loaded([id_.decode() for _, id_ in due[:limit]])
@@ -195,13 +204,14 @@ class MemoryStore:
         """See `Store.sizes`."""
         return [len(self._partitions[partition].segments.get(each, ())) for each in segments]
 
-    async def members(
-        self, partition: int, segment: str, after: str | None, count: int
-    ) -> list[str]:
+    async def members(self, partition: int, segment: str, cursor: int, count: int) -> Members:
         """See `Store.members`."""
-        begin = b"" if after is None else after.encode()
-        ids = sorted(each.encode() for each in self._partitions[partition].segments[segment])
-        return [each.decode() for each in ids if each > begin][:count]
+        held = self._partitions[partition]
+        ids = held.segments.get(segment, ())
+        numbers = sorted((held.ordinals[each], each) for each in ids)
+        rest = [each for each in numbers if each[0] >= cursor]
+        more = rest[count : count + 1]
+        return Members([id_ for _, id_ in rest[:count]], rest[count - 1][0] + 1 if more else 0)
 
     async def is_member(self, partition: int, segment: str, customer_id: str) -> bool:
         """See `Store.is_member`."""

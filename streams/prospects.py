@@ -131,9 +131,9 @@ async def _scored(
 ) -> AsyncIterator[Prospect]:
     """Every prospect, page by page, without a percentile yet."""
     for partition, published in enumerate(in_force):
-        after: str | None = None
+        cursor = 0
         while True:
-            ids = await store.members(partition, PROSPECTS, after, MAX_CUSTOMERS)
+            ids, cursor = await store.members(partition, PROSPECTS, cursor, MAX_CUSTOMERS)
             looked = await store.look(partition, ids)
             at_ms = as_of(looked, now_ms)
             for customer_id, packed in zip(ids, looked.states, strict=True):
@@ -142,6 +142,5 @@ async def _scored(
                     seen = member_of(customer_id, held, at_ms, published.policy, None)
                     alike = resemblance(weights, seen.words)
                     yield Prospect(customer_id, alike, 0.0, held.known_since_ms)
-            if len(ids) < MAX_CUSTOMERS:
+            if not cursor:
                 break
-            after = ids[-1]

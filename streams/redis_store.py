@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import wraps
 from importlib.resources import files
+from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgpack
@@ -20,9 +21,11 @@ from redis.exceptions import (
 )
 
 from models.label_names import read_name, slot_of
-from streams.keys import META_FIELDS, Keys, history_field
+from streams.keys import META_FIELDS, NUMBERED, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
+from streams.ordinals import Numbering, Numbers, by_block, ordinal_of, ordinals_in, state_of
+from streams.redis_answers import meta_of, row_of, whole_of
 from streams.redis_commands import commands
 from streams.store import (
     HISTORY_SLOTS,
@@ -30,15 +33,17 @@ from streams.store import (
     Live,
     Loaded,
     Looked,
+    Members,
     Meta,
     Newest,
     OutboxRow,
     Vitals,
-    Whole,
 )
 from streams.unavailable import or_unavailable
 
 MAX_CONNECTIONS = 64  # of one process
+_FIELDS = (*META_FIELDS, NUMBERED)
+_PIECE = 32_768  # bytes of a bitmap that are read at once: those of 262,144 customers
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -57,6 +62,9 @@ def _or_unavailable(
 class RedisStore:
     """A store on one Redis.
 
+    It remembers of each partition the ordinals of those who were loaded or written last, with the nonce: whoever
+    is written under that nonce has the same ones. Of others it asks before it writes.
+
     Args:
         client: made by `connect`; closed by whoever made it.
         namespace: separates installations on one Redis.
@@ -66,6 +74,7 @@ class RedisStore:
         self._client = client
         self._namespace = namespace
         self._keys: dict[int, Keys] = {}
+        self._numbers: dict[int, Numbers] = {}
         self._load = client.register_script(_script("load"))
         self._due = client.register_script(_script("due"))
         self._walk = client.register_script(_script("walk"))
@@ -99,23 +108,23 @@ class RedisStore:
             args=[
                 "" if known is None else "whole",
                 known or b"",
-                len(META_FIELDS),
-                *META_FIELDS,
+                len(_FIELDS),
+                *_FIELDS,
                 *customer_ids,
             ],
         )
-        loaded = _loaded(meta, rows, customer_ids, states)
-        return loaded._replace(whole=_whole(*whole)) if whole else loaded
+        loaded = self._loaded(partition, meta, rows, customer_ids, states)
+        return loaded._replace(whole=whole_of(*whole)) if whole else loaded
 
     @_or_unavailable
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         """See `Store.due`."""
         keys = self.keys(partition)
         meta, rows, states, ids = await self._due(
-            keys=[keys.meta, keys.customers, keys.outbox, keys.due],
-            args=[len(META_FIELDS), *META_FIELDS, until_ms, limit],
+            keys=[keys.meta, keys.customers, keys.outbox, keys.deadlines],
+            args=[len(_FIELDS), *_FIELDS, until_ms, limit, keys.deadlines_in, keys.ids_in],
         )
-        return _loaded(meta, rows, [id_.decode() for id_ in ids], states)
+        return self._loaded(partition, meta, rows, [id_.decode() for id_ in ids], states)
 
     @_or_unavailable
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
@@ -123,21 +132,35 @@ class RedisStore:
         keys = self.keys(partition)
         meta, rows, then, met = await self._walk(
             keys=[keys.meta, keys.customers, keys.outbox],
-            args=[len(META_FIELDS), *META_FIELDS, cursor, count],
+            args=[len(_FIELDS), *_FIELDS, cursor, count],
         )
-        loaded = _loaded(meta, rows, [id_.decode() for id_ in met[::2]], met[1::2])
+        loaded = self._loaded(partition, meta, rows, [id_.decode() for id_ in met[::2]], met[1::2])
         return loaded._replace(cursor=int(then))
 
     @_or_unavailable
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:
         """See `Store.apply`."""
-        keys, args = commands(self.keys(partition), expected, change)
-        return bool(await self._apply(keys=keys, args=args))
+        numbers = self._numbers.get(partition)
+        if (
+            numbers is None
+            or numbers.nonce != expected.nonce
+            or not numbers.knows(change.customers)
+        ):
+            meta = (await self.load(partition, list(change.customers))).meta
+            if meta.nonce != expected.nonce:
+                return False
+            numbers = self._numbers[partition]
+        numbering = Numbering(numbers)
+        keys, args = commands(self.keys(partition), expected, change, numbering)
+        applied = bool(await self._apply(keys=keys, args=args))
+        if applied:
+            self._numbers[partition] = numbering.after(change.meta.nonce)
+        return applied
 
     @_or_unavailable
     async def next_due_ms(self, partition: int) -> int | None:
         """See `Store.next_due_ms`."""
-        first = await self._client.zrange(self.keys(partition).due, 0, 0, withscores=True)
+        first = await self._client.zrange(self.keys(partition).deadlines, 0, 0, withscores=True)
         return int(first[0][1]) if first else None
 
     @_or_unavailable
@@ -170,24 +193,43 @@ class RedisStore:
         """See `Store.sizes`."""
         pipe = self._client.pipeline(transaction=False)
         for segment in segments:
-            pipe.zcard(self.keys(partition).segment(segment))
+            pipe.bitcount(self.keys(partition).members(segment))
         return [int(size) for size in await pipe.execute()]
 
     @_or_unavailable
-    async def members(
-        self, partition: int, segment: str, after: str | None, count: int
-    ) -> list[str]:
-        """See `Store.members`."""
-        begin = b"-" if after is None else b"(" + after.encode()
-        key = self.keys(partition).segment(segment)
-        found: Any = await self._client.zrangebylex(key, cast(Any, begin), "+", 0, count)
-        return [each.decode() for each in found]
+    async def members(self, partition: int, segment: str, cursor: int, count: int) -> Members:
+        """See `Store.members`; who leaves between the reading of bits and of ids is still there."""
+        keys = self.keys(partition)
+        found = await self._ordinals(keys.members(segment), cursor, count + 1)
+        pipe = self._client.pipeline(transaction=False)
+        for block, places in by_block(found[:count]).items():
+            pipe.hmget(keys.ids(block), [str(each) for each in places])
+        blocks: list[list[bytes | None]] = await pipe.execute()
+        ids = [each.decode() for block in blocks for each in block if each is not None]
+        return Members(ids, found[count] if len(found) > count else 0)
+
+    async def _ordinals(self, bitmap: str, cursor: int, count: int) -> list[int]:
+        """The first ordinals in a bitmap from one on."""
+        found: list[int] = []
+        byte = cursor // 8
+        while len(found) < count:
+            bits: Any = await self._client.getrange(bitmap, byte, byte + _PIECE - 1)
+            some = (each for each in ordinals_in(bits, 8 * byte) if each >= cursor)
+            found += islice(some, count - len(found))
+            byte += _PIECE
+            if len(bits) < _PIECE:
+                break
+        return found
 
     @_or_unavailable
     async def is_member(self, partition: int, segment: str, customer_id: str) -> bool:
         """See `Store.is_member`."""
-        key = self.keys(partition).segment(segment)
-        return await self._client.zscore(key, customer_id) is not None
+        keys = self.keys(partition)
+        stored: Any = await self._client.hget(keys.customers, customer_id)
+        ordinal = ordinal_of(stored)
+        if ordinal is None:
+            return False
+        return bool(await self._client.getbit(keys.members(segment), ordinal))
 
     @_or_unavailable
     async def movement(self, partition: int) -> Mapping[str, bytes]:
@@ -213,13 +255,32 @@ class RedisStore:
             keys=[keys.meta, keys.customers, keys.live], args=list(customer_ids)
         )
         live = None if delay is None else Live(int(delay))
-        return Looked(int(offset or 0), int(clock_ms or 0), int(population or 0), states, live)
+        known = [state_of(each) for each in states]
+        return Looked(int(offset or 0), int(clock_ms or 0), int(population or 0), known, live)
+
+    def _loaded(
+        self,
+        partition: int,
+        fields: Sequence[bytes | None],
+        rows: int,
+        ids: Sequence[str],
+        stored: Sequence[bytes | None],
+    ) -> Loaded:
+        """What a script answers; the ordinals are remembered."""
+        *of_meta, given = fields
+        meta, states, ordinals = meta_of(of_meta), dict[str, bytes](), dict[str, int | None]()
+        for id_, each in zip(ids, stored, strict=True):
+            ordinals[id_] = ordinal_of(each)
+            if (state := state_of(each)) is not None:
+                states[id_] = state
+        self._numbers[partition] = Numbers(meta.nonce, int(given or 0), ordinals)
+        return Loaded(meta, states, int(rows))
 
     @_or_unavailable
     async def outbox(self, partition: int, count: int) -> list[tuple[bytes, OutboxRow]]:
         """See `Store.outbox`."""
         rows: Any = await self._client.xrange(self.keys(partition).outbox, count=count)
-        return [(row_id, _row(fields[b"m"])) for row_id, fields in rows]
+        return [(row_id, row_of(fields[b"m"])) for row_id, fields in rows]
 
     @_or_unavailable
     async def outbox_delete(self, partition: int, row_ids: Sequence[bytes]) -> None:
@@ -281,52 +342,6 @@ class RedisStore:
     async def partitions(self) -> int:
         """See `Store.partitions`."""
         return int(await self._client.get(partitions_key(self._namespace)) or 0)
-
-
-def _row(packed: bytes) -> OutboxRow:
-    return OutboxRow(*msgpack.unpackb(packed, use_list=False))
-
-
-def _loaded(
-    meta: Sequence[bytes | None],
-    rows: int,
-    ids: Sequence[str],
-    states: Sequence[bytes | None],
-) -> Loaded:
-    known = zip(ids, states, strict=True)
-    return Loaded(_meta(meta), {id_: state for id_, state in known if state is not None}, int(rows))
-
-
-def _meta(fields: Sequence[bytes | None]) -> Meta:
-    offset, nonce, clock_ms, topic_id, partitions, schema, *others = fields
-    policy, population, closed, key_id = others
-    return Meta(
-        int(offset or 0),
-        nonce or b"",
-        int(clock_ms or 0),
-        (topic_id or b"").decode(),
-        int(partitions or 0),
-        int(schema or 0),
-        (policy or b"").decode(),
-        int(population or 0),
-        int(closed or 0),
-        (key_id or b"").decode(),
-    )
-
-
-def _whole(
-    slots: Sequence[bytes],
-    population: bytes | None,
-    erased: Sequence[bytes],
-    movement: Sequence[bytes],
-    policy: bytes | None,
-) -> Whole:
-    return Whole(_by_name(slots), population, _by_name(erased), _by_name(movement), policy)
-
-
-def _by_name(fields: Sequence[bytes]) -> dict[str, bytes]:
-    names = (name.decode() for name in fields[::2])
-    return dict(zip(names, fields[1::2], strict=True))
 
 
 def _script(name: str) -> str:

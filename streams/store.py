@@ -177,6 +177,18 @@ class Looked(NamedTuple):
     live: Live | None
 
 
+class Members(NamedTuple):
+    """Some members of a segment.
+
+    Attributes:
+        ids: fewer than were asked for, where somebody has been removed meanwhile.
+        cursor: where the list goes on; 0 at its end.
+    """
+
+    ids: Sequence[str]
+    cursor: int
+
+
 class Vitals(NamedTuple):
     """A short-lived note by a partition's owner: how well it keeps up.
 
@@ -229,7 +241,10 @@ class Store(Protocol):
         """
 
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
-        """Meta and the states of at most `limit` customers whose deadline is at or before it."""
+        """Meta and the states of at most `limit` customers whose deadline is at or before it.
+
+        Some of the earliest are among them; the order is each store's own.
+        """
 
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
         """Meta and the states of about `count` customers, and where to go on; begins at 0.
@@ -258,10 +273,12 @@ class Store(Protocol):
     async def sizes(self, partition: int, segments: Sequence[str]) -> list[int]:
         """How many members each segment has."""
 
-    async def members(
-        self, partition: int, segment: str, after: str | None, count: int
-    ) -> list[str]:
-        """The first so many members whose ids follow `after` (None: from the first), by UTF-8."""
+    async def members(self, partition: int, segment: str, cursor: int, count: int) -> Members:
+        """About so many members, at most `count`, and where to go on; begins at 0.
+
+        Who is a member from the first page to the last comes exactly once, in the order in which
+        customers were first written, whoever comes or goes meanwhile.
+        """
 
     async def is_member(self, partition: int, segment: str, customer_id: str) -> bool:
         """Whether someone is a member."""
@@ -304,6 +321,20 @@ class Store(Protocol):
 
     async def partitions(self) -> int:
         """That number; 0 before any worker has begun."""
+
+
+async def all_members(store: Store, partition: int, segment: str) -> list[str]:
+    """Every member of a segment in a partition, in pages of `MAX_CUSTOMERS`.
+
+    Raises:
+        StoreUnavailable.
+    """
+    page = await store.members(partition, segment, 0, MAX_CUSTOMERS)
+    found = [*page.ids]
+    while page.cursor:
+        page = await store.members(partition, segment, page.cursor, MAX_CUSTOMERS)
+        found += page.ids
+    return found
 
 
 async def all_states(store: Store, partition: int) -> dict[str, bytes]:

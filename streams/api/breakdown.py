@@ -3,7 +3,7 @@
     name ──► fact ──► its value for each member, some hundreds at a time ──► counts
 
 Nothing of it is kept, so it is counted anew each time, two of them at once. Of a large segment only
-so many members are looked at: from each partition its part, those whose ids come first.
+so many members are looked at: from each partition its part, those whom it has known longest.
 """
 
 from __future__ import annotations
@@ -109,18 +109,17 @@ class Breakdowns:
         return {"segment": segment, "by": by, "customers": customers, **tally.as_json()}
 
     async def _look_at(self, partition: int, segment: str, tally: _Tally, members: int) -> None:
-        after = None
+        cursor = 0
         while members > 0:
             count = min(members, MAX_CUSTOMERS)
-            ids = await self._reads.members(partition, segment, after, count)
+            ids, cursor = await self._reads.members(partition, segment, cursor, count)
             if ids:
                 looked: Looked = await self._reads.look(partition, ids)
                 known = looked.population
                 population = await self._lookup.population(partition) if known else None
                 at_ms = as_of(looked, self._wall_ms())
                 await asyncio.to_thread(tally.take, ids, looked.states, at_ms, population)
-                after = ids[-1]
-            members = members - len(ids) if len(ids) == count else 0
+            members = members - len(ids) if cursor else 0
 
 
 class _Tally:

@@ -21,20 +21,18 @@ class Place(NamedTuple):
 
     Attributes:
         partition: where the next page begins.
-        after: the last id of the page before; None: the partition has not been begun.
-        scan: of a search: where the store's walk goes on.
+        cursor: where the store's list, or its walk, goes on there; 0: at the beginning.
     """
 
     partition: int = 0
-    after: str | None = None
-    scan: int = 0
+    cursor: int = 0
 
 
 def packed(place: Place) -> str:
     """A place as a cursor.
 
-    >>> unpacked(packed(Place(2, "x")), partitions=4)
-    Place(partition=2, after='x', scan=0)
+    >>> unpacked(packed(Place(2, 40)), partitions=4)
+    Place(partition=2, cursor=40)
     """
     return _as_text(tuple(place))
 
@@ -48,8 +46,8 @@ def unpacked(cursor: str, partitions: int) -> Place:
     if not cursor:
         return Place()
     try:
-        partition, after, scan = _as_value(cursor)
-        place = _checked(Place(partition, after, scan))
+        partition, within = _as_value(cursor)
+        place = _checked(Place(partition, within))
     except _NOT_ONE:
         raise _unknown() from None
     if place.partition >= partitions:
@@ -96,11 +94,9 @@ def _as_value(cursor: str) -> Any:
 
 def _checked(place: Place) -> Place:
     """What a stranger may have written."""
-    for number in (place.partition, place.scan):
+    for number in place:
         if type(number) is not int or not 0 <= number < _LARGEST:
             raise ValueError(number)
-    if place.after is not None and len(place.after.encode()) > MAX_ID_BYTES:
-        raise ValueError(place.after)
     return place
 
 

@@ -1,7 +1,7 @@
 """Customers in lists, and the past of one: summaries, members, search, time line.
 
 Everybody is advanced to the moment of asking, like in a lookup. Lists are read page by page; who is a
-member from the first page to the last is listed exactly once, because pages go on behind an id.
+member from the first page to the last is listed exactly once: see `Store.members`.
 """
 
 from __future__ import annotations
@@ -110,11 +110,9 @@ class People:
         place, people = unpacked(cursor, partitions), list[Person]()
         while len(people) < limit and place.partition < partitions:
             wanted = limit - len(people)
-            ids = await self._reads.members(place.partition, segment, place.after, wanted)
-            people += await self._known(place.partition, ids)
-            after = ids[-1] if ids else None
-            ended = len(ids) < wanted
-            place = Place(place.partition + 1) if ended else Place(place.partition, after)
+            page = await self._reads.members(place.partition, segment, place.cursor, wanted)
+            people += await self._known(place.partition, page.ids)
+            place = _behind(place, page.cursor)
         whys = await why_not(people)
         if left_out is not None:
             left_out.update(each for each in whys if each is not None)
@@ -158,17 +156,14 @@ class People:
         scan = SCAN if prefix or attributes else min(SCAN, limit)
         found: dict[str, Any] = {}
         while len(found) < limit and searched < SEARCHED and place.partition < partitions:
-            walked = await self._reads.walk(place.partition, place.scan, scan)
+            walked = await self._reads.walk(place.partition, place.cursor, scan)
             searched += len(walked.states)
             fitting = [
                 id_ for id_, state in walked.states.items() if _fits(id_, state, prefix, attributes)
             ]
             for each in await self._known(place.partition, fitting):
                 found[each.customer_id] = summary(*each, self._policy)
-            ended = not walked.cursor
-            place = (
-                Place(place.partition + 1) if ended else Place(place.partition, scan=walked.cursor)
-            )
+            place = _behind(place, walked.cursor)
         more = packed(place) if place.partition < partitions else None
         return {"items": list(found.values()), "next": more, "searched": searched}
 
@@ -257,6 +252,11 @@ def summary(
         "own_probability": None if seen is None else round(seen.own_risk, 4),
         "segments": list(segments_by_kind(customer_id, state).values()),
     }
+
+
+def _behind(place: Place, cursor: int) -> Place:
+    """Where a list goes on; without a cursor in the next partition."""
+    return Place(place.partition, cursor) if cursor else Place(place.partition + 1)
 
 
 def _fits(customer_id: str, state: bytes, prefix: str, attributes: Mapping[str, str]) -> bool:

@@ -158,13 +158,18 @@ async def test_ids_and_states_may_have_any_content(store: Store) -> None:
     assert list(loaded.states) == list(HOSTILE_IDS)
     assert await store.sizes(P, ["new"]) == [len(HOSTILE_IDS)]
     due = await store.due(P, 5, MAX_CUSTOMERS)
-    assert list(due.states) == sorted(HOSTILE_IDS, key=str.encode)
+    assert due.states == states
 
 
-async def test_who_is_due_comes_earliest_first_then_by_the_bytes_of_the_id(store: Store) -> None:
+async def test_who_is_due_comes_with_their_state_and_no_more_than_were_asked_for(
+    store: Store,
+) -> None:
     await write(store, {id_: member(id_.encode(), 10 if id_ == "z" else 20) for id_ in "zBaş"})
-    assert list((await store.due(P, 20, 10)).states) == ["z", "B", "a", "ş"]
-    assert list((await store.due(P, 20, 2)).states) == ["z", "B"]
+    everybody = {id_: id_.encode() for id_ in "zBaş"}
+    assert await store.due(P, 20, 10) == Loaded(FIRST, everybody, 0)
+    some = (await store.due(P, 20, 2)).states
+    assert len(some) == 2
+    assert {"z": b"z"}.items() <= some.items() <= everybody.items()
     assert await store.due(P, 19, 10) == Loaded(FIRST, {"z": b"z"}, 0)
     assert (await store.due(P, 9, 10)).states == {}
     assert await store.next_due_ms(P) == 10
@@ -176,6 +181,42 @@ async def test_a_deadline_is_moved_and_taken_away(store: Store) -> None:
     await store.apply(P, FIRST, Change(Meta(2, b"n2"), moved, ()))
     assert await store.next_due_ms(P) == 30
     assert list((await store.due(P, 2**53, 10)).states) == ["c1"]
+    assert (await store.due(P, 29, 10)).states == {}
+
+
+async def test_whoever_has_the_earliest_deadline_among_thousands_is_found_as_it_moves(
+    store: Store,
+) -> None:
+    """Deadlines stand in blocks, which stand by the earliest of them."""
+    ids = [f"c{number:04}" for number in range(500)]
+    await write(store, {id_: member(due_ms=10_000 + n) for n, id_ in enumerate(ids)})
+    moves = [("c0400", 5), ("c0400", None), ("c0130", 7), ("c0131", 6), ("c0131", 20_000)]
+    meta, earliest = FIRST, []
+    for offset, (id_, due_ms) in enumerate(moves, 2):
+        after = Meta(offset, b"n%d" % offset)
+        moved = {id_: member(b"s", due_ms, "new")}
+        assert await store.apply(P, meta, Change(after, moved, ()))
+        meta = after
+        earliest.append(await store.next_due_ms(P))
+        found = await store.due(P, earliest[-1] or 0, 10)
+        assert list(found.states) == [{10_000: "c0000", 7: "c0130"}.get(earliest[-1] or 0, id_)]
+    assert earliest == [5, 10_000, 7, 6, 7]
+
+
+async def test_every_deadline_comes_in_its_turn_when_more_are_due_than_one_script_takes(
+    store: Store,
+) -> None:
+    ids = [f"c{number:04}" for number in range(300)]
+    await write(store, {id_: member(due_ms=n * 37 % 101) for n, id_ in enumerate(ids)})
+    meta, met = FIRST, list[str]()
+    while some := (await store.due(P, 50, 40)).states:
+        after = Meta(meta.offset + 1, b"n%d" % meta.offset)
+        met += some
+        later = dict.fromkeys(some, member(b"s", 51, "new"))
+        assert await store.apply(P, meta, Change(after, later, ()))
+        meta = after
+    assert sorted(met) == [id_ for n, id_ in enumerate(ids) if n * 37 % 101 <= 50]
+    assert await store.next_due_ms(P) == 51
 
 
 async def test_a_customer_moves_from_segment_to_segment(store: Store) -> None:
@@ -249,7 +290,8 @@ async def test_one_change_may_write_500_customers_and_remove_500_with_large_rows
     }
     assert await store.apply(P, Meta(), Change(FIRST, every, [ROW] * 3_000))
     assert await store.sizes(P, ["new"]) == [1_000]
-    assert list((await store.due(P, 2**53, MAX_CUSTOMERS)).states) == ids[:MAX_CUSTOMERS]
+    assert len((await store.due(P, 2**53, MAX_CUSTOMERS)).states) == MAX_CUSTOMERS
+    assert (await store.due(P, 10**12, MAX_CUSTOMERS)).states == {ids[0]: b"s" * 300}
     assert len((await store.load(P, ids)).states) == 1_000
     assert (await store.load(P, [])).outbox_rows == 3_000
     half = {id_: CustomerWrite(None, None, ("new",), ()) for id_ in ids[:MAX_CUSTOMERS]}
@@ -298,7 +340,8 @@ async def test_no_customer_id_is_part_of_a_keys_text(
         await store.set_partitions(4)
         keys = {key async for key in client.scan_iter(count=1_000) if namespace.encode() in key}
         tag = f"seg:{{{namespace}:3}}:"
-        names = {"meta", "c", "due", "seg:new", "history", "outbox", "live"}
+        names = {"meta", "c", "ids:0", "deadlines:0", "deadlines", "members:new", "history"}
+        names |= {"outbox", "live"}
         names |= {"sketch", "population"}
         shared = {f"seg:{namespace}:{name}".encode() for name in ("newest", "partitions")}
         assert keys == {f"{tag}{name}".encode() for name in names} | shared

@@ -114,7 +114,7 @@ calls = st.lists(
         call(
             "members",
             st.sampled_from(SEGMENTS),
-            st.none() | st.sampled_from(IDS),
+            st.integers(0, 12),
             st.integers(1, 4),
         ),
         call("is_member", st.sampled_from(SEGMENTS), st.sampled_from(IDS)),
@@ -151,6 +151,8 @@ class Driver:
             return await self._load(call.partition, *call.args)
         if call.name == "walk":
             return await self._walk(call.partition, *call.args)
+        if call.name == "due":
+            return await self._due(call.partition, *call.args)
         if call.name == "outbox_delete":
             return await self._delete(call.partition, call.args[0])
         if call.name == "offer_newest":
@@ -178,7 +180,7 @@ class Driver:
                 ("sizes", (SEGMENTS,)),
                 ("movement", ()),
                 ("look", (IDS,)),
-                *(("members", (each, None, 100)) for each in SEGMENTS),
+                *(("members", (each, 0, 100)) for each in SEGMENTS),
                 ("outbox", (1_000,)),
                 ("live", ()),
                 *(("history", (id_,)) for id_ in IDS),
@@ -202,6 +204,13 @@ class Driver:
             met |= set(loaded.states.items())
             cursor = loaded.cursor
         return met, first.meta, first.outbox_rows, first.whole
+
+    async def _due(self, partition: int, until_ms: int, limit: int) -> object:
+        """All who are due; which of them come first is each store's own, but for how many."""
+        some = await self._store.due(partition, until_ms, limit)
+        everybody = await self._store.due(partition, until_ms, len(IDS))
+        assert some.states.items() <= everybody.states.items()
+        return everybody, len(some.states)
 
     async def _apply(
         self,

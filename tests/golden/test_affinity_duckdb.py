@@ -26,6 +26,7 @@ from models.segments import all_segments
 from models.sight import Sight
 from streams.datasets import complete_journey, package_directory
 from streams.loop import Loop
+from streams.store import all_members
 from tests.golden.raw_journey import households
 
 EVERY_NTH = int(os.environ.get("EVERY_NTH_HOUSEHOLD", "32"))
@@ -89,7 +90,7 @@ async def folded(policy: Policy) -> Year:
     sights = {each: Sight(state, DAY, policy) for each, state in states.items()}
     members: dict[str, list[str]] = {BASE: sorted(states)}
     for segment in all_segments(policy, loop.populations[-1]):
-        found = [await loop.store.members(each, segment, None, 10_000) for each in range(2)]
+        found = [await all_members(loop.store, each, segment) for each in range(2)]
         members[segment] = [*found[0], *found[1]]
     keys = sorted({key for sight in sights.values() for key in sight.ledger.book.labels})
     names = [await loop.store.label_names(each, keys) for each in range(2)]

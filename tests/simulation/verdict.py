@@ -16,7 +16,7 @@ from models.lifecycle import State
 from models.segments import segments_by_kind
 from streams.memory_store import MemoryStore
 from streams.partition import Batch
-from streams.store import LEARNER, MAX_CUSTOMERS, Meta, OutboxRow, Store, Whole
+from streams.store import LEARNER, MAX_CUSTOMERS, Meta, OutboxRow, Store, Whole, all_members
 from streams.topics import ALERTS, CHANGES, DEAD_LETTERS, INPUTS, LOG
 from tests.simulation.processes import Core, Surroundings, fold_of
 from tests.simulation.stepping import finished
@@ -108,7 +108,7 @@ def held(store: Store, place: int, ids: Iterable[str]) -> Held:
     return Held(
         loaded.meta._replace(nonce=b""),
         states,
-        [list(finished(store.due(place, at_ms, MAX_CUSTOMERS)).states) for at_ms in moments],
+        [sorted(finished(store.due(place, at_ms, MAX_CUSTOMERS)).states) for at_ms in moments],
         finished(store.next_due_ms(place)),
         _members(store, place, states),
         {id_: sorted(finished(store.history(place, id_))) for id_ in {*ids, *states}},
@@ -122,12 +122,12 @@ def _members(store: Store, place: int, states: dict[str, bytes]) -> dict[str, li
     places = {id_: segments_by_kind(id_, each).values() for id_, each in held.items()}
     known = {f"lifecycle/{each.value}" for each in State}
     known |= {name for names in places.values() for name in names}
-    found = {each: finished(store.members(place, each, None, ALL_ROWS)) for each in sorted(known)}
+    found = {each: sorted(finished(all_members(store, place, each))) for each in sorted(known)}
     should: dict[str, list[str]] = {each: [] for each in found}
     for id_, names in places.items():
         for name in names:
             should[name].append(id_)
-    if found != {name: sorted(ids, key=str.encode) for name, ids in should.items()}:
+    if found != {name: sorted(ids) for name, ids in should.items()}:
         raise Wrong(f"place {place}: members {found} instead of {should}")
     return found
 

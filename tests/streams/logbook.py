@@ -199,7 +199,10 @@ class Contents(NamedTuple):
 
 
 async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> Contents:
-    """Ask for everything; deadlines are asked for at each of them, and a moment before."""
+    """Ask for everything; deadlines are asked for at each of them, and a moment before.
+
+    Who comes first of more than are asked for is each store's own.
+    """
     loaded = await store.load(PARTITION, ids, b"another nonce")
     assert loaded.whole is not None
     held = [decode_held(packed) for packed in loaded.states.values()]
@@ -209,7 +212,7 @@ async def contents(store: Store, ids: Sequence[str] = (*CUSTOMERS, ASTRAY)) -> C
     return Contents(
         loaded.meta._replace(nonce=b""),
         dict(loaded.states),
-        [list((await store.due(PARTITION, at, MAX_CUSTOMERS)).states) for at in moments],
+        [sorted((await store.due(PARTITION, at, 2 * MAX_CUSTOMERS)).states) for at in moments],
         await store.sizes(PARTITION, [f"lifecycle/{each.value}" for each in State]),
         {id_: sorted(await store.history(PARTITION, id_)) for id_ in ids},
         [

@@ -22,6 +22,7 @@ from models.segments import segments_of
 from streams.loop import Loop
 from streams.partition import NO_NONCE
 from streams.sources import SourceRecord
+from streams.store import all_members
 
 DAY_MS = 86_400_000
 START_MS = 1_483_228_800_000  # 2017-01-01
@@ -187,7 +188,7 @@ async def test_two_accounts_add_up_and_somebody_without_one_stays_alone() -> Non
 async def lists_of(loop: Loop, segment: str) -> set[str]:
     found: set[str] = set()
     for place in range(PARTITIONS):
-        found.update(await loop.store.members(place, segment, None, 100))
+        found.update(await all_members(loop.store, place, segment))
     return found
 
 

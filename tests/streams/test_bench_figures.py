@@ -9,6 +9,7 @@ from bench import freshness, soak, throughput, timers
 from bench.figures import Row, as_markdown, as_text, middle, percentile, shown, slope, tell
 from bench.science_tables import Table
 from bench.throughput_rounds import Spent
+from bench.watching import Watching
 
 
 def test_a_median_is_taken_of_each_column_and_an_empty_cell_counts_for_nothing() -> None:
@@ -93,7 +94,7 @@ def test_each_bench_measures_five_rounds_unless_it_is_asked_for_others() -> None
 def test_drift_is_growth_an_hour_after_the_minutes_in_which_caches_fill() -> None:
     sizes = [(10.0, 5), *((100.0 + n, 7) for n in range(10))]
     minutes = [
-        soak.Minute(60.0 * at, {"worker": mb}, {"worker": files})
+        soak.Minute(60.0 * at, {"worker": 6.0}, {"worker": mb}, {"worker": files})
         for at, (mb, files) in enumerate(sizes, start=1)
     ]
     grows = soak.drift(minutes)
@@ -103,7 +104,47 @@ def test_drift_is_growth_an_hour_after_the_minutes_in_which_caches_fill() -> Non
 
 
 def test_the_table_of_a_long_soak_shows_some_minutes_and_always_the_last() -> None:
-    minutes = [soak.Minute(60.0 * at, {"worker": 1.0}, {"worker": 1}) for at in range(1, 61)]
+    minutes = [
+        soak.Minute(60.0 * at, {"worker": 6.0}, {"worker": 1.0}, {"worker": 1})
+        for at in range(1, 61)
+    ]
     told = [row["minute"] for row in soak.table(minutes).rows]
     assert told[-2:] == ["60", "growth an hour"]
     assert len(told) <= soak.MAX_ROWS + 1
+
+
+class Shelf:
+    """Somewhere that shows everybody but one."""
+
+    def __init__(self, hidden: str) -> None:
+        self.hidden = hidden
+
+    def shows(self, customer_id: str) -> bool:
+        return customer_id != self.hidden
+
+    def close(self) -> None:
+        pass
+
+
+class Names:
+    """A buyer that only counts."""
+
+    def __init__(self) -> None:
+        self.bought = 0
+
+    def somebody(self) -> str:
+        self.bought += 1
+        return f"c{self.bought}"
+
+
+def test_purchases_go_on_while_one_is_not_seen_and_that_one_counts_as_long_as_it_has_waited() -> (
+    None
+):
+    names = Names()
+    with Watching(names, [lambda: Shelf("c1")], lost_after_s=0.01) as watching:  # type: ignore[arg-type]
+        while names.bought < 4:
+            pass
+    assert len(watching.waited) == names.bought
+    assert max(watching.waited, key=lambda each: each.took_s).began_s == min(
+        each.began_s for each in watching.waited
+    )

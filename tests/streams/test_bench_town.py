@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 
 from bench.peer_quix import fold
+from bench.purchases import PARTITIONS
 from bench.throughput_rounds import database
 from bench.timers import DAYS, crowd
-from bench.town import LEAN, PARTITIONS, Town, begin_at, full, lived, settle, to_come
+from bench.town import LEAN, Town, begin_at, full, lived, settle, to_come
 from models.calendar import day_of
 from models.codec import decode_held
 from models.customer import CustomerState

@@ -17,7 +17,7 @@ from models.customer import CustomerState
 from models.lifecycle import State
 from models.movement import KEPT_DAYS, Movement, from_days
 from models.segments import segments_of
-from streams.store import Store
+from streams.store import Store, all_members
 from tests.streams.drawn import cuts, finished, logs, populations
 from tests.streams.logbook import (
     CUSTOMERS,
@@ -74,9 +74,9 @@ async def seen(store: Store) -> Town:
     movement = from_days(await store.movement(PARTITION))
     names = {name for day in movement.days.values() for name in (*day.entered, *day.left)}
     listed = {
-        name: ids
+        name: sorted(ids, key=str.encode)
         for name in names | in_states.keys()
-        if (ids := await store.members(PARTITION, name, None, EVERYBODY))
+        if (ids := await all_members(store, PARTITION, name))
     }
     return Town(in_states, listed, movement)
 

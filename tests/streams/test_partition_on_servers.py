@@ -96,7 +96,7 @@ def test_a_crowd_that_falls_silent_is_walked_on_a_server(
         assert await fold_of(log, server).handle(log.batch()) is None
         found, expected = await contents(server, CROWD), reference(log)
         assert found.states == expected.states
-        assert [told(row) for row in found.rows] == expected.told
+        assert Counter(map(told, found.rows)) == Counter(expected.told)
         assert found.sizes == [0, 0, 0, 0, len(CROWD) - 1]
         assert found.history[CROWD[0]] == []
 

@@ -19,7 +19,7 @@ from models.policy_record import (
 )
 from streams.memory_store import MemoryStore
 from streams.partition import PartitionFold
-from streams.store import Store
+from streams.store import Store, all_members
 from streams.topics import CHANGES
 from tests.streams.logbook import (
     CUSTOMERS,
@@ -218,7 +218,7 @@ async def test_memberships_and_lists_of_members_are_one() -> None:
     store, _ = await folded(log)
     found = await contents(store)
     for name, ids in memberships(found).items():
-        assert set(await store.members(PARTITION, f"rule/{name}", None, 100)) == ids
+        assert set(await all_members(store, PARTITION, f"rule/{name}")) == ids
 
 
 async def test_a_rule_that_nobody_changes_is_told_to_nobody_anew() -> None:

@@ -1,7 +1,8 @@
-"""From schema 4, which listed no members of segments: all are listed before the next record.
+"""From schema 7 and before, which listed members otherwise or not at all: all are listed before the next record.
 
 A store of schema 4 is made of one of today's: the states are packed as they were then, nobody is a
-member of anything, nothing has moved, and on a server the sets of lifecycle states are there again.
+member of anything, and nothing has moved. On a server nobody has an ordinal, and the sets are there that
+schemas 4 to 7 had: of lifecycle states, of members and of deadlines.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import secrets
 from base64 import b64decode
 from itertools import count
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import msgpack
 import pytest
@@ -23,10 +24,12 @@ from models.codec import SCHEMA_VERSION, decode_held, decode_state
 from models.customer import Alias, CustomerState
 from models.daybook import Daybook
 from models.segments import all_segments, segments_of
+from streams.keys import NUMBERED
 from streams.memory_store import MemoryStore
+from streams.ordinals import state_of
 from streams.partition import Batch
 from streams.redis_store import RedisStore
-from streams.store import Change, CustomerWrite, Meta, OutboxRow, Store
+from streams.store import Change, CustomerWrite, Meta, OutboxRow, Store, all_members
 from streams.topics import LOG
 from tests.streams.drawn import (
     Crash,
@@ -59,8 +62,6 @@ from tests.support.older_states import fields_of_schema_7
 
 briefly = settings(max_examples=150, deadline=None)
 CROWD = customers_in(PARTITION, 700)  # three steps of a walk on a server
-CELLS = ("prospect", "new", "active", "dormant", "churned")
-EVERYBODY = 10_000
 
 
 class Known(NamedTuple):
@@ -98,10 +99,10 @@ def without_days_of(row: OutboxRow) -> OutboxRow:
 
 
 async def members(store: Store) -> dict[str, list[str]]:
-    """Of every segment that has any."""
+    """Of every segment that has any, in the order of their ids: a listing gives another one."""
     names = all_segments(POLICY, populations(3))
-    found = {each: await store.members(PARTITION, each, None, EVERYBODY) for each in names}
-    return {name: ids for name, ids in found.items() if ids}
+    found = {each: await all_members(store, PARTITION, each) for each in names}
+    return {name: sorted(ids, key=str.encode) for name, ids in found.items() if ids}
 
 
 def in_states(held: dict[str, CustomerState | Alias]) -> dict[str, list[str]]:
@@ -339,32 +340,52 @@ def a_crowd() -> Logbook:
     return log
 
 
+async def lay_out_as_before_schema_8(client: aioredis.Redis, store: RedisStore) -> list[str]:
+    """Without ordinals, with everything that is to go; answers its keys."""
+    keys = store.keys(PARTITION)
+    stored: Any = await client.hgetall(keys.customers)
+    bare = {id_: state_of(each) for id_, each in stored.items()}
+    await client.delete(*await client.keys(f"{keys.meta.removesuffix('meta')}*:*"))
+    await client.hdel(keys.meta, NUMBERED)
+    await client.hset(keys.customers, mapping=cast(Any, bare))
+    older = [*keys.older]
+    for id_, packed in bare.items():
+        held = decode_held(packed or b"")
+        if isinstance(held, CustomerState):
+            await client.zadd(keys.older[0], {id_: held.next_deadline_ms or 0})
+            for segment in segments_of(held):
+                older.append(keys.older_segment(segment))
+                await client.zadd(older[-1], {id_: 0})
+    for cell in keys.older[1:]:
+        await client.sadd(cell, *CROWD[:300])
+    return [*dict.fromkeys(older)]
+
+
 @pytest.mark.parametrize("took_effect", [False, True])
-def test_on_a_server_it_is_listed_however_often_it_dies_and_the_cells_are_gone(
+def test_on_a_server_it_is_listed_however_often_it_dies_and_what_was_before_is_gone(
     runner: asyncio.Runner, client: aioredis.Redis, took_effect: bool
 ) -> None:
     namespace, ids = secrets.token_hex(8), tuple(CROWD)
-    cells = [f"seg:{{{namespace}:{PARTITION}}}:cell:{each}" for each in CELLS]
     log = a_crowd()
     store = RedisStore(client, namespace)
 
     async def upgrade() -> None:
         assert await fold_of(log, store).handle(log.batch()) is None
         await make_schema_4(store, ids)
-        for cell in cells:
-            await client.sadd(cell, *CROWD[:300])
+        older = await lay_out_as_before_schema_8(client, store)
+        upgraded = RedisStore(client, namespace)
         log.tick(START_MS + 26 * DAY_MS)
         for call in count():
-            doomed = crashing(store, {call: took_effect})
-            schema = (await store.load(PARTITION, [])).meta.schema
-            assert await client.exists(*cells) == (len(cells) if schema == 4 else 0)
+            doomed = crashing(upgraded, {call: took_effect})
+            schema = (await upgraded.load(PARTITION, [])).meta.schema
+            assert bool(await client.exists(*older)) == (schema == 4)
             try:
                 await fold_of(log, doomed).handle(log.batch(log.end - 1))
             except Crash:
                 continue
             break
         assert call > 6
-        found, expected = await known(store, ids), await known(await folded(log), ids)
+        found, expected = await known(upgraded, ids), await known(await folded(log), ids)
         assert found._replace(rows=[]) == expected._replace(rows=[])
         assert found.meta.schema == 8
         assert len(found.members["lifecycle/dormant"]) > 600

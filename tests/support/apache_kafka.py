@@ -47,6 +47,7 @@ inter.broker.listener.name=PLAINTEXT
 log.dirs={directory}
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=4

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,8 +62,9 @@ class Forked:
         return pid
 
     def kill(self, pid: int) -> None:
-        """SIGKILL, and wait for the end."""
-        os.kill(pid, signal.SIGKILL)
+        """SIGKILL, and wait for the end; it may have come already."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         self._pids.discard(pid)
         wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
@@ -77,7 +79,7 @@ class Forked:
 
 
 def _serve() -> None:
-    for each in ("streams.cli", "streams.delivery_app", "streams.processes"):
+    for each in ("streams.cli", "streams.app", "streams.delivery_app", "streams.processes"):
         importlib.import_module(each)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
     for line in sys.stdin:

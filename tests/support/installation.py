@@ -22,6 +22,7 @@ import redis
 from models.policy import Policy
 from streams.keys import Keys
 from streams.log import LogInspector
+from streams.ordinals import by_block, ordinals_in, state_of
 from streams.processes import as_environment
 from streams.replay import Publisher
 from streams.settings import Settings
@@ -179,7 +180,8 @@ class Installation:
         """Every customer's state, as it stands in the store."""
         found: dict[bytes, bytes] = {}
         for partition in range(self.partitions):
-            found.update(self.redis.hgetall(self._keys(partition).customers))  # type: ignore[arg-type]
+            stored: Any = self.redis.hgetall(self._keys(partition).customers)
+            found.update({id_: state_of(each) for id_, each in stored.items()})
         return found
 
     def published(self, topic: str) -> list[dict[str, bytes]]:
@@ -238,10 +240,14 @@ class Installation:
         """Who is listed in each segment, as they stand in the store."""
         listed: dict[str, set[bytes]] = {}
         for partition in range(self.partitions):
-            place = self._keys(partition).segment("")
-            for key in self.redis.scan_iter(match=f"{place}*", count=1_000):
-                name = key.decode().removeprefix(place)
-                found: Any = self.redis.zrange(key, 0, -1)
+            keys = self._keys(partition)
+            for key in self.redis.scan_iter(match=f"{keys.members_in}*", count=1_000):
+                bits: Any = self.redis.get(key)
+                found: set[bytes] = set()
+                for block, places in by_block(ordinals_in(bits, 0)).items():
+                    ids: Any = self.redis.hmget(keys.ids(block), [str(each) for each in places])
+                    found.update(ids)
+                name = key.decode().removeprefix(keys.members_in)
                 listed.setdefault(name, set()).update(found)
         return listed
 

@@ -14,6 +14,7 @@ from models.events import MAX_VALUE_BYTES
 from streams.api.keys import KeyRing
 from streams.keys import Keys
 from streams.keys import partitions as partitions_key
+from streams.ordinals import numbered
 from tests.support.api_house import Api, House, got, keys_file, nowhere, path, refused, settings
 
 SCOPES = ("read", "write", "erase")
@@ -203,8 +204,9 @@ def broken(valkey_url: str, namespace: str) -> Iterator[Api]:
     with redis.Redis.from_url(valkey_url) as client:
         client.set(partitions_key(namespace), 1)
         keys = Keys(namespace, 0)
-        client.hset(keys.customers, "c1", b"nonsense")
-        client.zadd(keys.segment("lifecycle/new"), {"c1": 0})
+        client.hset(keys.customers, "c1", numbered(0, b"nonsense"))
+        client.hset(keys.ids(0), "0", "c1")
+        client.setbit(keys.members("lifecycle/new"), 0, 1)
     with Api(settings(namespace, valkey_url)) as api:
         yield api
 

@@ -99,7 +99,7 @@ async def _walk(first: set[str], comings: list[list[str]], limit: int) -> None:
     assert all(count == 1 for count in listed.values())
 
 
-async def test_pages_go_through_the_partitions_each_in_the_order_of_its_ids() -> None:
+async def test_pages_go_through_the_partitions_each_in_the_order_of_their_coming() -> None:
     shop = await Shop().open()
     for id_ in IDS:
         await shop.toggle(id_)
@@ -108,7 +108,7 @@ async def test_pages_go_through_the_partitions_each_in_the_order_of_its_ids() ->
     expected = [
         id_
         for partition in range(PARTITIONS)
-        for id_ in sorted(IDS, key=str.encode)
+        for id_ in IDS
         if partition_of(id_, PARTITIONS) == partition
     ]
     assert [id_ for page in pages for id_ in page] == expected
@@ -122,9 +122,8 @@ def cursors() -> Iterator[str]:
     yield from ("x", "!", "é", "W10", "bnVsbA", "ImFiYyI", "e30", "WzAsMSwwXQ", "WzAsbnVsbCwwLDFd")
     yield packed(Place(PARTITIONS))
     yield packed(Place(-1))
-    yield packed(Place(0, "x" * 257))
-    yield packed(Place(0, None, -1))
-    for text in (b"[0,null,18446744073709551616]", b"[true,null,0]", b'[0,"\\ud800",0]', b"[[]]"):
+    yield packed(Place(0, -1))
+    for text in (b"[0,18446744073709551616]", b"[true,0]", b'[0,"x"]', b'[0,"c1",0]', b"[[]]"):
         yield urlsafe_b64encode(text).decode()
 
 
