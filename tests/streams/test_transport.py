@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import IllegalStateError
+from aiokafka.record.default_records import DefaultRecordBatch
 from faust.types import TP
+from redis.utils import HIREDIS_AVAILABLE
 
 from streams.topics import DEAD_LETTERS, INPUTS, LOG
 from streams.transport import Consumer
@@ -120,6 +122,11 @@ async def test_a_fetch_still_on_its_way_is_not_read_to_its_end() -> None:
     consumer._fetched_to[TP(LOG, 0)] = HELD_AT + 5
     assert not await consumer.has_read_to_end(TP(LOG, 0), HELD_AT)
     assert await consumer.has_read_to_end(TP(LOG, 0), HELD_AT + 5)
+
+
+def test_records_are_parsed_and_answers_of_redis_read_in_c() -> None:
+    assert DefaultRecordBatch.__module__ == "aiokafka.record._crecords.default_records"
+    assert HIREDIS_AVAILABLE
 
 
 class Stands(Held):
