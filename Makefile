@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-segments bench-scaling chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -111,8 +111,8 @@ bench-soak: MINUTES = 60
 bench-soak: $(VENV)/.dev-ok  ## latency, memory and files at half of what the machine takes (MINUTES=60)
 	@$(BIN)/python -m bench.soak --minutes $(MINUTES) $(BENCH_ARGS)
 
-bench-segments: $(VENV)/.dev-ok  ## what the lists of members take in memory
-	@$(BIN)/python -m bench.segment_memory $(BENCH_ARGS)
+bench-memory: $(VENV)/.dev-ok  ## what a customer takes in Redis, all keys counted; Redis' time for an event
+	@$(BIN)/python -m bench.memory $(BENCH_ARGS)
 
 bench-scaling: $(VENV)/.dev-ok  ## past one machine: skew, learning with 1,024 partitions, what gives way first (7 GB)
 	@$(BIN)/python -m bench.scaling $(BENCH_ARGS)

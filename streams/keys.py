@@ -85,10 +85,6 @@ class Keys:
         """The ids of the customers of a block."""
         return f"{self.ids_in}{block}"
 
-    def deadlines_of(self, block: int) -> str:
-        """Their deadlines."""
-        return f"{self.deadlines_in}{block}"
-
     def members(self, segment: str) -> str:
         """The members of one segment."""
         return self.members_in + segment

@@ -14,7 +14,7 @@ Enters and leaves: plain values. Forbidden here: Redis.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 BLOCK = 64  # ordinals whose ids, or deadlines, share a key: Redis keeps so few in a listpack
@@ -145,12 +145,3 @@ def ordinals_in(bits: bytes, first: int) -> Iterator[int]:
         for place, byte in enumerate(some.group(), some.start()):
             for bit in _SET_BITS[byte]:
                 yield first + 8 * place + bit
-
-
-def bits_set(ordinals: Sequence[int], value: int) -> list[str | int]:
-    """Arguments of `BITFIELD` that set these bits.
-
-    >>> bits_set([3, 64], 1)
-    ['SET', 'u1', 3, 1, 'SET', 'u1', 64, 1]
-    """
-    return [each for ordinal in ordinals for each in ("SET", "u1", ordinal, value)]

@@ -7,18 +7,19 @@ and arguments. No I/O.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack
 
 from models.codec import LISTED_SINCE
 from streams.keys import META_FIELDS, NUMBERED, Keys, history_field
-from streams.ordinals import BLOCK, Numbering, bits_set, by_block, numbered
+from streams.ordinals import BLOCK, Numbering, by_block, numbered
 from streams.store import HISTORY_SLOTS, Change, CustomerWrite, Meta, OutboxRow
 
 _CHUNK = 1_000  # arguments of one command; Lua's unpack fails at a few thousand
-_FIRST, _UNLESS_ANY = "FIRST", "UNLESS_ANY"  # not Redis' own: see scripts/apply.lua
+_DEADLINES, _BITS = "DEADLINES", "BITS"  # not Redis' own: see scripts/apply.lua
+_NONE = ""
 
 
 def commands(
@@ -85,72 +86,55 @@ class _Commands:
             self._add(command, key, args[start : start + _CHUNK])
 
     def _customers(self, customers: Mapping[str, CustomerWrite]) -> None:
-        """Kept ones in their order, so that the same writes give the same ordinals."""
+        """In their order, so that the same writes give the same ordinals."""
         names, numbering = self._names, self._numbering
-        kept = {id_: write for id_, write in customers.items() if write.state is not None}
-        gone = [id_ for id_ in customers if id_ not in kept]
-        ordinals = {id_: numbering.of(id_) for id_ in kept}
-        states = ((i, numbered(ordinals[i], w.state or b"")) for i, w in kept.items())
-        self._chunked("HSET", names.customers, _pairs(states))
+        states, history, deadlines = list[Any](), list[Any](), list[Any]()
+        ordinals, gone, forgotten = dict[str, int](), list[str](), list[str]()
+        for id_, write in customers.items():
+            if write.state is None:
+                gone.append(id_)
+                continue
+            ordinals[id_] = ordinal = numbering.of(id_)
+            states += (id_, numbered(ordinal, write.state))
+            if write.due_ms is not None:
+                deadlines += (ordinal // BLOCK, write.due_ms, ordinal % BLOCK)
+            elif ordinal not in numbering.new:  # who is new has had none
+                deadlines += (ordinal // BLOCK, _NONE, ordinal % BLOCK)
+            for slot, packed in write.history or ():
+                history += (history_field(id_, slot), packed)
+            if write.history is None:
+                forgotten.append(id_)
+        self._chunked("HSET", names.customers, states)
         for block, places in by_block(numbering.new).items():
             ids = (numbering.new[block * BLOCK + place] for place in places)
             self._add("HSET", names.ids(block), _pairs(zip(places, ids, strict=True)))
         left = {i: each for i in gone if (each := numbering.taken(i)) is not None}
-        self._deadlines(kept, ordinals, left.values())
-        self._moves(customers, ordinals | left)
-        history = (
-            (history_field(i, slot), packed)
-            for i, w in kept.items()
-            for slot, packed in w.history or ()
-        )
-        self._chunked("HSET", names.history, _pairs(history))
+        for ordinal in left.values():
+            deadlines += (ordinal // BLOCK, _NONE, ordinal % BLOCK)
+        if deadlines:
+            self._add(_DEADLINES, names.deadlines, deadlines)
+        self._moves(customers, ordinals | left if left else ordinals)
+        self._chunked("HSET", names.history, history)
         self._chunked("HDEL", names.customers, gone)
         for block, places in by_block(left.values()).items():
             self._add("HDEL", names.ids(block), places)
-        bare = [*gone, *(i for i, w in kept.items() if w.history is None)]
+        bare = [*gone, *forgotten]
         slots = [history_field(i, slot) for i in bare for slot in range(HISTORY_SLOTS)]
         self._chunked("HDEL", names.history, slots)
 
-    def _deadlines(
-        self,
-        kept: Mapping[str, CustomerWrite],
-        ordinals: Mapping[str, int],
-        gone: Iterable[int],
-    ) -> None:
-        """Set and take away deadlines; then of each block that was touched, tell the earliest."""
-        due: defaultdict[int, list[int]] = defaultdict(list)
-        ended = list(gone)
-        for id_, write in kept.items():
-            ordinal = ordinals[id_]
-            if write.due_ms is not None:
-                due[ordinal // BLOCK] += (write.due_ms, ordinal % BLOCK)
-            elif ordinal not in self._numbering.new:  # who is new has had none
-                ended.append(ordinal)
-        without = by_block(ended)
-        for block, pairs in due.items():
-            self._add("ZADD", self._names.deadlines_of(block), pairs)
-        for block, places in without.items():
-            self._add("ZREM", self._names.deadlines_of(block), places)
-        for block in due | without:
-            source = self._index(self._names.deadlines_of(block))
-            self._add(_FIRST, self._names.deadlines, [source, block])
-
     def _moves(self, customers: Mapping[str, CustomerWrite], ordinals: Mapping[str, int]) -> None:
-        """Clear and set bits; a bitmap without any is removed."""
+        """Who has left is taken out before others enter. One without an ordinal was nowhere."""
         left: defaultdict[str, list[int]] = defaultdict(list)
         entered: defaultdict[str, list[int]] = defaultdict(list)
         for customer_id, write in customers.items():
-            ordinal = ordinals.get(customer_id)
-            if ordinal is not None:
+            if (write.left or write.entered) and customer_id in ordinals:
                 for segment in write.left:
-                    left[segment].append(ordinal)
+                    left[segment].append(ordinals[customer_id])
                 for segment in write.entered:
-                    entered[segment].append(ordinal)
-        for moved, value in ((left, 0), (entered, 1)):
-            for segment, places in moved.items():
-                self._chunked("BITFIELD", self._names.members(segment), bits_set(places, value))
-        for segment in left:
-            self._add(_UNLESS_ANY, self._names.members(segment), [])
+                    entered[segment].append(ordinals[customer_id])
+        for value, moved in ((0, left), (1, entered)):
+            for segment, bits in moved.items():
+                self._add(_BITS, self._names.members(segment), [value, *bits])
 
 
 def _pairs(pairs: Any) -> list[Any]:

@@ -24,7 +24,7 @@ from models.label_names import read_name, slot_of
 from streams.keys import META_FIELDS, NUMBERED, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
-from streams.ordinals import Numbering, Numbers, by_block, ordinal_of, ordinals_in, state_of
+from streams.ordinals import BLOCK, Numbering, Numbers, ordinal_of, ordinals_in, state_of
 from streams.redis_answers import meta_of, row_of, whole_of
 from streams.redis_commands import commands
 from streams.store import (
@@ -81,6 +81,7 @@ class RedisStore:
         self._apply = client.register_script(_script("apply"))
         self._offer = client.register_script(_script("newest"))
         self._look = client.register_script(_script("look"))
+        self._names = client.register_script(_script("names"))
 
     def keys(self, partition: int) -> Keys:
         """The keys of one partition."""
@@ -201,12 +202,12 @@ class RedisStore:
         """See `Store.members`; who leaves between the reading of bits and of ids is still there."""
         keys = self.keys(partition)
         found = await self._ordinals(keys.members(segment), cursor, count + 1)
-        pipe = self._client.pipeline(transaction=False)
-        for block, places in by_block(found[:count]).items():
-            pipe.hmget(keys.ids(block), [str(each) for each in places])
-        blocks: list[list[bytes | None]] = await pipe.execute()
-        ids = [each.decode() for block in blocks for each in block if each is not None]
-        return Members(ids, found[count] if len(found) > count else 0)
+        if not found:
+            return Members([], 0)
+        places = [part for each in found[:count] for part in divmod(each, BLOCK)]
+        ids = await self._names(keys=[keys.customers], args=[keys.ids_in, *places])
+        known = [each.decode() for each in ids if each is not None]
+        return Members(known, found[count] if len(found) > count else 0)
 
     async def _ordinals(self, bitmap: str, cursor: int, count: int) -> list[int]:
         """The first ordinals in a bitmap from one on."""
