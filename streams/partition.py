@@ -325,10 +325,7 @@ class PartitionFold:
                 return True
 
     async def _list_everyone(self, meta: Meta) -> None:
-        """Make up for a schema that did not list the members of segments; once, after an upgrade.
-
-        The schema is raised with the last of them: what is cut short is begun again.
-        """
+        """After an upgrade, once. The schema is raised with the last; cut short, it is begun again."""
         cursor = 0
         while True:
             loaded = await self._store.walk(self._log.partition, cursor, WALKED_AT_ONCE)
@@ -391,9 +388,7 @@ def _is_control(understood: Understood) -> bool:
 
 def _stands_last(understood: Understood) -> bool:
     read = understood.read
-    return _is_control(understood) or (
-        isinstance(read, Read) and isinstance(read.event, _LAST)
-    )
+    return _is_control(understood) or (isinstance(read, Read) and isinstance(read.event, _LAST))
 
 
 def _customers(chunk: Sequence[Understood]) -> list[str]:
