@@ -127,6 +127,7 @@ async def settle(store: Store, town: Town, customers: Customers, log: TopicFacts
     sketches = {each: Sketch() for each in waiting}
     meta = town.meta._replace(offset=0, topic_id=log.topic_id, partitions=log.partitions)
     metas = dict.fromkeys(waiting, Meta())
+    known: dict[tuple[int, int], bytes] = {}
 
     async def write(partition: int, change: Change) -> None:
         assert await store.apply(partition, metas[partition], change)
@@ -135,7 +136,7 @@ async def settle(store: Store, town: Town, customers: Customers, log: TopicFacts
 
     for customer_id, state in customers:
         place = partition_of(customer_id, PARTITIONS)
-        waiting[place][customer_id] = _entered(customer_id, state, sketches[place])
+        waiting[place][customer_id] = _entered(customer_id, state, sketches[place], known)
         if len(waiting[place]) == MAX_CUSTOMERS:
             await write(place, Change(meta._replace(nonce=new_nonce()), waiting[place], ()))
     for place, sketch in sketches.items():
@@ -144,15 +145,23 @@ async def settle(store: Store, town: Town, customers: Customers, log: TopicFacts
         await write(place, change)
 
 
-def _entered(customer_id: str, state: CustomerState, sketch: Sketch) -> CustomerWrite:
-    """A customer who was not there before, counted in the sketch."""
-    made = state.contribution
+def _entered(
+    customer_id: str, state: CustomerState, sketch: Sketch, known: dict[tuple[int, int], bytes]
+) -> CustomerWrite:
+    """A customer who was not there before, counted in the sketch.
+
+    `known`: encoded, by state and by the micro-cluster that it was put into: many have the same past.
+    """
+    made, whose = state.contribution, (id(state), 0)
     if made is not None:
         row = sampled(state.current, made.first_day, made.behaviour)
         placed = sketch.renew(customer_id, None, made._replace(slot=0), row)
         state = state._replace(contribution=placed)
+        whose = (whose[0], placed.slot if placed is not None else 0)
+    if whose not in known:
+        known[whose] = encode_state(state)
     segments = list(segments_by_kind(customer_id, state).values())
-    return CustomerWrite(encode_state(state), state.next_deadline_ms, (), segments)
+    return CustomerWrite(known[whose], state.next_deadline_ms, (), segments)
 
 
 async def begin_at(store: Store, offsets: Mapping[int, int], log: TopicFacts) -> None:
