@@ -23,6 +23,7 @@ from models.label_names import read_name, slot_of
 from streams.keys import META_FIELDS, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
+from streams.packed_connection import packed_by_hiredis
 from streams.redis_commands import commands
 from streams.store import (
     HISTORY_SLOTS,
@@ -346,4 +347,5 @@ def connect(url: str, timeout_s: float = 5.0) -> aioredis.Redis:
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
+    packed_by_hiredis(pool)
     return aioredis.Redis.from_pool(pool)
