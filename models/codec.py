@@ -48,7 +48,7 @@ _KINDS = {
     "risk": "r",
 }
 """Kinds of groups, and how they are written; others are written out."""
-_KINDS_READ = {short: name for name, short in _KINDS.items()}
+_KINDS_READ: dict[Any, str] = {short: name for name, short in _KINDS.items()}
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _NO_BASKET = tuple(NO_BASKET)
 _NOTHING_SEEN = Seen()

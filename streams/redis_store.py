@@ -25,6 +25,7 @@ from streams.keys import META_FIELDS, NUMBERED, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
 from streams.ordinals import BLOCK, Numbering, Numbers, ordinal_of, ordinals_in, state_of
+from streams.packed_connection import packed_by_hiredis
 from streams.redis_answers import meta_of, row_of, whole_of
 from streams.redis_commands import commands
 from streams.store import (
@@ -362,4 +363,5 @@ def connect(url: str, timeout_s: float = 5.0) -> aioredis.Redis:
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
+    packed_by_hiredis(pool)
     return aioredis.Redis.from_pool(pool)

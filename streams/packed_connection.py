@@ -1,0 +1,30 @@
+"""redis-py's asyncio connections, with hiredis packing what is sent: that is in C, and six times as fast.
+
+redis-py itself lets hiredis pack for blocking clients only. A script that writes some hundred customers has
+thousands of arguments.
+
+Enters: a pool of connections. Leaves: the same, which makes quicker ones. Forbidden here: keys, scripts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hiredis
+from redis.asyncio.connection import ConnectionPool
+
+
+def packed_by_hiredis(pool: ConnectionPool) -> None:
+    """Let a pool that has made no connection yet make such ones."""
+    plain = pool.connection_class  # with TLS, without, or over a Unix socket
+
+    class Packed(plain):  # type: ignore[misc,valid-type]
+        def pack_command(self, *args: Any) -> list[bytes]:
+            name, *others = args
+            if (
+                isinstance(name, str) and " " in name
+            ):  # CONFIG GET: redis-py's names may be two words
+                args = (*name.split(), *others)
+            return [hiredis.pack_command(args)]
+
+    pool.connection_class = Packed
