@@ -48,7 +48,7 @@ _KINDS = {
     "risk": "r",
 }
 """Kinds of groups, and how they are written; others are written out."""
-_KINDS_READ: dict[Any, str] = {short: name for name, short in _KINDS.items()}
+_KINDS_READ = {short: name for name, short in _KINDS.items()}
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _NO_BASKET = tuple(NO_BASKET)
 _NOTHING_SEEN = Seen()
@@ -310,7 +310,7 @@ def _state(fields: tuple[Any, ...], base_ms: int) -> CustomerState:
         tuple([_remembered(each, base_ms) for each in remembered]),
         {name: Attribute(*each) for name, each in attributes.items()},
         sequence,
-        {_KINDS_READ.get(kind, kind): group for kind, group in groups.items()},
+        {str(_KINDS_READ.get(kind, kind)): group for kind, group in groups.items()},
         _deadline(regroup_ms),
         _contribution(contribution),
         _deadline(renew_ms),
