@@ -20,6 +20,7 @@ from models.basket import NO_BASKET
 from models.book_codec import books_from, fields_of
 from models.customer import Alias, Attribute, CustomerState, Remembered
 from models.daybook import Daybook, before_it_was_kept
+from models.group_codec import lengthened, shortened
 from models.ledger import Ledger, Standing
 from models.lifecycle import Limits, State, Trigger
 from models.rulebook import Seen
@@ -38,17 +39,6 @@ _PACKER = msgpack.Packer()  # one for all: to make one costs as much as to pack 
 _HEAD = bytes((0xDC, 0, 20))  # an array of as many fields as a state has
 _STATES = tuple(State)  # the positions in these two tuples are part of the schema
 _TRIGGERS = tuple(Trigger)
-_KINDS = {
-    "quintile": "q",
-    "klaviyo": "k",
-    "braze": "b",
-    "china8": "8",
-    "cluster": "c",
-    "tier": "t",
-    "risk": "r",
-}
-"""Kinds of groups, and how they are written; others are written out."""
-_KINDS_READ = {short: name for name, short in _KINDS.items()}
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _NO_BASKET = tuple(NO_BASKET)
 _NOTHING_SEEN = Seen()
@@ -120,7 +110,7 @@ def encode_after(before: Encoded | None, state: CustomerState) -> Encoded:
             remembered.packed,
             _joined(
                 dict(state.attributes),
-                {_KINDS.get(kind, kind): group for kind, group in state.groups.items()},
+                shortened(state.groups),
                 _deadline_fields(state.regroup_ms),
                 _contribution_fields(state.contribution),
                 _deadline_fields(state.renew_ms),
@@ -310,7 +300,7 @@ def _state(fields: tuple[Any, ...], base_ms: int) -> CustomerState:
         tuple([_remembered(each, base_ms) for each in remembered]),
         {name: Attribute(*each) for name, each in attributes.items()},
         sequence,
-        {str(_KINDS_READ.get(kind, kind)): group for kind, group in groups.items()},
+        lengthened(groups),
         _deadline(regroup_ms),
         _contribution(contribution),
         _deadline(renew_ms),

@@ -21,6 +21,7 @@ from redis.exceptions import (
 )
 
 from models.label_names import read_name, slot_of
+from streams.due_queue import Queue, queued
 from streams.keys import META_FIELDS, NUMBERED, Keys, history_field
 from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
@@ -76,6 +77,7 @@ class RedisStore:
         self._namespace = namespace
         self._keys: dict[int, Keys] = {}
         self._numbers: dict[int, Numbers] = {}
+        self._queues: dict[int, Queue] = {}
         self._load = client.register_script(_script("load"))
         self._due = client.register_script(_script("due"))
         self._walk = client.register_script(_script("walk"))
@@ -120,13 +122,24 @@ class RedisStore:
 
     @_or_unavailable
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
-        """See `Store.due`."""
+        """See `Store.due`. All who are due are looked for once, and then come some at a time."""
+        while True:
+            queue = self._queues.get(partition)
+            if queue is None or queue.until_ms != until_ms or not queue.ids:
+                queue = self._queues[partition] = await self._all_due(partition, until_ms)
+            queue = self._queues[partition] = queue._replace(offered=queue.ids[:limit])
+            loaded = await self.load(partition, queue.offered)
+            if loaded.meta.nonce == queue.nonce:
+                return loaded
+            del self._queues[partition]
+
+    async def _all_due(self, partition: int, until_ms: int) -> Queue:
         keys = self.keys(partition)
-        meta, rows, states, ids = await self._due(
-            keys=[keys.meta, keys.customers, keys.outbox, keys.deadlines],
-            args=[len(_FIELDS), *_FIELDS, until_ms, limit, keys.deadlines_in, keys.ids_in],
+        meta, _, found = await self._due(
+            keys=[keys.meta, keys.outbox, keys.deadlines],
+            args=[len(_FIELDS), *_FIELDS, until_ms, keys.deadlines_in, keys.ids_in],
         )
-        return self._loaded(partition, meta, rows, [id_.decode() for id_ in ids], states)
+        return queued(meta_of(meta[:-1]).nonce, until_ms, found)
 
     @_or_unavailable
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
@@ -155,8 +168,11 @@ class RedisStore:
         numbering = Numbering(numbers)
         keys, args = commands(self.keys(partition), expected, change, numbering)
         applied = bool(await self._apply(keys=keys, args=args))
+        queue = self._queues.pop(partition, None)
         if applied:
             self._numbers[partition] = numbering.after(change.meta.nonce)
+            if queue is not None and queue.is_answered_by(expected, change):
+                self._queues[partition] = queue.after(change.meta.nonce)
         return applied
 
     @_or_unavailable

@@ -243,7 +243,7 @@ class Store(Protocol):
     async def due(self, partition: int, until_ms: int, limit: int) -> Loaded:
         """Meta and the states of at most `limit` customers whose deadline is at or before it.
 
-        Some of the earliest are among them; the order is each store's own.
+        The earliest first, then by the bytes of their ids: states follow from that order, too.
         """
 
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:

@@ -161,6 +161,22 @@ async def test_ids_and_states_may_have_any_content(store: Store) -> None:
     assert due.states == states
 
 
+async def test_who_is_due_comes_the_earliest_first_and_then_by_id_however_many_are_asked_for(
+    store: Store,
+) -> None:
+    ids = [f"c{(7 * n) % 150}" for n in range(150)]  # written in another order, over several blocks
+    await write(store, {id_: member(due_ms=10 + n % 3) for n, id_ in enumerate(ids)})
+    order = sorted(ids, key=lambda id_: (10 + ids.index(id_) % 3, id_))
+    assert list((await store.due(P, 20, 40)).states) == order[:40]
+    met: list[str] = []
+    while (found := await store.due(P, 20, 40)).states:
+        met += found.states
+        later = dict.fromkeys(found.states, member(due_ms=30))
+        then = FIRST._replace(nonce=b"n%d" % len(met))
+        assert await store.apply(P, found.meta, Change(then, later, ()))
+    assert met == order
+
+
 async def test_who_is_due_comes_with_their_state_and_no_more_than_were_asked_for(
     store: Store,
 ) -> None:
