@@ -5,7 +5,7 @@ groups, clusters and risk. Its states, deadlines, segments and effects are then 
 asked for, through the store's own contract into an empty server. Memory is what the server says it uses beyond
 what it used when it was empty: every key counts, with the room that hash tables have to grow.
 
-    python -m bench.memory [--json] [--customers N] [--server redis-server] [--id-bytes 12 36] [--only-first]
+    python -m bench.memory [--json] [--customers N] [--server redis-server] [--id-bytes 12 36] [--shops 1 6]
 """
 
 from __future__ import annotations
@@ -234,10 +234,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--customers", type=int, default=200_000)
     parser.add_argument("--server", help="a Redis; without it the Valkey of the wheel")
     parser.add_argument("--id-bytes", type=int, nargs="+", default=[12, 36])
-    parser.add_argument("--only-first", action="store_true", help="without the other shops")
+    parser.add_argument("--shops", type=int, nargs="+", default=[], help="from 1 on; else all")
     asked = parser.parse_args(arguments)
-    asks = [(SHOPS[0], each) for each in asked.id_bytes]
-    asks += [] if asked.only_first else [(each, asked.id_bytes[0]) for each in SHOPS[1:]]
+    shops = [SHOPS[place - 1] for place in asked.shops] or list(SHOPS)
+    asks = [(shops[0], each) for each in asked.id_bytes]
+    asks += [(each, asked.id_bytes[0]) for each in shops[1:]]
     found = [
         asyncio.run(measure(shop, asked.customers, id_bytes, asked.server))
         for shop, id_bytes in asks

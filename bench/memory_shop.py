@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from models.codec import decode_held
+from bench import town
+from models.codec import decode_held, encode_state
 from models.customer import CustomerState
 from models.policy import Policy, policy_from_preset
 from models.segments import segments_of
@@ -53,12 +54,14 @@ class Shop(NamedTuple):
         policy: what it asks for beyond the preset.
         profiles: whether people tell of themselves: four attributes each.
         history: whether effects are kept; else they are left out, to see what the rest takes.
+        young: six weeks and three purchases each, of nothing but an amount (bench/town.py).
     """
 
     name: str
     policy: Mapping[str, Any] = MappingProxyType({})
     profiles: bool = False
     history: bool = False
+    young: bool = False
 
 
 NOTHING_KEPT: dict[str, Any] = {"behaviour": {"kept": []}}
@@ -69,11 +72,18 @@ SHOPS = (
     Shop("the same as the first, and what is bought, of every kind"),
     Shop("the same as the first, and five rules", NOTHING_KEPT | FIVE_RULES),
     Shop("the same as the first, and history", NOTHING_KEPT, history=True),
+    Shop("the same as the first, of a shop that is six weeks old", NOTHING_KEPT, young=True),
 )
 
 
 async def lived(shop: Shop, folder: Path) -> list[CustomerWrite]:
     """A year of it, in memory; `folder` is for what is sorted there."""
+    if shop.young:
+        states = town.lived(town.LEAN).states
+        return [
+            CustomerWrite(encode_state(each), each.next_deadline_ms, (), segments_of(each))
+            for each in states
+        ]
     loop = Loop(policy_of(shop), 1)
     await replayed(loop, _events(shop, folder))
     await loop.settle()

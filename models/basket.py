@@ -132,6 +132,29 @@ def united(one: bytes, other: bytes) -> bytes:
     return (int.from_bytes(one) | int.from_bytes(other)).to_bytes(len(one))
 
 
+def gathered(categories: bytes) -> bytes:
+    """The same in fewer bytes, where few bits are set: the places of those.
+
+    >>> list(gathered((0b1001).to_bytes(32)))
+    [0, 3]
+    """
+    bits, places = int.from_bytes(categories), []
+    if bits.bit_count() >= _BYTES:
+        return categories
+    while bits:
+        lowest = bits & -bits
+        places.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return bytes(places)
+
+
+def scattered(written: bytes) -> bytes:
+    """The reverse."""
+    if not written or len(written) >= _BYTES:
+        return written
+    return sum(1 << place for place in written).to_bytes(_BYTES)
+
+
 def distinct(categories: bytes) -> float:
     """About how many categories set these bits: some 5 % off where there are hundreds."""
     if not categories:

@@ -23,7 +23,7 @@ from models.daybook import COLUMNS, LABEL_COLUMNS, Daybook
 from models.table import EMPTY, cells, dropped_rows, from_cells
 
 Fields = tuple[Any, ...]
-_SHORT_ROWS = 8
+_SHORT_ROWS = 16
 
 
 def fields_of(current: Daybook, settled: Daybook) -> Fields:

@@ -7,7 +7,7 @@ no rebuild. An older one is refused: what it did not remember can only be had by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from operator import index, is_, sub
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from models.alert_memory import alerts_from, packed_alerts
-from models.basket import NO_BASKET
+from models.basket import NO_BASKET, gathered, scattered
 from models.book_codec import books_from, fields_of
 from models.customer import Alias, Attribute, CustomerState, Remembered
 from models.daybook import Daybook, before_it_was_kept
@@ -43,6 +43,7 @@ _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 _NO_BASKET = tuple(NO_BASKET)
 _NOTHING_SEEN = Seen()
 _BASKET_FROM = len(Remembered._fields) - len(NO_BASKET)
+_CATEGORIES = Remembered._fields.index("categories")
 
 
 class NewerSchema(ValueError):
@@ -112,7 +113,7 @@ def encode_after(before: Encoded | None, state: CustomerState) -> Encoded:
                 dict(state.attributes),
                 shortened(state.groups),
                 _deadline_fields(state.regroup_ms),
-                _contribution_fields(state.contribution),
+                _contribution_fields(state.contribution, now),
                 _deadline_fields(state.renew_ms),
                 dict(state.names),
             ),
@@ -149,22 +150,34 @@ def _events(known: Part, events: tuple[Remembered, ...], since_ms: int) -> Part:
 
 def _event_fields(event: Remembered, since_ms: int) -> tuple[Any, ...]:
     """Without a basket, where nothing was told of one."""
-    end = _BASKET_FROM if event[_BASKET_FROM:] == _NO_BASKET else None
-    return (event.at_ms - since_ms, *event[1:end])
+    if event[_BASKET_FROM:] == _NO_BASKET:
+        return (event.at_ms - since_ms, *event[1:_BASKET_FROM])
+    told, rest = event[1:_CATEGORIES], event[_CATEGORIES + 1 :]
+    return (event.at_ms - since_ms, *told, gathered(event.categories), *rest)
 
 
-def _contribution_fields(contribution: Contribution | None) -> tuple[Any, ...] | None:
+def _contribution_fields(
+    contribution: tuple[Any, ...] | None, ledger: Ledger
+) -> tuple[Any, ...] | None:
+    """By what it differs from the ledger: in little, mostly."""
     if contribution is None:
         return None
-    made_day, first_day, last_day, *others = contribution
-    return (made_day - first_day, first_day, last_day - first_day, *others)
+    made, first, last, days, spend, *others = contribution
+    begun, net = _begun_and_net(ledger)
+    return (made - first, first - begun, last - first, days, spend - net, *others)
 
 
-def _contribution(fields: tuple[Any, ...] | None) -> Contribution | None:
+def _contribution(fields: tuple[Any, ...] | None, ledger: Ledger) -> Contribution | None:
     if fields is None:
         return None
-    made, first_day, last, *others = fields
-    return Contribution(first_day + made, first_day, first_day + last, *others)
+    made, first, last, days, spend, *others = fields
+    begun, net = _begun_and_net(ledger)
+    first += begun
+    return Contribution(first + made, first, first + last, days, spend + net, *others)
+
+
+def _begun_and_net(ledger: Ledger) -> tuple[int, int]:
+    return _first(ledger.recent_days), max(0, ledger.net_spend_minor)
 
 
 def _after(since_ms: int, moment_ms: int | None) -> int | None:
@@ -276,11 +289,16 @@ def _shorter(fields: tuple[Any, ...]) -> tuple[Any, ...]:
     short = list(fields)
     for place in (3, 4):
         if fields[place] is not None:
-            *told, due_ms, due = fields[place]
-            short[place] = (*told, _deadline_fields(due_ms), due)
+            *told, new_until, lifecycle, overdue, won_back, since, moved, due_ms, due = fields[
+                place
+            ]
+            new_until -= _first(told[6])
+            deadline = _deadline_fields(due_ms)
+            standing = (lifecycle, overdue, won_back)
+            short[place] = (*told, new_until, *standing, since, moved, deadline, due)
     for place in (9, 11, 17):
         short[place] = _deadline_fields(fields[place])
-    short[10] = _contribution_fields(fields[10])
+    short[10] = _contribution_fields(fields[10], _ledger(short[3], Daybook(), 0))
     return tuple(short)
 
 
@@ -292,9 +310,10 @@ def _state(fields: tuple[Any, ...], base_ms: int) -> CustomerState:
     if not type(attributes) is type(groups) is type(names) is type(engagement) is dict:
         raise TypeError("attributes, groups, names or engagement are no map")
     book, settled_book = books_from(books)
+    ledger = _ledger(current, book, base_ms)
     return CustomerState(  # by place, which is quicker; so is `_ledger`
         known_since_ms,
-        _ledger(current, book, base_ms),
+        ledger,
         Ledger(book=settled_book) if settled is None else _ledger(settled, settled_book, base_ms),
         -1 if through_ms is None else base_ms + index(through_ms),
         tuple([_remembered(each, base_ms) for each in remembered]),
@@ -302,7 +321,7 @@ def _state(fields: tuple[Any, ...], base_ms: int) -> CustomerState:
         sequence,
         lengthened(groups),
         _deadline(regroup_ms),
-        _contribution(contribution),
+        _contribution(contribution, ledger),
         _deadline(renew_ms),
         names,
         engagement,
@@ -316,7 +335,13 @@ def _state(fields: tuple[Any, ...], base_ms: int) -> CustomerState:
 
 def _remembered(event: tuple[Any, ...], base_ms: int) -> Remembered:
     after_ms, *others = event
+    if len(event) > _CATEGORIES:
+        others[_CATEGORIES - 1] = scattered(event[_CATEGORIES])
     return Remembered(base_ms + after_ms, *others)
+
+
+def _first(days: Sequence[int]) -> int:
+    return days[0] if days else 0
 
 
 def _ledger_fields(ledger: Ledger | None, since_ms: int) -> tuple[Any, ...] | None:
@@ -335,12 +360,12 @@ def _ledger_fields(ledger: Ledger | None, since_ms: int) -> tuple[Any, ...] | No
         ledger.items,
         ledger.itemised,
         ledger.discount_minor,
-        ledger.categories,
+        gathered(ledger.categories),
         ledger.decayed_days,
         ledger.decayed_spend_minor,
         ledger.cadence_days,
         limits and (limits.overdue_days, limits.dormant_days, limits.churned_days),
-        ledger.new_until_day,
+        ledger.new_until_day - _first(days),
         _STATES.index(ledger.standing.lifecycle),
         ledger.standing.overdue,
         ledger.standing.won_back,
@@ -353,16 +378,18 @@ def _ledger_fields(ledger: Ledger | None, since_ms: int) -> tuple[Any, ...] | No
 
 def _ledger(fields: tuple[Any, ...], book: Daybook, base_ms: int) -> Ledger:
     *sums, first, last, older_days, gaps = fields[:7]
-    limits, new_until_day, lifecycle, overdue, won_back, since, moved, due_ms, due = fields[14:]
+    limits, new_until, lifecycle, overdue, won_back, since, moved, due_ms, due = fields[14:]
     told = (
         *sums,
         _moment(base_ms, first),
         _moment(base_ms, last),
         older_days,
         tuple(accumulate(gaps)),
-        *fields[7:14],
+        *fields[7:10],
+        scattered(fields[10]),
+        *fields[11:14],
         None if limits is None else Limits(*limits),
-        new_until_day,
+        new_until + _first(gaps),
         Standing(_STATES[lifecycle], overdue, won_back),
         _moment(base_ms, since) or 0,
         _moment(base_ms, moved) or 0,

@@ -11,12 +11,16 @@ import pytest
 from models.barrier import CorruptBarrier, decode_barrier
 from models.behaviour import BEHAVIOUR
 from models.codec import CorruptState, decode_state, encode_state
+from models.events import Item
 from models.experience_codec import CorruptExperience, decode_experience
 from models.population import CorruptPopulation, decode_population
 from tests.fuzz import learned, persons
 from tests.support.story import noon, purchase, tell
 
-CUSTOMER = tell(*(purchase(f"p{day}", noon(day), order=f"o{day}") for day in range(3))).customer
+BREAD = Item(sku="b", quantity=2, unit_price_minor=250, category="bread")
+CUSTOMER = tell(
+    *(purchase(f"p{day}", noon(day), order=f"o{day}", items=[BREAD]) for day in range(3))
+).customer
 PURCHASES, FIRST_MS, DAYS, CADENCE, LIMITS, DUE = 0, 3, 6, 13, 14, 22  # places in a packed ledger
 
 
@@ -38,7 +42,7 @@ PURCHASES, FIRST_MS, DAYS, CADENCE, LIMITS, DUE = 0, 3, 6, 13, 14, 22  # places 
         ([6, 0, 0], 10**18),
         ([6, 0, 3], 2**63),
         ([6, 0, 6], 0),
-        ([6, 0, 9], b"bits"),
+        ([6, 0, 9], b"bits" * 10),
         ([12], {"": 0}),
         ([12], {"x" * 300: 0}),
         ([12], "names"),
