@@ -6,6 +6,7 @@ somebody whom the store does not have yet.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -79,7 +80,7 @@ SHOPS = (
 async def lived(shop: Shop, folder: Path) -> list[CustomerWrite]:
     """A year of it, in memory; `folder` is for what is sorted there."""
     if shop.young:
-        states = town.lived(town.LEAN).states
+        states = (await asyncio.to_thread(town.lived, town.LEAN)).states
         return [
             CustomerWrite(encode_state(each), each.next_deadline_ms, (), segments_of(each))
             for each in states

@@ -6,8 +6,8 @@ into a store as are asked for, each with the history of one of those, through th
 alone: state, deadline, segments, and all of them counted in the partitions' sketches. The worker then goes on from
 there, as if it had folded everything itself. Purchases that come are a tenth of a second apart.
 
-    LEAN   lifecycle and RFM
-    FULL   clusters, risk and value as well, and thirty rule segments
+    LEAN   lifecycle, RFM, clusters, risk and value: no rules, no labels of what is bought
+    FULL   thirty rule segments as well, and all labels
 """
 
 from __future__ import annotations
