@@ -42,6 +42,7 @@ _TRIGGERS = tuple(Trigger)
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 _NO_BASKET = tuple(NO_BASKET)
 _NOTHING_SEEN = Seen()
+_EPOCH_DAY = 719_163  # 1970-01-01: days since then take two bytes less
 _BASKET_FROM = len(Remembered._fields) - len(NO_BASKET)
 _CATEGORIES = Remembered._fields.index("categories")
 
@@ -289,12 +290,11 @@ def _shorter(fields: tuple[Any, ...]) -> tuple[Any, ...]:
     short = list(fields)
     for place in (3, 4):
         if fields[place] is not None:
-            *told, new_until, lifecycle, overdue, won_back, since, moved, due_ms, due = fields[
-                place
-            ]
+            *told, new_until, state, overdue, back, since, moved, due_ms, due = fields[place]
             new_until -= _first(told[6])
+            told[6] = [day - _EPOCH_DAY * (not place) for place, day in enumerate(told[6])]
             deadline = _deadline_fields(due_ms)
-            standing = (lifecycle, overdue, won_back)
+            standing = (state, overdue, back)
             short[place] = (*told, new_until, *standing, since, moved, deadline, due)
     for place in (9, 11, 17):
         short[place] = _deadline_fields(fields[place])
@@ -356,7 +356,7 @@ def _ledger_fields(ledger: Ledger | None, since_ms: int) -> tuple[Any, ...] | No
         _after(since_ms, ledger.first_purchase_ms),
         _after(since_ms, ledger.last_purchase_ms),
         ledger.older_days,
-        tuple(map(sub, days, (0, *days))),
+        tuple(map(sub, days, (_EPOCH_DAY, *days))),
         ledger.items,
         ledger.itemised,
         ledger.discount_minor,
@@ -378,18 +378,19 @@ def _ledger_fields(ledger: Ledger | None, since_ms: int) -> tuple[Any, ...] | No
 
 def _ledger(fields: tuple[Any, ...], book: Daybook, base_ms: int) -> Ledger:
     *sums, first, last, older_days, gaps = fields[:7]
+    days = tuple(accumulate(gaps, initial=_EPOCH_DAY))[1:]
     limits, new_until, lifecycle, overdue, won_back, since, moved, due_ms, due = fields[14:]
     told = (
         *sums,
         _moment(base_ms, first),
         _moment(base_ms, last),
         older_days,
-        tuple(accumulate(gaps)),
+        days,
         *fields[7:10],
         scattered(fields[10]),
         *fields[11:14],
         None if limits is None else Limits(*limits),
-        new_until + _first(gaps),
+        new_until + _first(days),
         Standing(_STATES[lifecycle], overdue, won_back),
         _moment(base_ms, since) or 0,
         _moment(base_ms, moved) or 0,
