@@ -4,8 +4,8 @@
 | --- | --- | --- | --- | --- | --- |
 | `seg:{NS:P}:meta` | hash | `Meta`: offset, nonce, clock_ms, topic_id, …; ordinals given | apply | all | 11 fields |
 | `seg:{NS:P}:c` | hash | customer id → ordinal, then encoded CustomerState or Alias | apply | load, due, lookups | a customer |
-| `seg:{NS:P}:ids:BLOCK` | hash | place in the block → customer id | apply | due, lookups | ≤ 64 |
-| `seg:{NS:P}:deadlines:BLOCK` | zset | place in the block → next deadline, ms | apply | due | ≤ 64 |
+| `seg:{NS:P}:ids:BLOCK` | hash | place in the block → customer id | apply | due, lookups | ≤ 128 |
+| `seg:{NS:P}:deadlines:BLOCK` | zset | place in the block → next deadline, ms | apply | due | ≤ 128 |
 | `seg:{NS:P}:deadlines` | zset | block → earliest deadline in it, ms | apply | due | a block at most |
 | `seg:{NS:P}:members:KIND/GROUP` | string | bitmap by ordinal: the members of one segment | apply | lookups | a bit a customer |
 | `seg:{NS:P}:movement` | hash | customer-day → who entered and left what, counted | apply | load, lookups | ≤ 400 |
@@ -31,7 +31,7 @@ The delivery of alerts keeps what it needs under `seg:{NS/delivery}:…`: see `s
 `streams/deliveries.py` and `streams/alert_entries.py`.
 
 A customer id is a field or a value, never part of a key's text. An ordinal numbers a customer within the
-partition; a BLOCK is 64 of them in a row: see `streams/ordinals.py`.
+partition; a BLOCK is 128 of them in a row: see `streams/ordinals.py`.
 
 Until schema 7 `…:due` and `…:seg:KIND/GROUP` were sorted sets of ids, and until schema 4 there were
 sets `…:cell:STATE`; they are removed when everyone is listed anew.

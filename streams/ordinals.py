@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-BLOCK = 64  # ordinals whose ids, or deadlines, share a key: Redis keeps so few in a listpack
+BLOCK = 128  # ordinals whose ids, or deadlines, share a key: Redis keeps so many in a listpack
 MAX_ORDINALS = 2**31  # Redis' largest bitmap has twice as many bits
 _PREFIX = 4  # bytes
 _SOME = re.compile(rb"[^\0]+", re.DOTALL)
@@ -122,7 +122,7 @@ def by_block(ordinals: Iterable[int]) -> dict[int, list[int]]:
     """Block → places in it, in the order given.
 
     >>> by_block([2, 3, 64, 130])
-    {0: [2, 3], 1: [0], 2: [2]}
+    {0: [2, 3, 64], 1: [2]}
     """
     blocks: dict[int, list[int]] = {}
     for each in ordinals:
