@@ -36,7 +36,7 @@ def memory_of(customer_id: str, policy: Policy) -> Memory:
 
 def account_of(customer_id: str, state: CustomerState, policy: Policy) -> str | None:
     """The id of a member's account; None of an account itself, or where none is known."""
-    named = state.attributes.get(policy.profiles.account) if state.attributes else None
+    named = state.attributes.get(policy.profiles.account)
     if named is None or is_account(customer_id) or not policy.profiles.account:
         return None
     value = named.value

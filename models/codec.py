@@ -1,8 +1,8 @@
 """What is kept of a customer ⇄ bytes: a MessagePack array that begins with its schema version.
 
 Plain numbers and text only, so nothing in Redis can do anything but be read. The same state
-always gives the same bytes. Moments are milliseconds since the customer is known, deadlines whole seconds. The five schemas before this one are read as well, so an upgrade needs
-no rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
+always gives the same bytes. Moments are milliseconds since the customer is known, deadlines whole seconds.
+The five schemas before this one are read as well, so an upgrade needs no rebuild. An older one is refused: what it did not remember can only be had by folding the log anew.
 """
 
 from __future__ import annotations

@@ -135,11 +135,10 @@ class RedisStore:
 
     async def _all_due(self, partition: int, until_ms: int) -> Queue:
         keys = self.keys(partition)
-        meta, _, found = await self._due(
-            keys=[keys.meta, keys.outbox, keys.deadlines],
-            args=[len(_FIELDS), *_FIELDS, until_ms, keys.deadlines_in, keys.ids_in],
+        nonce, found = await self._due(
+            keys=[keys.meta, keys.deadlines], args=[until_ms, keys.deadlines_in, keys.ids_in]
         )
-        return queued(meta_of(meta[:-1]).nonce, until_ms, found)
+        return queued(nonce or b"", until_ms, found)
 
     @_or_unavailable
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
