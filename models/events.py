@@ -200,6 +200,7 @@ class Merge(_CustomerEvent):
     """Two ids name one person: from now on `customer_id` is another name of `into`."""
 
     into: Id = Field(description="the id that stays")
+    unless_taken: StrictBool = Field(default=False, description="not if it names somebody already")
 
     @model_validator(mode="after")
     def _names_two(self) -> Self:
@@ -309,18 +310,17 @@ def read_record(record: LogRecord, topic: str) -> Read | Control | Tombstone | R
         record: as fetched.
         topic: the log's name, part of a derived event id.
     """
-    if record.value is None:
+    if (value := record.value) is None:
         return Tombstone()
-    if len(record.value) > MAX_VALUE_BYTES:
-        detail = f"{len(record.value)} bytes; at most {MAX_VALUE_BYTES} are read"
-        return Rejected(Reason.TOO_LARGE, detail)
+    if len(value) > MAX_VALUE_BYTES:
+        return Rejected(Reason.TOO_LARGE, f"{len(value)} bytes; at most {MAX_VALUE_BYTES} are read")
     model = _model_for(record.headers.get("kind"))
     if isinstance(model, Rejected):
         return model
     try:
-        event = model.model_validate_json(record.value)
+        event = model.model_validate_json(value)
     except ValidationError as error:
-        return _rejected(record.value, dict(error.errors(include_url=False)[0]))
+        return _rejected(value, dict(error.errors(include_url=False)[0]))
     except (ValueError, RecursionError) as error:  # lone surrogates, absurd nesting
         return Rejected(Reason.INVALID, str(error)[:200])
     except OverflowError as error:

@@ -235,7 +235,7 @@ def _sent_on(
 ) -> Met:
     """An event of an id that is only another name: it goes to where that points."""
     event = read.event
-    if isinstance(event, Merge) and event.into == alias.into:
+    if isinstance(event, Merge) and (event.into == alias.into or event.unless_taken):
         return Met(alias, duplicate=True)
     if not isinstance(event, Transfer):
         return Met(alias, sent=(SentOn(alias.into, read.event_id),))

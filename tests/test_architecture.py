@@ -14,7 +14,7 @@ from statistics import median
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CORE_MAY_IMPORT = {"models", "pydantic", "river", "numpy", "scipy", "msgpack"}
+CORE_MAY_IMPORT = {"models", "pydantic", "river", "numpy", "scipy", "msgpack", "jsonpath"}
 CORE_MAY_NOT_IMPORT = {
     "asyncio", "ctypes", "glob", "http", "importlib", "io", "locale", "logging", "multiprocessing",
     "os", "pathlib", "pickle", "platform", "random", "secrets", "select", "shutil", "signal",

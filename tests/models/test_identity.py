@@ -71,6 +71,30 @@ def test_an_event_that_came_before_the_merge_is_known_after_it() -> None:
     assert town.person(B).current.purchases == 1
 
 
+def test_a_shared_device_is_the_first_persons_who_says_so_and_never_makes_two_persons_one() -> None:
+    town = Town().tell(
+        of(A, purchase("p1", noon(0))),
+        merge(A, B, noon(1), unless_taken=True),
+        of(C, purchase("p2", noon(2))),
+        merge(A, C, noon(2), unless_taken=True),
+        of(A, purchase("p3", noon(3))),
+    )
+    assert (town.persons, town.aliases) == ([B, C], {A: B})
+    assert (town.person(B).current.purchases, town.person(C).current.purchases) == (2, 1)
+
+
+def test_a_merge_that_leaves_alone_what_is_taken_is_any_other_merge_where_nothing_is() -> None:
+    plain, asked = (
+        Town().tell(
+            of(A, purchase("p1", noon(0))),
+            of(B, purchase("p2", noon(1))),
+            merge(A, B, noon(2), unless_taken=unless_taken),
+        )
+        for unless_taken in (False, True)
+    )
+    assert (plain.held, plain.effects) == (asked.held, asked.effects)
+
+
 def test_a_merge_of_ids_that_nobody_knew_makes_a_prospect_with_two_names() -> None:
     town = Town().tell(merge(A, B, noon(3)))
     assert (town.persons, town.aliases, names(town, A)) == ([B], {A: B}, [A])

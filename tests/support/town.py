@@ -55,8 +55,10 @@ def moment(at_ms: int) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)
 
 
-def merge(one: str, into: str, at_ms: int, event_id: str = "") -> Read:
-    event = Merge(customer_id=one, occurred_at=moment(at_ms), into=into)
+def merge(
+    one: str, into: str, at_ms: int, event_id: str = "", *, unless_taken: bool = False
+) -> Read:
+    event = Merge(customer_id=one, occurred_at=moment(at_ms), into=into, unless_taken=unless_taken)
     return Read(event, event_id or f"{one}>{into}", at_ms)
 
 
