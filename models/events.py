@@ -257,7 +257,7 @@ class Kind(StrEnum):
 CustomerEvent = Purchase | Refund | Profile | Engagement | Erasure | Merge | Transfer
 Control = Tick | PopulationLearned | PolicyPublished
 Event = CustomerEvent | Control
-_MODELS: dict[str, type[Event]] = {
+MODELS: dict[str, type[Event]] = {
     Kind.PURCHASE: Purchase,
     Kind.REFUND: Refund,
     Kind.PROFILE: Profile,
@@ -269,7 +269,7 @@ _MODELS: dict[str, type[Event]] = {
     Kind.POPULATION: PopulationLearned,
     Kind.POLICY: PolicyPublished,
 }
-_OFFERED = sorted({*_MODELS} - {Kind.POPULATION, Kind.POLICY, Kind.TRANSFER})  # nobody else's
+_OFFERED = sorted({*MODELS} - {Kind.POPULATION, Kind.POLICY, Kind.TRANSFER})  # nobody else's
 EVENT_ID = "event-id"  # headers of records that the system itself sends on: the id it was read by,
 ADDRESSEE = "customer-id"  # and the customer it is for, if that is another than its own
 REPLAY = "replay"  # of what a replay has written: nobody is told of what it brings about
@@ -355,8 +355,8 @@ def _model_for(kind: bytes | None) -> type[Event] | Rejected:
             Reason.MISSING_KIND, "no header 'kind'; send one, such as kind=purchase, on each record"
         )
     name = kind.decode("utf-8", "replace")[:64]
-    if name in _MODELS:
-        return _MODELS[name]
+    if name in MODELS:
+        return MODELS[name]
     return Rejected(Reason.UNKNOWN_KIND, f"kind {name!r} is not one of {', '.join(_OFFERED)}")
 
 
