@@ -27,7 +27,7 @@ from models.policy_alerts import (
     unknown_names,
 )
 from models.policy_evaluation import USUAL, Criteria
-from models.policy_faults import explained, overlaid, shown
+from models.policy_faults import explained, of_policy, overlaid, shown
 from models.policy_grid import Grid, faults_of_grid, grid_below
 from models.policy_personas import EVERYTHING, Spoken
 from models.policy_plays import faults_of_plays
@@ -347,8 +347,7 @@ def policy_from_toml(text: str, source: str = "segmenter.toml") -> Policy:
         tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers and nesting beyond all measure, too
         raise PolicyError(f"{source}: not valid TOML: {error}") from None
-    tables.pop("connection", None)  # where the parts are, not what they mean: streams/settings.py
-    return policy_from_mapping(tables, source)
+    return policy_from_mapping(of_policy(tables), source)
 
 
 def policy_from_mapping(tables: dict[str, Any], source: str) -> Policy:

@@ -8,6 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 
+def of_policy(tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables of a configuration without those that move no customer.
+
+    `connection` says where the parts are (streams/settings.py), `sources` what foreign events mean
+    before they enter the log (models/source_tables.py).
+    """
+    return {key: each for key, each in tables.items() if key not in ("connection", "sources")}
+
+
 def overlaid(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """The tables of `over` laid on those of `base`, key by key."""
     merged = dict(base)

@@ -176,12 +176,12 @@ def _points(path: Path, grid: Grid) -> Iterator[Point]:
     """The policy with each value; a value that it can't have ends the command."""
     from models.grid import with_value
     from models.policy import policy_from_mapping
+    from models.policy_faults import of_policy
     from streams.sweep import Point
 
     try:
         _, text = read_config(path)
-        tables = tomllib.loads(text or "")
-        tables.pop("connection", None)
+        tables = of_policy(tomllib.loads(text or ""))
         for value in grid.values:
             source = f"{path} with {grid.key} = {value}"
             yield Point(value, policy_from_mapping(with_value(tables, grid.key, value), source))
