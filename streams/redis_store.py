@@ -13,12 +13,11 @@ from itertools import islice
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import msgpack
+import redis
 import redis.asyncio as aioredis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import (
-    ResponseError,
-)
+from redis.exceptions import ResponseError
 
 from models.label_names import read_name, slot_of
 from streams.due_queue import Queue, queued
@@ -27,7 +26,9 @@ from streams.keys import newest as newest_key
 from streams.keys import partitions as partitions_key
 from streams.ordinals import BLOCK, Numbering, Numbers, ordinal_of, ordinals_in, state_of
 from streams.packed_connection import packed_by_hiredis
+from streams.redis_address import cluster_address
 from streams.redis_answers import meta_of, row_of, whole_of
+from streams.redis_cluster import BlockingCluster, cluster
 from streams.redis_commands import commands
 from streams.store import (
     HISTORY_SLOTS,
@@ -366,10 +367,12 @@ def _script(name: str) -> str:
 
 
 def connect(url: str, timeout_s: float = 5.0) -> aioredis.Redis:
-    """A client for `RedisStore`; connects on first use. Retrying is left to the caller.
+    """A client for `RedisStore`, of a server or a cluster; connects on first use. Retrying is left to the caller.
 
     Whoever finds all connections in use waits for one, no longer than for an answer.
     """
+    if (address := cluster_address(url)) is not None:
+        return cluster(address, timeout_s=timeout_s, max_connections=MAX_CONNECTIONS)
     pool = aioredis.BlockingConnectionPool.from_url(
         url,
         max_connections=MAX_CONNECTIONS,
@@ -380,3 +383,10 @@ def connect(url: str, timeout_s: float = 5.0) -> aioredis.Redis:
     )
     packed_by_hiredis(pool)
     return aioredis.Redis.from_pool(pool)
+
+
+def connect_blocking(url: str, timeout_s: float = 5.0) -> redis.Redis:
+    """The same for the relay's feed, one call at a time; connects on first use."""
+    if (address := cluster_address(url)) is not None:
+        return cast(redis.Redis, BlockingCluster(address, timeout_s))
+    return redis.Redis.from_url(url, socket_timeout=timeout_s)

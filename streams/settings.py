@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -18,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.erasure import MAX_KEY_BYTES, Pseudonyms
 from models.policy import Policy, PolicyError, policy_from_preset, policy_from_toml
+from streams.redis_address import cluster_address
 
 CONFIG_FILE = "segmenter.toml"
 ENV_FILE = ".env"
@@ -42,7 +42,9 @@ class Settings(BaseSettings):
         default="127.0.0.1:9092", description="Kafka brokers, host:port, comma-separated"
     )
     redis_url: SecretStr = Field(
-        default=SecretStr("redis://127.0.0.1:6379/0"), description="redis:// or rediss:// URL"
+        default=SecretStr("redis://127.0.0.1:6379/0"),
+        description="redis:// or rediss:// URL; "
+        "of some nodes of a Redis Cluster redis+cluster://host:port,host:port",
     )
     namespace: str = Field(
         default="main",
@@ -119,13 +121,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_address(cls, url: SecretStr) -> SecretStr:
-        try:
-            parts = urlsplit(url.get_secret_value())
-            known = parts.scheme in {"redis", "rediss", "unix"} and parts.port != 0
-        except ValueError:
-            known = False
-        if not known:
-            raise ValueError("write redis://host:port/0, or rediss:// for TLS")
+        cluster_address(url.get_secret_value())
         return url
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
-    ClusterDownError,
+    ClusterError,
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     ResponseError,
     TryAgainError,
 )
@@ -24,12 +26,22 @@ _ALWAYS = (
     BusyLoadingError,
     ReadOnlyError,
     OutOfMemoryError,
-    ClusterDownError,  # MasterDownError is one
+    ClusterError,  # CLUSTERDOWN, MASTERDOWN, and too many redirections
     TryAgainError,
     OSError,
 )
-# Codes that redis-py has no exception for, and uvloop's word for a connection that was reset.
-_PASSING = ("MISCONF", "NOREPLICAS", "BUSY", "unable to perform operation on")
+# Codes that redis-py has no exception for, uvloop's word for a connection that was reset, and what redis-py's
+# client of a cluster says when no node answers or no node has a slot.
+_PASSING = (
+    "MISCONF",
+    "NOREPLICAS",
+    "BUSY",
+    "unable to perform operation on",
+    "cannot be connected",
+    "not covered",
+    "could not agree on",
+)
+_A_CLUSTER = "it is a node of a Redis Cluster: write SEGMENTER_REDIS_URL=redis+cluster://host:port"
 
 
 @contextmanager
@@ -39,7 +51,9 @@ def or_unavailable() -> Iterator[None]:
         yield
     except _ALWAYS as error:
         raise StoreUnavailable(f"Redis: {error}") from error
-    except (ResponseError, RuntimeError) as error:
+    except AskError as error:  # MovedError is one; a cluster's client follows them
+        raise StoreUnavailable(f"Redis: {error}; {_A_CLUSTER}") from error
+    except (ResponseError, RuntimeError, RedisClusterException) as error:
         if any(word in str(error) for word in _PASSING):
             raise StoreUnavailable(f"Redis: {error}") from error
         raise

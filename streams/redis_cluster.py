@@ -1,0 +1,220 @@
+"""redis-py's clients of a Redis Cluster, as the rest of the system uses them: like those of a single server.
+
+Enters: a `ClusterAddress`. Leaves: an asyncio client that takes the place of `redis.asyncio.Redis`, and a blocking
+one that takes the place of `redis.Redis`. Forbidden here: keys but for their hash tags, and what scripts do.
+
+What redis-py's client does otherwise than the system needs, and what is made of it here:
+
+- It connects when it is entered or made. Here it connects at the first command.
+- It tries again by itself. Here every failure is told, as it is of a single server: the lanes wait, and ask anew.
+- More calls at once than connections are an error. Here they wait for their turn.
+- While a slot moves to another node, a script may be stopped in the middle: at the first key that is not there,
+  be it one that has moved or one that never was. So no script begins: each declares one key more, of its
+  partition, that never exists, and a node refuses (`TRYAGAIN`) whatever names keys of a moving slot that are not all there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, cast
+
+import redis
+import redis.asyncio as aioredis
+from redis.asyncio.cluster import ClusterNode, ClusterPipeline, RedisCluster
+from redis.asyncio.connection import SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode as BlockingNode
+from redis.commands.core import AsyncScript
+from redis.exceptions import TryAgainError
+from redis.retry import Retry as BlockingRetry
+from redis.utils import str_if_bytes
+
+from streams.packed_connection import packed
+from streams.redis_address import ClusterAddress
+
+_NEVER = ":never"  # ends the key that never exists
+_SPARE = 8  # connections to a node beyond those of commands and pipelines: it is also asked which slots it has
+
+
+def cluster(address: ClusterAddress, *, timeout_s: float, max_connections: int) -> aioredis.Redis:
+    """A client of a cluster, in the type of the one that it takes the place of.
+
+    Args:
+        address: of some nodes.
+        timeout_s: for a connection, and for an answer of a node.
+        max_connections: commands at once of this process, and as many pipelines.
+    """
+    return cast(aioredis.Redis, _Cluster(address, timeout_s, max_connections))
+
+
+class _Cluster(RedisCluster):
+    def __init__(self, address: ClusterAddress, timeout_s: float, max_connections: int) -> None:
+        options: dict[str, Any] = dict(parse_url(address.url))
+        with_tls = options.pop("connection_class", None) is SSLConnection
+        _without_address(options)
+        super().__init__(
+            startup_nodes=[ClusterNode(host, port) for host, port in address.nodes],
+            ssl=with_tls,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            max_connections=2 * max_connections + _SPARE,
+            retry=Retry(NoBackoff(), 0),
+            reinitialize_steps=0,  # else every so many redirections all connections are closed, used ones, too
+            **options,
+        )
+        self._named = dict(self.nodes_manager.startup_nodes)
+        self._turns = asyncio.Semaphore(max_connections)
+        self.pipeline_turns = asyncio.Semaphore(max_connections)
+        self._pack()
+
+    def _pack(self) -> None:
+        """Let nodes that are known, and those that are yet to be, pack what they send with hiredis."""
+        kind = packed(self.connection_kwargs["connection_class"])
+        self.connection_kwargs["connection_class"] = kind
+        for node in self._named.values():
+            node.connection_class = kind
+
+    async def initialize(self, *args: Any, **kwargs: Any) -> _Cluster:
+        """Learn which node has which slots, of those nodes that are known and of those that were named."""
+        if self._initialize:
+            for name, node in self._named.items():
+                self.nodes_manager.startup_nodes.setdefault(name, node)
+            await super().initialize(*args, **kwargs)
+        return self
+
+    def learn_again(self) -> None:
+        """Have the next command look anew which node has which slots."""
+        self._initialize = True
+
+    async def __aenter__(self) -> _Cluster:
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection, also those of nodes whose slots are to be learned anew."""
+        await super().aclose()
+        await self.nodes_manager.aclose()
+        await self.nodes_manager.aclose("startup_nodes")
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a command to the node that has its key, when it is its turn."""
+        async with self._turns:
+            if self._initialize:
+                await self.initialize()
+            return await super().execute_command(*args, **kwargs)
+
+    async def _determine_slot(self, command: str, *args: Any) -> int:
+        """Of a script its first key's: it has keys of one slot only, and the node looks at them all."""
+        if command == "EVALSHA":
+            return self.keyslot(args[2])
+        return int(await super()._determine_slot(command, *args))
+
+    def get_node(
+        self, host: str | None = None, port: int | None = None, node_name: str | None = None
+    ) -> ClusterNode:
+        """A node that is known; redis-py has no answer to being sent (`ASK`) to one that has no slot yet."""
+        node = super().get_node(host, port, node_name)
+        if node is None:
+            raise TryAgainError("a slot moves to a node that has none yet")
+        return node
+
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> ClusterPipeline:  # noqa: ARG002
+        """Commands of several slots, node by node at once."""
+        return _Pipeline(self, transaction)  # type: ignore[abstract] # redis-py's own is no less so
+
+    def register_script(self, script: Any) -> AsyncScript:  # type: ignore[override]
+        """A script that does not begin while the slot of its keys moves."""
+        return _Script(self, script)
+
+    async def config_get(self, *patterns: Any) -> dict[str, str]:  # type: ignore[override]
+        """The settings of all primaries; of one that differs, all that it is."""
+        found: dict[str, set[str]] = {}
+        for told in (await self._of_primaries("CONFIG GET", *patterns)).values():
+            for name, value in told.items():
+                found.setdefault(str_if_bytes(name), set()).add(str_if_bytes(value))
+        return {name: ", ".join(sorted(values)) for name, values in found.items()}
+
+    async def _of_primaries(self, *command: Any) -> dict[str, Any]:
+        """What each says; redis-py leaves out which one it was if there is only one."""
+        told = await self.execute_command(*command, target_nodes=self.PRIMARIES)
+        return told if len(self.get_primaries()) > 1 else {"": told}
+
+    async def scan_iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
+        """All keys of all nodes that have slots by now."""
+        self.learn_again()
+        async for key in super().scan_iter(*args, **kwargs):
+            yield key
+
+
+class _Pipeline(ClusterPipeline):
+    cluster_client: _Cluster
+
+    async def execute(self, *args: Any, **kwargs: Any) -> list[Any]:
+        async with self.cluster_client.pipeline_turns:
+            try:
+                return list(await super().execute(*args, **kwargs))
+            except Exception:
+                self.cluster_client.learn_again()  # redis-py does so for commands, not for pipelines
+                raise
+
+
+class _Script(AsyncScript):
+    async def __call__(
+        self,
+        keys: Sequence[Any] | None = None,
+        args: Iterable[Any] | None = None,
+        client: Any = None,
+    ) -> Any:
+        declared = list(keys or ())
+        tag, closed, _ = str(declared[0]).partition("}")
+        if closed:  # a key without a tag is its script's only one, and can't be partly there
+            declared.append(f"{tag}{closed}{_NEVER}")
+        return await super().__call__(declared, args, client)
+
+
+class BlockingCluster:
+    """redis-py's blocking client of a cluster, which is made, and so connects, at its first use.
+
+    Args:
+        address: of some nodes.
+        timeout_s: for a connection, and for an answer of a node.
+    """
+
+    def __init__(self, address: ClusterAddress, timeout_s: float) -> None:
+        self._address, self._timeout_s = address, timeout_s
+        self._client: redis.RedisCluster | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._client is None:
+            self._client = self._connected()
+        return getattr(self._client, name)
+
+    def _connected(self) -> redis.RedisCluster:
+        options: dict[str, Any] = dict(parse_url(self._address.url))
+        with_tls = options.pop("connection_class", None) is SSLConnection
+        _without_address(options)
+        return redis.RedisCluster(
+            startup_nodes=[
+                BlockingNode(host, port)  # type: ignore[no-untyped-call]
+                for host, port in self._address.nodes
+            ],
+            ssl=with_tls,
+            socket_timeout=self._timeout_s,
+            socket_connect_timeout=self._timeout_s,
+            retry=BlockingRetry(NoBackoff(), 0),
+            **options,
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        if self._client is not None:
+            self._client.close()
+
+
+def _without_address(options: dict[str, Any]) -> None:
+    for name in ("host", "port", "db"):
+        options.pop(name, None)
