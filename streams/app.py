@@ -28,13 +28,13 @@ from streams.faust_parts import (
     faust_app,
     kafka_urls,
     opened_at_last,
+    pulse,
     read_again,
     stop_in_time,
 )
 from streams.lane import Lane
 from streams.learning import LearnerFold
 from streams.log import Extent, LogInspector, TopicFacts
-from streams.metrics import process_registry
 from streams.metrics_store import timed
 from streams.metrics_worker import WorkerMeter
 from streams.partition import PartitionFold
@@ -64,16 +64,22 @@ class Worker:
         store: None: Redis, as the settings say.
         serving: the store that serves the installation, unless the settings name one; "": the
             one of its own name.
+        meter: told what is done; one of its own if left out.
     """
 
     def __init__(
-        self, settings: Settings, policy: Policy, store: Store | None = None, serving: str = ""
+        self,
+        settings: Settings,
+        policy: Policy,
+        store: Store | None = None,
+        serving: str = "",
+        meter: WorkerMeter | None = None,
     ) -> None:
         kept_in = settings.store or serving or settings.namespace
         self._settings, self._policy = settings, policy
         self._redis = connect(settings.redis_url.get_secret_value())
         self._store = store or RedisStore(self._redis, kept_in)
-        self.meter = WorkerMeter(process_registry())
+        self.meter = meter or WorkerMeter()
         self._timed = timed(self._store, self.meter.store_s)
         self._inspector = LogInspector(settings.bootstrap_servers)
         self.failure: BaseException | None = None
@@ -101,6 +107,7 @@ class Worker:
             meter=self.meter,
         )
         declare(self.app, keeper.keep_time, self.lane, self.learning)
+        pulse(self.app, self.meter.pulse)
         if not settings.store:
             follower = Follower(self._redis, settings.namespace, kept_in, self._fail)
             self.app.timer(LOOK_EVERY_S, on_leader=False, name="follow")(follower.look)
@@ -113,7 +120,9 @@ class Worker:
         Raises:
             Refused, TopicMissing: say why and what to do.
         """
-        return await opened_at_last(self._open_all, assigned)
+        reads_from = await opened_at_last(self._open_all, assigned)
+        self.meter.joined = True
+        return reads_from
 
     async def _open_all(self, assigned: list[TP]) -> dict[TP, int]:
         mine = {

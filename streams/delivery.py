@@ -201,14 +201,21 @@ class Delivery:
         return Surroundings(self.policy, silent, customer)
 
 
-async def looked(delivery: Delivery, crash: Callable[[BaseException], object]) -> None:
-    """One look that does not end its timer: what will pass is waited for, all else is told."""
+async def looked(delivery: Delivery, crash: Callable[[BaseException], object]) -> str:
+    """One look that does not end its timer: what will pass is waited for, all else is told.
+
+    Returns:
+        What is waited for; "": the look was answered.
+    """
     try:
         await delivery.look()
     except (StoreUnavailable, Fenced) as error:
         logger.warning("deciding waits: %s", error)
+        return str(error)
     except Exception as error:
         logger.exception("deciding failed")
         crashed = crash(error)
         if asyncio.iscoroutine(crashed):
             await crashed
+        return "deciding failed"
+    return ""

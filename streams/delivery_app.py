@@ -25,12 +25,12 @@ from streams.faust_parts import (
     faust_app,
     kafka_urls,
     opened_at_last,
+    pulse,
     read_again,
     stop_in_time,
 )
 from streams.lane import Lane
 from streams.log import Extent, LogInspector, TopicFacts
-from streams.metrics import process_registry
 from streams.metrics_delivery import DeliveryMeter
 from streams.redis_store import connect
 from streams.settings import Settings
@@ -48,15 +48,18 @@ class DeliveryWorker:
     Args:
         settings: where Kafka and Redis are, and the file of the endpoints.
         policy: the rules in force until one is published.
+        meter: told what comes of alerts; one of its own if left out.
     """
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, meter: DeliveryMeter | None = None
+    ) -> None:
         self._settings, self._policy = settings, policy
         self._redis = connect(settings.redis_url.get_secret_value())
         self._inspector = LogInspector(settings.bootstrap_servers)
         self._endpoints = EndpointsFile(settings.endpoints_file)
         self._poster = HttpPoster()
-        self._posting, self.meter = False, DeliveryMeter(process_registry())
+        self._posting, self.meter = False, meter or DeliveryMeter()
         self.failure: BaseException | None = None
         self.delivery: Delivery | None = None
         self.app = faust_app(settings, f"{settings.group}-{settings.namespace}-delivery")
@@ -66,6 +69,7 @@ class DeliveryWorker:
             *(self.resume_at, self._fail, self._let_go),
         )
         declare_delivery(self.app, self._look, self.lane)
+        pulse(self.app, self.meter.health.beat)
         self.app.on_partitions_revoked.connect(cast(Any, self._revoked))
         self.app.on_before_shutdown.connect(stop_in_time)
         self.app.on_before_shutdown.connect(self._close)
@@ -76,7 +80,9 @@ class DeliveryWorker:
         Raises:
             TopicMissing: says what to do.
         """
-        return await opened_at_last(self._open, assigned)
+        reads_from = await opened_at_last(self._open, assigned)
+        self.meter.health.works()  # or stands by
+        return reads_from
 
     async def _open(self, assigned: list[TP]) -> dict[TP, int]:
         await self._close()
@@ -104,8 +110,13 @@ class DeliveryWorker:
         return await asyncio.to_thread(self._inspector.records_exist, ALERTS, partition, start, end)
 
     async def _look(self) -> None:
-        if self.delivery is not None:
-            await looked(self.delivery, self._fail)
+        if self.delivery is None:
+            return
+        waits_for = await looked(self.delivery, self._fail)
+        if waits_for:
+            self.meter.health.waits(waits_for)
+        else:
+            self.meter.health.works()
 
     def _let_go(self) -> None:
         self.lane.close(0)

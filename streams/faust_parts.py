@@ -18,6 +18,7 @@ from faust.types import TP
 from yarl import URL
 
 from streams.batch_transport import Consumer
+from streams.health import BEAT_EVERY_S
 from streams.log import KafkaUnavailable
 from streams.logs import logging_config
 from streams.patience import STOP_WITHIN_S, attempts
@@ -46,6 +47,15 @@ def faust_app(settings: Settings, group: str) -> faust.App:
         stream_buffer_maxsize=2,  # fetches, of all partitions together; more only age
         datadir=tempfile.gettempdir(),  # Faust wants one; nothing is kept in it
     )
+
+
+def pulse(app: faust.App, beat: Callable[[], None]) -> None:
+    """Have the app's loop call this every `BEAT_EVERY_S`."""
+
+    async def once() -> None:
+        beat()
+
+    app.timer(BEAT_EVERY_S, on_leader=False, name="pulse")(once)
 
 
 async def read_again(app: faust.App) -> None:

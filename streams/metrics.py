@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: where they are told, and what a relay counts.
+"""Metrics for Prometheus, and probes: where they are told, and what a relay counts.
 
 Enters: what a relay reports, round by round. Leaves: text over HTTP, if the settings name a port.
 Forbidden here: Kafka, the store, and label values that a customer or a producer could choose.
@@ -10,8 +10,9 @@ do about it: docs/metrics.md.
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -23,6 +24,7 @@ from prometheus_client import (
     start_http_server,
 )
 
+from streams.health import Health
 from streams.refusal import Refused
 from streams.wall import wall_ms
 
@@ -37,8 +39,13 @@ def process_registry() -> CollectorRegistry:
 
 
 @contextmanager
-def serve(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
+def serve(
+    registry: CollectorRegistry, host: str, port: int, health: Health | None = None
+) -> Iterator[None]:
     """Tell the metrics at http://HOST:PORT/metrics, from a thread of its own; port 0: nowhere.
+
+    And answer probes there: `/healthz`, whether the process is alive, `/readyz`, whether it does
+    its work; 200 or 503, with the reason. Not without a `health`: the API answers at its own port.
 
     Raises:
         Refused: the address can't be had.
@@ -55,6 +62,8 @@ def serve(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
             "of its own: set SEGMENTER_METRICS_PORT (connection.metrics_port; 0: none) "
             "and SEGMENTER_METRICS_HOST"
         ) from None
+    if health is not None:
+        server.set_app(_answering(server.get_app(), health))
     try:
         yield
     finally:
@@ -63,15 +72,36 @@ def serve(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
         thread.join()
 
 
+def _answering(metrics: Any, health: Health) -> Callable[..., Iterable[bytes]]:
+    """A WSGI application: probes, and everything else is metrics."""
+    probes = {"/healthz": health.why_dead, "/readyz": health.why_unready}
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        probe = probes.get(environ.get("PATH_INFO", ""))
+        if probe is None:
+            answered: Iterable[bytes] = metrics(environ, start_response)
+            return answered
+        why_not = probe()
+        status = "503 Service Unavailable" if why_not else "200 OK"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{why_not or 'ok'}\n".encode()]
+
+    return answer
+
+
 class RelayMeter:
     """What a relay reports.
 
     Args:
         registry: where it is told; a new one if left out.
+
+    Attributes:
+        health: of the process.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.health = Health()
         self._sent = Counter(
             "segmenter_relay_sent",
             "Rows that Kafka has acknowledged, by the topic they went to.",
@@ -120,9 +150,13 @@ class RelayMeter:
         self._rounded.set(wall_ms() / 1000)
         if found:
             self._round_s.observe(took_s)
-            if not moved:
-                self._waits.labels("kafka").inc()
+        if found and not moved:
+            self._waits.labels("kafka").inc()
+            self.health.waits("Kafka took none of the rows that wait")
+        else:
+            self.health.works()
 
     def redis_is_away(self) -> None:
         """A round was given up."""
         self._waits.labels("redis").inc()
+        self.health.waits("Redis does not answer")

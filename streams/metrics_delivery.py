@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from models.alert_record import Decision
 from models.gate import Refusal
 from streams.alert_reads import EndpointSeen
+from streams.health import Health
 from streams.metrics_told import counted, gauge
 
 NOTICES = ("raised", "known", "cleared", "resolved", "forgotten", "unread", "muted", "too_old")
@@ -33,10 +34,14 @@ class DeliveryMeter:
 
     Args:
         registry: where it is told; a new one if left out.
+
+    Attributes:
+        health: of the process.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.health = Health()
         self._closed: Counter[str] = Counter()
         self._open: Counter[str] = Counter()
         self._endpoints: Sequence[EndpointSeen] = ()

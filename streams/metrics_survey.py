@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from streams.health import Health
+
 
 class SurveyMeter:
     """What a surveyor reports.
 
     Args:
         registry: where it is told; a new one if left out.
+
+    Attributes:
+        health: of the process.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self.health = Health()
         self._customers = Gauge(
             "segmenter_survey_customers",
             "Customers in the newest survey.",
@@ -41,9 +47,14 @@ class SurveyMeter:
             registry=self.registry,
         )
 
-    def failed(self) -> None:
+    def looked(self) -> None:
+        """A look was answered, whether or not a survey was due."""
+        self.health.works()
+
+    def failed(self, why: str) -> None:
         """A look came to nothing; the next one follows."""
         self._failed.inc()
+        self.health.waits(why)
 
     def took(self, customers: int, took_s: float, size_bytes: int, at_ms: int) -> None:
         """A survey was taken and kept."""

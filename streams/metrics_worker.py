@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from models.population import Population
+from streams.health import Health
 from streams.metrics_partition import NEAR_END_RECORDS, Owned, Seen, Tallied
 from streams.metrics_told import of_folds, of_partitions, of_population
 from streams.partition import Batch
@@ -29,6 +30,7 @@ from streams.wall import wall_ms
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000)
 _BATCH_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _STORE_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+LOOKED_WITHIN_S = 60.0  # as the alert `Held up` of docs/metrics.md
 _FRESH_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -42,6 +44,8 @@ class WorkerMeter(Collector):
         log: meter of the log's lane, and of its partitions.
         learning: meter of the learner's lane.
         population: the newest that is in force in any partition; None: not known.
+        health: of the process.
+        joined: whether the group has given it partitions, or none, and they were opened.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -88,7 +92,26 @@ class WorkerMeter(Collector):
         )
         self.log, self.learning = LaneMeter(self, LOG), LaneMeter(self, INPUTS)
         self.population: Population | None = None
+        self.health, self.joined = Health(), False
         self.registry.register(self)
+
+    def pulse(self) -> None:
+        """The loop goes round; whether the worker does its work is read off what was told here."""
+        self.health.beat()
+        why = self._why_unready(wall_ms() / 1000)
+        if why:
+            self.health.waits(why)
+        else:
+            self.health.works()
+
+    def _why_unready(self, now_s: float) -> str:
+        if not self.joined:
+            return "no partitions were given to it yet; Kafka or Redis may be away"
+        if self.log.waiting or self.learning.waiting:
+            return "a batch can't be written: Redis, Kafka or the relay is waited for"
+        looks = {each: one.seen for each, one in self.log.owned.items()}
+        old = [each for each, look in looks.items() if look is None or _is_old(look, now_s)]
+        return f"partition {old[0]} was not looked at lately" if old else ""
 
     def learned(self, population: Population) -> None:
         """A population is in force somewhere."""
@@ -100,6 +123,10 @@ class WorkerMeter(Collector):
         yield from of_folds({LOG: self.log.tally(), INPUTS: self.learning.tally()})
         yield from of_partitions(self.log.owned)
         yield from of_population(self.population)
+
+
+def _is_old(look: Seen, now_s: float) -> bool:
+    return now_s - look.looked_timestamp_seconds > LOOKED_WITHIN_S
 
 
 class LaneMeter:
@@ -165,6 +192,11 @@ class LaneMeter:
             return None
         owned.seen = look
         return owned.vitals(now_s)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some batch can't be written now."""
+        return bool(self._waiting)
 
     @property
     def owned(self) -> dict[int, Owned]:

@@ -20,6 +20,7 @@ from redis.asyncio import Redis
 from models.policy import Policy
 from streams.collecting import collect_rarely
 from streams.feed import FeedingSender
+from streams.health import beating
 from streams.log import LogInspector
 from streams.logs import logging_config
 from streams.metrics import RelayMeter, process_registry, serve
@@ -44,10 +45,13 @@ def run_worker(settings: Settings, policy: Policy, log_level: str) -> None:
     dictConfig(logging_config(log_level))
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until Faust has its own
     from streams.app import Worker  # seconds of imports, which a relay need not wait for
+    from streams.metrics_worker import WorkerMeter
 
-    worker = Worker(settings, policy, serving=_ask(_serving_at_last(settings)))
-    collect_rarely()
-    with serve(worker.meter.registry, settings.metrics_host, settings.metrics_port):
+    meter = WorkerMeter(process_registry())
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port, meter.health):
+        served = _ask(_serving_at_last(settings))  # while it waits for Redis it can be probed
+        worker = Worker(settings, policy, serving=served, meter=meter)
+        collect_rarely()
         worker.run(log_level)
 
 
@@ -56,10 +60,11 @@ def run_delivery(settings: Settings, policy: Policy, log_level: str) -> None:
     dictConfig(logging_config(log_level))
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until Faust has its own
     from streams.delivery_app import DeliveryWorker
+    from streams.metrics_delivery import DeliveryMeter
 
-    delivery = DeliveryWorker(settings, policy)
-    with serve(delivery.meter.registry, settings.metrics_host, settings.metrics_port):
-        delivery.run(log_level)
+    meter = DeliveryMeter(process_registry())
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port, meter.health):
+        DeliveryWorker(settings, policy, meter).run(log_level)
 
 
 def run_surveyor(settings: Settings, policy: Policy, every_s: float) -> None:
@@ -67,7 +72,7 @@ def run_surveyor(settings: Settings, policy: Policy, every_s: float) -> None:
     from streams.surveyor import run_until  # imports what only surveys need
 
     meter = SurveyMeter(process_registry())
-    with serve(meter.registry, settings.metrics_host, settings.metrics_port):
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port, meter.health):
         asyncio.run(run_until(settings, policy, every_s, meter, _told_to_stop))
 
 
@@ -83,7 +88,7 @@ def _told_to_stop() -> asyncio.Event:
 def run_relay(settings: Settings) -> None:
     """Run the relay until SIGTERM or SIGINT."""
     meter = RelayMeter(process_registry())
-    with serve(meter.registry, settings.metrics_host, settings.metrics_port):
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port, meter.health):
         asyncio.run(_relay(settings, meter))
 
 
@@ -100,7 +105,8 @@ async def _relay(settings: Settings, meter: RelayMeter) -> None:
     muting = MutingSender(feeding, marks, meter)
     outboxes = _Outboxes(client, settings, facts.partitions)
     try:
-        await relay_all(outboxes.now, muting, stop, meter)
+        async with beating(meter.health):
+            await relay_all(outboxes.now, muting, stop, meter)
     finally:
         sender.close()
         watched.close()

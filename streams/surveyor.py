@@ -21,6 +21,7 @@ from models.policy import Policy, PolicyError
 from models.policy_record import PublishedPolicy, newest
 from models.population import CorruptPopulation
 from models.survey_codec import UnreadableSurvey
+from streams.health import beating
 from streams.kept_survey import Kept, described, keep, kept_head, kept_survey
 from streams.lookup import NothingYet
 from streams.metrics_survey import SurveyMeter
@@ -119,9 +120,13 @@ class Surveyor:
         logger.info("surveyed %d customers in %.1f s", customers, took_s)
         return kept
 
-    def failed(self) -> None:
+    def answered(self) -> None:
+        """A look was answered."""
+        self._meter.looked()
+
+    def failed(self, why: str) -> None:
         """A look came to nothing."""
-        self._meter.failed()
+        self._meter.failed(why)
 
     async def now(self) -> Kept | None:
         """Take one of the store that serves, due or not; see `look`."""
@@ -161,7 +166,8 @@ async def run_until(
     """
     client = connect(settings.redis_url.get_secret_value())
     try:
-        await survey_until(Surveyor(client, settings, policy, every_s, meter), stopping())
+        async with beating(meter.health):
+            await survey_until(Surveyor(client, settings, policy, every_s, meter), stopping())
     finally:
         await client.aclose()
 
@@ -178,9 +184,10 @@ async def survey_until(
     while not stop.is_set():
         try:
             await surveyor.look()
+            surveyor.answered()
             waiting = ""
         except _PASSING as error:
-            surveyor.failed()
+            surveyor.failed(str(error))
             if str(error) != waiting:
                 level = logging.INFO if isinstance(error, NothingYet) else logging.WARNING
                 logger.log(level, "waiting: %s", error)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
+from prometheus_client.metrics_core import Metric
 from starlette.exceptions import HTTPException
 
 from models.events import MAX_VALUE_BYTES, NotAnId, normalised_id
@@ -71,6 +72,13 @@ class Front:
 
     def __init__(self, parts: Callable[[], Parts], behind: ASGI) -> None:
         self._parts, self._behind = parts, behind
+
+    def collect(self) -> Iterator[Metric]:
+        """What the process tells Prometheus: a collector; called by a thread, once parts are open."""
+        parts = self._parts()
+        portraits = parts.answers.portraits
+        parts.meter.note(portraits.hits, portraits.misses, parts.watchers.watching)
+        yield from parts.meter.registry.collect()
 
     async def stop_streams(self) -> None:
         """End the streams of those who watch, so that the server can stop."""

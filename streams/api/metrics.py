@@ -49,7 +49,11 @@ class ApiMeter:
 
     def exposition(self, hits: int, misses: int, watching: int) -> bytes:
         """The text that Prometheus reads."""
+        self.note(hits, misses, watching)
+        return generate_latest(self.registry)
+
+    def note(self, hits: int, misses: int, watching: int) -> None:
+        """What is counted elsewhere, as it stands now."""
         self._portraits.labels("hit").set(hits)
         self._portraits.labels("miss").set(misses)
         self._watching.set(watching)
-        return generate_latest(self.registry)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from logging.config import dictConfig
 
 import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from models.policy import Policy
 from streams.api.access import require_safe_binding
 from streams.api.app import api
+from streams.api.front import Front
 from streams.api.parts import ring_of
 from streams.logs import logging_config
+from streams.metrics import serve
 from streams.refusal import Refused
 from streams.settings import Settings
 
@@ -39,6 +44,18 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _Told(Collector):
+    """What a server tells Prometheus where no key is asked for: nothing, before it has started."""
+
+    def __init__(self, server: Server, front: Front) -> None:
+        self._server, self._front = server, front
+
+    def collect(self) -> Iterator[Metric]:
+        """See prometheus_client."""
+        if self._server.started:
+            yield from self._front.collect()
+
+
 def run_api(settings: Settings, policy: Policy, log_level: str) -> None:
     """Answer until SIGTERM or SIGINT.
 
@@ -53,7 +70,10 @@ def run_api(settings: Settings, policy: Policy, log_level: str) -> None:
     front = api(settings, policy, ring)
     for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it was stopped by
         signal.signal(each, lambda _number, _frame: sys.exit(0))
-    Server(server_config(front), front.stop_streams).run([listening])
+    server, registry = Server(server_config(front), front.stop_streams), CollectorRegistry()
+    registry.register(_Told(server, front))
+    with serve(registry, settings.metrics_host, settings.metrics_port):
+        server.run([listening])
 
 
 def server_config(front: Callable[..., Awaitable[None]]) -> uvicorn.Config:
