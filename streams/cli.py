@@ -31,6 +31,7 @@ from streams.cli_keys import keys_app
 from streams.cli_lists import list_app
 from streams.cli_policy import policy_app
 from streams.cli_replay import digest, record, replay_app
+from streams.cli_schema import schema_app
 from streams.cli_segments import segments_app
 from streams.settings import Settings
 
@@ -56,6 +57,7 @@ for _name, _sub in (
     ("replay", replay_app),
     ("config", config_app),
     ("keys", keys_app),
+    ("schema", schema_app),
 ):
     app.add_typer(_sub, name=_name)
 app.command("generate")(generate)
