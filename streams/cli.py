@@ -92,19 +92,26 @@ def options(
 @app.command()
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="No live table.")] = False,
-    days: Annotated[
-        int | None, typer.Option(min=1, help="Only the first so many days of the year.")
+    on: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Your own purchases: CSV, JSONL or Parquet."),
     ] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Only the first so many days.")] = None,
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Of the dashboard; 0: any that is free.")
     ] = 8080,
     as_json: AsJson = False,
 ) -> None:
-    """A year of real purchases through an embedded broker and store, with the dashboard."""
+    """A year of real purchases, or a file, through an embedded broker and store, with the dashboard."""
     from streams.demo import as_json as summary_json
     from streams.demo import run_demo
+    from streams.demo_shop import complete_journey, shop_of_file
 
-    summary = run(lambda: run_demo(out, headless=headless or as_json, days=days, port=port))
+    if on and Given.config:
+        policy_given()  # a fault in it ends the command
+    with errors():
+        shop = shop_of_file(on, Given.config, days) if on else complete_journey(days)
+    summary = run(lambda: run_demo(out, shop, headless=headless or as_json, port=port))
     if as_json:
         print_json(summary_json(summary))
     elif headless:

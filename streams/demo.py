@@ -1,8 +1,8 @@
 """`segmenter demo`: a year of real purchases through the real path, on this machine alone.
 
 An embedded broker and store, a worker, a relay, the API, a surveyor and the delivery of alerts as processes of
-their own, and the Complete Journey replayed into the log with its ticks: 2,469 households, one year. Nothing is simulated. The
-dashboard opens while the year goes by, and stays after it.
+their own, and the Complete Journey replayed into the log with its ticks: 2,469 households, one year; or a file of
+one's own (`streams/demo_shop.py`). Nothing is simulated. The dashboard opens while the time goes by, and stays after it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import date
-from importlib.resources import files
-from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +26,10 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from models.lifecycle import State
-from models.policy import Policy, policy_from_toml
+from models.policy import Policy
 from models.population import epoch_end
-from streams.datasets import DATASETS, Dataset
+from streams.datasets import Dataset
+from streams.demo_shop import Shop
 from streams.local import LocalBroker, LocalStore, free_port
 from streams.log import LogInspector
 from streams.lookup import Found, Lookup, NothingYet
@@ -44,13 +43,15 @@ from streams.sources import SourceRecord
 from streams.topics import DEAD_LETTERS, LOG, TOPICS
 from streams.wall import wall_ms
 
-DAY_MS = 86_400_000
 PARTITIONS = 4
-POLICY = files("streams").joinpath("demo.toml").read_text("utf-8")
 LOOK_EVERY_S = 0.5
 GIVE_UP_WITHIN_S = 10.0
 LEARN_EVERY_S = 0.02
 LEARN_WITHIN_S = 120.0
+WHY_DEAD = (
+    "Dead letters are events that can't be used: a currency without a rate in the policy, a moment in "
+    "the future. `segmenter replay file FILE` counts them by reason."
+)
 
 
 class DemoFailed(RuntimeError):
@@ -121,34 +122,31 @@ class _Replay(threading.Thread):
             yield record
 
 
-async def run_demo(
-    console: Console, *, headless: bool, days: int | None = None, port: int = 0
-) -> Summary:
-    """Run it all, or the first days of the year; answers the summary.
+async def run_demo(console: Console, shop: Shop, *, headless: bool, port: int = 0) -> Summary:
+    """Run it all; answers the summary.
 
     Args:
         console: to show it on.
+        shop: whose purchases, and by which rules.
         headless: show nothing.
-        days: of the year; None: all.
         port: of the dashboard; 0, or one that is taken: any that is free.
 
     Raises:
         DemoFailed, LocalServerError, SourceError: say what is missing and how to get it.
     """
     began_s = time.monotonic()
-    policy = policy_from_toml(POLICY, "demo.toml")
+    policy = shop.policy
     _end_in_order()
-    with _installation(free_port(port)) as (settings, children):
+    with _installation(free_port(port), shop.text) as (settings, children):
         page = f"http://{settings.api_host}:{settings.api_port}/"
         if not headless:
             console.print(f"dashboard: {page}", highlight=False)
             webbrowser.open(page)
         async with _looking(settings, policy) as look:
-            dataset = _first(days, DATASETS["complete-journey"])
             publisher = Publisher(settings.bootstrap_servers, PARTITIONS, policy.timezone)
-            replay = _Replay(dataset, publisher, policy, _asked_from_threads(look))
+            replay = _Replay(shop.dataset, publisher, policy, _asked_from_threads(look))
             replay.start()
-            display = _Display(dataset.count_records(), console, headless=headless)
+            display = _Display(shop, console, headless=headless)
             try:
                 await _watch(look, settings, children, replay, display)
             finally:
@@ -179,17 +177,6 @@ async def _until_interrupted(children: Children) -> None:
                 raise DemoFailed(ended)
 
 
-def _first(days: int | None, dataset: Dataset) -> Dataset:
-    """The first so many days of a data set; None: all of it."""
-    if days is None:
-        return dataset
-    everything = dataset.read()
-    first = next(everything)
-    end_ms = first.occurred_at_ms // DAY_MS * DAY_MS + days * DAY_MS
-    kept = [first, *takewhile(lambda each: each.occurred_at_ms < end_ms, everything)]
-    return Dataset(dataset.name, lambda: iter(kept), lambda: len(kept))
-
-
 def _end_in_order() -> None:
     """Let whatever ends the demo end it like Ctrl-C: the children are sessions of their own."""
     loop = asyncio.get_running_loop()
@@ -199,11 +186,11 @@ def _end_in_order() -> None:
 
 
 @contextmanager
-def _installation(port: int) -> Iterator[tuple[Settings, Children]]:
+def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Children]]:
     """Broker, store, topics and processes, in a folder that goes when they go."""
     with tempfile.TemporaryDirectory(prefix="segmenter-demo-") as folder:
         config = Path(folder, "segmenter.toml")
-        config.write_text(POLICY, "utf-8")
+        config.write_text(policy, "utf-8")
         with LocalBroker(folder) as broker, LocalStore(folder) as store:
             settings = Settings.model_validate(
                 {
@@ -251,14 +238,17 @@ async def _looking(settings: Settings, policy: Policy) -> AsyncIterator[Lookup]:
 class _Display:
     """Two progress bars and the table of states."""
 
-    def __init__(self, total: int, console: Console, *, headless: bool) -> None:
+    def __init__(self, shop: Shop, console: Console, *, headless: bool) -> None:
+        self._name = shop.name
         self._progress = Progress(
             TextColumn("{task.description:>20}"),
             BarColumn(None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
         )
-        self._written = self._progress.add_task("written to the log", total=total)
+        self._written = self._progress.add_task(
+            "written to the log", total=shop.dataset.count_records()
+        )
         self._folded = self._progress.add_task("folded into states", total=None)
         self.live = nullcontext() if headless else Live(console=console, auto_refresh=False)
 
@@ -270,7 +260,7 @@ class _Display:
         if replay.published is not None:
             total = replay.published.records + replay.published.ticks
         self._progress.update(self._folded, completed=folded, total=total)
-        table = sizes_table(sizes, title=f"Complete Journey, {today}")
+        table = sizes_table(sizes, title=f"{self._name}, {today}")
         shown: RenderableType = Group(self._progress, table)
         self.live.update(shown, refresh=True)
 
@@ -331,6 +321,8 @@ async def _show_end(
         f"\n{summary.purchases:,} purchases of {summary.customers:,} customers, "
         f"{summary.dead_letters} dead letters, {summary.seconds} s\n"
     )
+    if summary.dead_letters:
+        console.print(f"{WHY_DEAD}\n", highlight=False)
     for found in await _examples(look, replay):
         console.print(customer_card(found, policy), highlight=False)
         console.print()

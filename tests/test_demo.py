@@ -20,6 +20,13 @@ from tests.support.installation import wait_until
 from tests.support.terminal import ROOT, Terminal
 
 pytestmark = pytest.mark.slow
+SALES = """\
+customer_id,occurred_at,amount,currency
+ada,2024-03-11T10:00:00Z,19.90,EUR
+bert,2024-03-04T10:00:00Z,5.00,EUR
+ada,2024-03-04T09:00:00Z,21.00,EUR
+bert,2024-03-05T10:00:00Z,7.00,CHF
+"""
 
 
 def processes_in(folder: Path) -> Iterator[str]:
@@ -85,10 +92,14 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_the_dashboard_stays_until_ctrl_c_and_then_everything_ends_well(folder: Path) -> None:
+def test_a_file_of_ones_own_is_replayed_and_its_dashboard_stays_until_ctrl_c(
+    folder: Path, tmp_path: Path
+) -> None:
+    sales = tmp_path / "sales.csv"
+    sales.write_text(SALES, "utf-8")
     ours, theirs = pty.openpty()
     demo = subprocess.Popen(
-        [sys.executable, "-m", "streams.cli", "demo", "--days", "2", "--port", "0"],
+        [sys.executable, "-m", "streams.cli", "demo", "--on", str(sales), "--port", "0"],
         env={
             **Terminal({"TMPDIR": str(folder), "BROWSER": "true"}).environment,
             "PYTHONPATH": str(ROOT),
@@ -106,7 +117,10 @@ def test_the_dashboard_stays_until_ctrl_c_and_then_everything_ends_well(folder: 
         page = re.search(rb"stays at (http://127.0.0.1:\d+/)", said)
         assert page is not None
         with urllib.request.urlopen(page[1].decode() + "v1/overview") as answer:
-            assert json.load(answer)["customers"] > 500
+            assert json.load(answer)["customers"] == 2
+        plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", said)
+        assert b"3 purchases of 2 customers, 1 dead letters" in plain
+        assert b"a currency without a rate" in plain  # francs have none
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
     assert list(processes_in(folder)) == []
