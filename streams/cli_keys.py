@@ -22,12 +22,25 @@ Scopes = Annotated[str, typer.Option(help="What it allows: read, write, erase; c
 
 
 @keys_app.command("create")
-def keys_create(name: Name, scopes: Scopes = "read", as_json: AsJson = False) -> None:
+def keys_create(
+    name: Name,
+    scopes: Scopes = "read",
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write it there, once, rather than to the screen."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Make a key. It is printed once; the file keeps a hash."""
-    from streams.api.keys import create
+    from streams.api.keys import create, create_once
 
     path = _file()
     wanted = list(dict.fromkeys(each.strip() for each in scopes.split(",") if each.strip()))
+    if to is not None:
+        made = _done(lambda: create_once(path, name, wanted, to))
+        said = f"the key is in {to}" if made else f"there is a key {name} already: nothing was made"
+        err.print(f"{said}; its hash is in {path}", markup=False, soft_wrap=True)
+        return
     key = _done(lambda: create(path, name, wanted))
     err.print(f"kept as a hash in {path}; the key itself is only here:", markup=False)
     if as_json:

@@ -107,6 +107,39 @@ def create(
     return key
 
 
+def create_once(path: Path, name: str, scopes: Iterable[str], to: Path) -> bool:
+    """Make a key and write it into a file for its owner's eyes, unless there is one of that name.
+
+    Safe to run again, also once that file was read and removed. Blocks as `create` does.
+
+    Args:
+        path: of the file of keys.
+        name: see `NAME`.
+        scopes: values of `Scope`, at least one.
+        to: a file that is not there yet.
+
+    Returns:
+        Whether one was made.
+
+    Raises:
+        KeysError: see `create`; or `to` can't be written.
+    """
+    if any(each.name == _name(name) for each in listed(path)):
+        return False
+    try:
+        descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise KeysError(f"{to}: can't be written: {why}; name a file that is not there") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        try:
+            file.write(f"{create(path, name, scopes)}\n")
+        except BaseException:
+            to.unlink()
+            raise
+    return True
+
+
 def revoke(path: Path, name: str) -> None:
     """Take a key back; running APIs refuse it within a second.
 

@@ -39,6 +39,42 @@ def test_a_key_is_made_for_reading_unless_more_is_said(terminal: Terminal, path:
     assert KeyRing(path).find(told["key"]) is not None
 
 
+def test_a_key_that_goes_into_a_file_is_made_once_and_nobody_else_can_read_it(
+    terminal: Terminal, path: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / "dashboard.key"
+    asked = ("keys", "create", "dashboard", "--scopes", "read,write", "--to", str(to))
+    ran = terminal.run(*asked)
+    assert (ran.exit_code, ran.out) == (0, "")
+    assert ran.err == f"the key is in {to}; its hash is in {path}\n"
+    key = to.read_text().removesuffix("\n")
+    assert key not in ran.err
+    assert to.stat().st_mode & 0o777 == 0o600
+    again = terminal.run(*asked)
+    assert again.exit_code == 0
+    assert "already: nothing was made" in again.err
+    assert KeyRing(path).find(key) is not None
+    to.unlink()  # read, and put into a safe
+    assert terminal.run(*asked).exit_code == 0
+    assert not to.exists()
+
+
+def test_a_key_is_not_written_over_a_file_that_is_there(
+    terminal: Terminal, path: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / "notes.txt"
+    to.write_text("mine")
+    ran = terminal.run("keys", "create", "dashboard", "--to", str(to))
+    assert (ran.exit_code, to.read_text(), path.exists()) == (2, "mine", False)
+    assert "name a file that is not there" in ran.err
+
+
+def test_a_key_that_is_refused_leaves_no_file_behind(terminal: Terminal, tmp_path: Path) -> None:
+    to = tmp_path / "dashboard.key"
+    assert terminal.run("keys", "create", "x", "--scopes", "all", "--to", str(to)).exit_code == 2
+    assert not to.exists()
+
+
 def test_the_list_tells_names_scopes_and_days_and_no_hash(terminal: Terminal, path: Path) -> None:
     terminal.run("keys", "create", "checkout", "--scopes", "write,read")
     (told,) = terminal.run("keys", "list", "--json").json
