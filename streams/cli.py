@@ -29,6 +29,7 @@ from streams.cli_given import (
 )
 from streams.cli_keys import keys_app
 from streams.cli_lists import list_app
+from streams.cli_mcp import mcp
 from streams.cli_policy import policy_app
 from streams.cli_replay import digest, record, replay_app
 from streams.cli_schema import schema_app
@@ -63,6 +64,7 @@ for _name, _sub in (
 app.command("generate")(generate)
 app.command("record")(record)
 app.command("digest")(digest)
+app.command("mcp")(mcp)
 
 _LEVEL_OPTIONS = {"WARNING": ["--quiet"], "DEBUG": ["--verbose"]}
 
