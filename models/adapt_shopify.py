@@ -1,8 +1,8 @@
 """Shopify's webhooks: orders, refunds, customers.
 
 Enters: a body as Shopify sends it, with the header `x-shopify-topic` if there is one. Leaves:
-purchases, refunds, profiles, erasures. A refund comes from the order's `refunds`, never from the
-order's changed total: an order that is repeated weeks later would be a `too_late` dead letter.
+purchases, refunds, profiles, erasures, merges. What is given back comes from an order's `refunds`,
+never from its changed total: a purchase that is repeated weeks later would be a dead letter.
 """
 
 from __future__ import annotations
@@ -11,24 +11,32 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from models.adapted import (
-    Draft,
-    Ignored,
-    Make,
-    Origin,
+from models.adapt_fields import (
     Unusable,
-    currency_at,
-    customer_of,
-    event_id,
     found,
     listed,
     minor_units,
     needed,
     text_at,
+    whole_at,
+)
+from models.adapt_shopify_customers import CUSTOMERS
+from models.adapted import (
+    Draft,
+    Ignored,
+    Make,
+    Origin,
+    became_known,
+    currency_at,
+    customer_of,
+    event_id,
 )
 from models.events import Kind
 
 Json = dict[str, Any]
+TOPIC = "x-shopify-topic"
+_SHOP_CURRENCY = ("total_price_set.shop_money.currency_code", "currency")
+_PRESENTED = "total_price_set.presentment_money"
 _UNPAID = ("voided", "pending", "authorized", "expired")
 
 
@@ -38,14 +46,15 @@ def from_shopify(origin: Origin, body: Json) -> Iterator[Make]:
     Raises:
         Unusable: it can't be told what it is.
     """
-    topic = origin.headers.get("x-shopify-topic") or _topic_by_shape(body)
-    known = _TOPICS.get(topic)
-    if known is None:
-        yield partial(Ignored, f"{topic:.64} moves no customer")
-    elif topic.startswith("order") and body.get("test") is True and not origin.source.test_events:
+    topic = origin.headers.get(TOPIC) or _topic_by_shape(body)
+    if topic.startswith("order") and body.get("test") is True and not origin.source.test_events:
         yield partial(Ignored, "a test order")
+    elif (of_order := _ORDERS.get(topic)) is not None:
+        yield from of_order(origin, body)
+    elif (of_customer := CUSTOMERS.get(topic)) is not None:
+        yield from of_customer(origin, body)
     else:
-        yield from known(origin, body)
+        yield partial(Ignored, f"{topic:.64} moves no customer")
 
 
 def _topic_by_shape(body: Json) -> str:
@@ -65,8 +74,10 @@ def _created(origin: Origin, order: Json) -> Iterator[Make]:
 
 
 def _updated(origin: Origin, order: Json) -> Iterator[Make]:
-    yield from _refunds(origin, order)
     yield partial(_cancelled, origin, order)
+    yield from _known_now(origin, order)
+    for refund in listed(order, "refunds"):
+        yield partial(_refund, origin, order, refund)
 
 
 def _order(origin: Origin, order: Json) -> Iterator[Make]:
@@ -74,13 +85,30 @@ def _order(origin: Origin, order: Json) -> Iterator[Make]:
     yield from _updated(origin, order)
 
 
+def _bare_refund(origin: Origin, refund: Json) -> Iterator[Make]:
+    order = found(refund, "order")
+    if found(order, "customer.id") is None:
+        raise Unusable(
+            "a refund alone names no customer; subscribe to orders/updated, which brings it with "
+            "its order, instead of refunds/create"
+        )
+    yield partial(_refund, origin, {"id": refund.get("order_id"), **order}, refund)
+
+
 def _whose(origin: Origin, order: Json) -> str:
     return customer_of(origin, text_at(order, "customer.id"), needed(order, "id"))
 
 
+def _known_now(origin: Origin, order: Json) -> Iterator[Make]:
+    """Checkouts of the online shop name a customer from the beginning; tills may do so later."""
+    known = text_at(order, "customer.id")
+    if known and origin.keeps_anonymous and order.get("source_name") != "web":
+        moment = text_at(order, "updated_at", "created_at")
+        yield lambda: became_known(origin, needed(order, "id"), known, moment)
+
+
 def _purchase(origin: Origin, order: Json) -> Draft:
-    currency = currency_at(origin, order, "total_price_set.shop_money.currency_code", "currency")
-    own = needed(order, "id")
+    currency, own = currency_at(origin, order, *_SHOP_CURRENCY), needed(order, "id")
     fields = {
         "event_id": event_id(origin, "order", own),
         "customer_id": _whose(origin, order),
@@ -97,9 +125,9 @@ def _purchase(origin: Origin, order: Json) -> Draft:
 
 
 def _money(node: Json, name: str, currency: str) -> int:
-    """An amount of the shop's own money: what the customer saw may be another currency."""
+    """An amount in the shop's own currency: what the customer saw may be in another."""
     in_shop = f"{name}_set.shop_money.amount"
-    path = in_shop if found(node, in_shop) is not None else name
+    path = name if found(node, in_shop) is None else in_shop
     return minor_units(found(node, path), currency, path)
 
 
@@ -114,7 +142,7 @@ def _item(line: Json, currency: str) -> Json:
     discounts = listed(line, "discount_allocations")
     item = {
         "sku": needed(line, "sku", "variant_id", "product_id", "id"),
-        "quantity": line.get("quantity"),
+        "quantity": whole_at(line, "quantity"),
         "unit_price_minor": _money(line, "price", currency),
         "category": text_at(line, "product_type"),
         "brand": text_at(line, "vendor"),
@@ -123,42 +151,52 @@ def _item(line: Json, currency: str) -> Json:
     return {key: each for key, each in item.items() if each is not None}
 
 
-def _refunds(origin: Origin, order: Json) -> Iterator[Make]:
-    for refund in listed(order, "refunds"):
-        yield partial(_refund, origin, order, refund)
-
-
 def _refund(origin: Origin, order: Json, refund: Json) -> Draft | Ignored:
-    paid = [each for each in listed(refund, "transactions") if each.get("kind") == "refund"]
-    if any(each.get("status") == "pending" for each in paid):
-        return Ignored("a refund that is still pending; the order is sent again when it is settled")
-    settled = [each for each in paid if each.get("status") == "success"]
-    if not settled:
+    moved = [each for each in listed(refund, "transactions") if each.get("kind") == "refund"]
+    if any(each.get("status") == "pending" for each in moved):
+        return Ignored("a refund that is pending; the order is sent again when it is settled")
+    paid = [each for each in moved if each.get("status") == "success"]
+    if not paid:
         return Ignored("a refund that moved no money")
-    own = needed(refund, "id")
-    currencies = {currency_at(origin, each, "currency") for each in settled}
-    if len(currencies) > 1:
-        raise Unusable("refunds.transactions.currency: one refund in several currencies")
-    currency = currencies.pop()
-    amounts = (minor_units(each.get("amount"), currency, "amount") for each in settled)
+    amount_minor, currency = _given_back(origin, order, paid)
     fields = {
-        "event_id": event_id(origin, "refund", own),
+        "event_id": event_id(origin, "refund", needed(refund, "id")),
         "customer_id": _whose(origin, order),
         "occurred_at": needed(refund, "processed_at", "created_at"),
-        "amount_minor": sum(amounts),
+        "amount_minor": amount_minor,
         "currency": currency,
         "order_id": needed(order, "id"),
     }
     return Draft(Kind.REFUND, fields)
 
 
+def _given_back(origin: Origin, order: Json, paid: list[Json]) -> tuple[int, str]:
+    """The sum of a refund's transactions, in the shop's currency where the order says its rate."""
+    own = (text_at(order, *_SHOP_CURRENCY) or origin.source.currency).upper()
+    currencies = {(text_at(each, "currency") or own).upper() for each in paid}
+    if len(currencies) > 1:
+        raise Unusable("refunds.transactions.currency: one refund in several currencies")
+    if not (currency := currencies.pop()):
+        raise Unusable("refunds.transactions.currency: missing")
+    path = "refunds.transactions.amount"
+    amount_minor = sum(minor_units(each.get("amount"), currency, path) for each in paid)
+    if own in ("", currency) or found(order, f"{_PRESENTED}.currency_code") != currency:
+        return amount_minor, currency
+    shown = minor_units(found(order, f"{_PRESENTED}.amount"), currency, f"{_PRESENTED}.amount")
+    return _shared(amount_minor, _money(order, "total_price", own), shown), own
+
+
+def _shared(part: int, of: int, whole: int) -> int:
+    """`part` of `whole`, of another whole; rounded half up, so that the whole is the whole."""
+    return (2 * part * of + whole) // (2 * whole) if whole else 0
+
+
 def _cancelled(origin: Origin, order: Json) -> Draft | Ignored:
     """An order that was called off before anything was paid: all of it is taken back."""
     moment = text_at(order, "cancelled_at")
     if moment is None or order.get("financial_status") not in _UNPAID:
-        return Ignored("nothing to take back")
-    currency = currency_at(origin, order, "total_price_set.shop_money.currency_code", "currency")
-    own = needed(order, "id")
+        return Ignored("no order that was called off unpaid")
+    currency, own = currency_at(origin, order, *_SHOP_CURRENCY), needed(order, "id")
     fields = {
         "event_id": event_id(origin, "cancelled", own),
         "customer_id": _whose(origin, order),
@@ -170,11 +208,12 @@ def _cancelled(origin: Origin, order: Json) -> Draft | Ignored:
     return Draft(Kind.REFUND, fields)
 
 
-_TOPICS: dict[str, Callable[[Origin, Json], Iterator[Make]]] = {
+_ORDERS: dict[str, Callable[[Origin, Json], Iterator[Make]]] = {
     "order": _order,
     "orders/create": _created,
     "orders/paid": _created,
     "orders/updated": _updated,
     "orders/edited": _updated,
     "orders/cancelled": _updated,
+    "refunds/create": _bare_refund,
 }

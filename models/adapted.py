@@ -1,8 +1,7 @@
-"""What all adapters share: exact numbers, ids of customers and events, and the settled record.
+"""What all adapters share: ids of customers and events, and the settled record.
 
 Enters: parts of foreign events. Leaves: an `Outcome`. Whatever is called `Normalised` has passed
-`read_record`, so it can't become a dead letter for its shape. Forbidden here: the clock, chance,
-floats for money.
+`read_record`, so it can't become a dead letter for its shape. Forbidden here: the clock, chance.
 """
 
 from __future__ import annotations
@@ -10,20 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
-from models.currencies import minor_digits
+from models.adapt_fields import Unusable, text_at
 from models.events import MAX_ID_BYTES, Kind, LogRecord, Read, Reason, Rejected, read_record
 from models.source_tables import Source
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RECEIVED_AT = "x-received-at"  # header of the shell: when a body came in, RFC 3339
 _NO_CLOCK_MS = 2**62  # whether an event is from the future is decided where it is read
-_EXACT = Context(prec=64, traps=[Inexact, InvalidOperation, Overflow])
-_MOST_DIGITS = 30  # beyond what a record may hold; so much is never written out
-_PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 _ANONYMOUS = re.compile(r"[a-z0-9][a-z0-9-]{0,31}:anonymous:")
 
 
@@ -52,10 +47,6 @@ class Ignored(NamedTuple):
 Outcome = Normalised | Ignored | Rejected
 
 
-class Unusable(ValueError):
-    """An event that can't be used; the message names the field and the way out."""
-
-
 class Draft(NamedTuple):
     """A record before it is settled; fields that are None are left out."""
 
@@ -70,16 +61,23 @@ class Origin(NamedTuple):
         name: of the table `[sources.NAME]`.
         source: the table.
         headers: of the request or the record, names in lower case.
+        body: as it was sent.
     """
 
     name: str
     source: Source
     headers: Mapping[str, str]
+    body: bytes
 
     @property
     def scheme(self) -> str:
         """In front of derived ids: ids of a known format are its own, wherever they come in."""
         return self.name if self.source.source == "mapping" else self.source.source
+
+    @property
+    def received_at(self) -> str | None:
+        """When the body came in, if the shell says so: for sources that tell no time."""
+        return self.headers.get(RECEIVED_AT)
 
     @property
     def keeps_anonymous(self) -> bool:
@@ -90,22 +88,16 @@ class Origin(NamedTuple):
 Make = Callable[[], Draft | Ignored]
 
 
-def decoded(body: bytes) -> Any:
-    """The JSON of a body, its decimals exact.
-
-    Returns:
-        What it says, or a `Rejected`.
-    """
+def guarded(makes: Iterator[Make]) -> Iterator[Make]:
+    """The makes of one event; where it can't be told what comes next, one that says why."""
     try:
-        return json.loads(body.decode(), parse_float=Decimal, parse_constant=_no_number)
-    except UnicodeDecodeError as error:
-        return Rejected(Reason.NOT_UTF8, f"byte {error.start} is not valid UTF-8")
-    except (ValueError, RecursionError, ArithmeticError) as error:
-        return Rejected(Reason.NOT_JSON, f"{error}"[:200])
+        yield from makes
+    except Unusable as error:
+        yield partial(_raised, error)
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+def _raised(error: Unusable) -> Draft:
+    raise error
 
 
 def attempted(make: Make) -> Outcome:
@@ -113,13 +105,8 @@ def attempted(make: Make) -> Outcome:
     try:
         draft = make()
     except Unusable as error:
-        return refused(error)
+        return Rejected(Reason.INVALID, str(error)[:500])
     return draft if isinstance(draft, Ignored) else settled(draft)
-
-
-def refused(error: Unusable) -> Rejected:
-    """The dead letter of an event that can't be used."""
-    return Rejected(Reason.INVALID, str(error)[:500])
 
 
 def settled(draft: Draft) -> Normalised | Rejected:
@@ -135,112 +122,6 @@ def settled(draft: Draft) -> Normalised | Rejected:
     return Normalised(draft.kind, read.event.customer_id, read.event_id, value)
 
 
-def found(node: Any, path: str) -> Any:
-    """What stands at a dotted path; None if nothing does.
-
-    >>> found({"customer": {"id": 7}}, "customer.id")
-    7
-    """
-    for key in path.split("."):
-        if not isinstance(node, dict):
-            return None
-        node = node.get(key)
-    return node
-
-
-def text_at(node: Any, *paths: str) -> str | None:
-    """The first text at one of the paths; a whole number counts as its digits.
-
-    Raises:
-        Unusable: something else stands there.
-    """
-    for path in paths:
-        value = found(node, path)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return str(value)
-        if value is not None and not isinstance(value, str):
-            raise Unusable(f"{path}: must be text, found {named(value)}")
-        if value:
-            return value
-    return None
-
-
-def needed(node: Any, *paths: str) -> str:
-    """The same, where the event means nothing without.
-
-    Raises:
-        Unusable: nothing stands there, or no text.
-    """
-    if (text := text_at(node, *paths)) is None:
-        raise Unusable(f"{' or '.join(paths)}: missing")
-    return text
-
-
-def listed(node: Any, path: str) -> list[dict[str, Any]]:
-    """The objects of the list at a path; nothing there is an empty list.
-
-    Raises:
-        Unusable: no list, or one of other things.
-    """
-    values = found(node, path)
-    if values is None:
-        return []
-    if not isinstance(values, list) or not all(isinstance(each, dict) for each in values):
-        raise Unusable(f"{path}: must be a list of objects, found {named(values)}")
-    return values
-
-
-def named(value: Any) -> str:
-    """What sort of JSON a value is; the value itself may be somebody's."""
-    sorts = {dict: "an object", list: "a list", bool: "true or false", str: "text"}
-    return "null" if value is None else sorts.get(type(value), "a number")
-
-
-def minor_units(value: Any, currency: str, path: str) -> int:
-    """An amount in major units, as text or number, in minor units of its currency.
-
-    >>> minor_units("19.90", "USD", "total"), minor_units(5, "JPY", "total")
-    (1990, 5)
-
-    Raises:
-        Unusable: no number, or with decimals that the currency does not have.
-    """
-    return shifted(decimal_of(value, path), minor_digits(currency), currency, path)
-
-
-def shifted(amount: Decimal, digits: int, currency: str, path: str) -> int:
-    """An amount × 10^digits, if that is whole.
-
-    Raises:
-        Unusable: it is not, or out of all range.
-    """
-    try:
-        scaled = amount.scaleb(digits, _EXACT)
-        if scaled.adjusted() > _MOST_DIGITS:
-            raise Unusable(f"{path}: {amount!s:.40} is out of range")
-        whole = scaled.to_integral_exact(context=_EXACT)
-    except ArithmeticError:
-        raise Unusable(
-            f"{path}: {amount!s:.40} has more decimals than {currency:.3} takes"
-        ) from None
-    return int(whole)
-
-
-def decimal_of(value: Any, path: str) -> Decimal:
-    """A number, or the text of one, exactly as written.
-
-    Raises:
-        Unusable: neither.
-    """
-    if isinstance(value, Decimal | int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return Decimal(value)
-    if value is None:
-        raise Unusable(f"{path}: missing")
-    raise Unusable(f"{path}: must be a number such as 19.90, found {named(value)}")
-
-
 def currency_at(origin: Origin, node: Any, *paths: str) -> str:
     """The currency at one of the paths, else the source's, in capitals.
 
@@ -250,19 +131,6 @@ def currency_at(origin: Origin, node: Any, *paths: str) -> str:
     if code := (text_at(node, *paths) or origin.source.currency):
         return code.upper()
     raise Unusable(f"{' or '.join(paths)}: missing; or set sources.{origin.name}.currency")
-
-
-def from_unix(value: Any, path: str, unit: timedelta) -> str:
-    """A whole number of `unit`s since 1970 as RFC 3339.
-
-    Raises:
-        Unusable: no such number, or beyond the calendar.
-    """
-    count = shifted(decimal_of(value, path), 0, "a time", path)
-    try:
-        return (_EPOCH + count * unit).isoformat()
-    except OverflowError:
-        raise Unusable(f"{path}: {count} is no moment that a calendar has") from None
 
 
 def customer_of(origin: Origin, known: str | None, anonymous: str | None) -> str:

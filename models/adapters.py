@@ -10,25 +10,41 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from models.adapt_fields import decoded
+from models.adapt_ga4 import from_ga4
+from models.adapt_mapping import from_mapping
+from models.adapt_segment import from_segment
 from models.adapt_shopify import from_shopify
+from models.adapt_stripe import from_stripe
 from models.adapted import (
+    RECEIVED_AT,
     Ignored,
     Make,
     Normalised,
     Origin,
     Outcome,
-    Unusable,
     attempted,
-    decoded,
-    refused,
+    guarded,
 )
 from models.events import Reason, Rejected
 from models.source_tables import Source, sources_from_toml
 
-__all__ = ["Ignored", "Normalised", "Outcome", "Source", "normalise", "sources_from_toml"]
+__all__ = [
+    "RECEIVED_AT",
+    "Ignored",
+    "Normalised",
+    "Outcome",
+    "Source",
+    "normalise",
+    "sources_from_toml",
+]
 
 _ADAPTERS: dict[str, Callable[[Origin, dict[str, Any]], Iterator[Make]]] = {
     "shopify": from_shopify,
+    "stripe": from_stripe,
+    "segment": from_segment,
+    "ga4": from_ga4,
+    "mapping": from_mapping,
 }
 
 
@@ -41,19 +57,14 @@ def normalise(
         name: of the table `[sources.NAME]`.
         source: that table.
         body: as it was sent; any bytes.
-        headers: of the request or the record, names in lower case.
+        headers: of the request or the record, names in lower case; `x-received-at`, if the shell
+            sets it, is the time of events that tell none.
     """
     event = decoded(body)
     if isinstance(event, Rejected):
         return (event,)
     if not isinstance(event, dict):
         return (Rejected(Reason.INVALID, "(the whole value): must be an object"),)
-    return tuple(_outcomes(Origin(name, source, headers), event))
-
-
-def _outcomes(origin: Origin, event: dict[str, Any]) -> Iterator[Outcome]:
-    try:
-        for make in _ADAPTERS[origin.source.source](origin, event):
-            yield attempted(make)
-    except Unusable as error:
-        yield refused(error)
+    makes = guarded(_ADAPTERS[source.source](Origin(name, source, headers, body), event))
+    outcomes = tuple(attempted(make) for make in makes)
+    return outcomes or (Ignored("nothing in it"),)

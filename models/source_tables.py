@@ -17,9 +17,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 from models.policy import PolicyError
 from models.policy_faults import explained
 from models.policy_segments import Frozen
+from models.source_mapping import MAX_EVENTS, MappedEvent
 
 SourceKind = Literal["shopify", "stripe", "segment", "ga4", "mapping"]
-SIGNED: tuple[SourceKind, ...] = ("shopify", "stripe", "segment")  # GA4 signs nothing
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
 Topic = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._-]{0,249}$")]
 
@@ -41,6 +41,9 @@ class Source(Frozen):
     test_events: bool = Field(default=False, description="whether test purchases count")
     currency: Annotated[str, Field(pattern=r"^([A-Z]{3})?$")] = Field(
         default="", description="ISO 4217, where the source leaves it out"
+    )
+    events: Annotated[tuple[MappedEvent, ...], Field(max_length=MAX_EVENTS)] = Field(
+        default=(), description="of a mapping: what is read, and where it stands"
     )
 
 
@@ -77,4 +80,6 @@ def _faults(name: str, source: Source) -> list[str]:
     """What does not fit together within one table."""
     if name in SourceKind.__args__ and name != source.source:  # type: ignore[attr-defined]
         return [f"{name}: is the name of another format than {source.source}; choose another"]
+    if (source.source == "mapping") != bool(source.events):
+        return [f"{name}.events: a mapping needs them, and no other source has any"]
     return []
