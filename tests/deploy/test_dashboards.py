@@ -13,7 +13,7 @@ import yaml
 from tests.deploy.test_rules import RECORDED
 from tests.real_parts import PROMTOOL, RealParts
 from tests.support.promtool import promtool
-from tests.support.told_metrics import DEPLOY, faults
+from tests.support.told_metrics import faults
 from tools.dashboards import DASHBOARDS, FOLDER, HEIGHT, WIDTH, main, rendered
 
 #: Grafana's names of units, as far as they are used here; a misspelt one is shown as it stands.
@@ -89,9 +89,3 @@ def test_a_dashboard_asks_the_prometheus_that_is_chosen_and_none_by_name() -> No
         sources = {each["datasource"]["uid"] for each in page["panels"] if "datasource" in each}
         assert sources == {"${datasource}"}
         assert [each["name"] for each in page["templating"]["list"]] == ["datasource"]
-
-
-def test_grafana_is_given_files_that_can_be_read() -> None:
-    paths = (DEPLOY / "grafana" / "provisioning").glob("*/*.yml")
-    found = [yaml.safe_load(path.read_text("utf-8")) for path in paths]
-    assert [each["apiVersion"] for each in found] == [1, 1]
