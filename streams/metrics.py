@@ -39,13 +39,11 @@ def process_registry() -> CollectorRegistry:
 
 
 @contextmanager
-def serve(
-    registry: CollectorRegistry, host: str, port: int, health: Health | None = None
-) -> Iterator[None]:
+def serve(registry: CollectorRegistry, host: str, port: int, health: Health) -> Iterator[None]:
     """Tell the metrics at http://HOST:PORT/metrics, from a thread of its own; port 0: nowhere.
 
     And answer probes there: `/healthz`, whether the process is alive, `/readyz`, whether it does
-    its work; 200 or 503, with the reason. Not without a `health`: the API answers at its own port.
+    its work; 200 or 503, with the reason.
 
     Raises:
         Refused: the address can't be had.
@@ -62,8 +60,7 @@ def serve(
             "of its own: set SEGMENTER_METRICS_PORT (connection.metrics_port; 0: none) "
             "and SEGMENTER_METRICS_HOST"
         ) from None
-    if health is not None:
-        server.set_app(_answering(server.get_app(), health))
+    server.set_app(_answering(server.get_app(), health))
     try:
         yield
     finally:

@@ -33,6 +33,7 @@ from streams.api.problems import (
     problem_body,
     problem_headers,
 )
+from streams.health import Health
 from streams.log import KafkaUnavailable
 from streams.lookup import NothingYet
 from streams.refusal import Refused
@@ -72,6 +73,11 @@ class Front:
 
     def __init__(self, parts: Callable[[], Parts], behind: ASGI) -> None:
         self._parts, self._behind = parts, behind
+
+    @property
+    def health(self) -> Health:
+        """Of the process, once its parts are open."""
+        return self._parts().meter.health
 
     def collect(self) -> Iterator[Metric]:
         """What the process tells Prometheus: a collector; called by a thread, once parts are open."""

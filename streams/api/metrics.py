@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
+from streams.health import Health
 from streams.metrics import process_registry
 
 SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
 class ApiMeter:
-    """Counts requests."""
+    """Counts requests.
+
+    Attributes:
+        registry: where they are told.
+        health: of the process; told once a second.
+    """
 
     def __init__(self) -> None:
-        self.registry = process_registry()
+        self.registry, self.health = process_registry(), Health()
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "segmenter_api_requests",

@@ -134,13 +134,24 @@ class Parts:
     async def follow(self) -> None:
         """Look, now and then, which store serves, and by which policy; for ever."""
         while True:
+            self.meter.health.beat()
             try:
                 await self.look_who_serves()
+                self._tell_health(begun=bool(await self.answers.store.partitions()))
             except StoreUnavailable:  # each request notices, and says so
-                pass
+                self.meter.health.waits("Redis does not answer")
             except Exception:  # nobody awaits this task: it would end in silence
                 logger.exception("looking which store serves failed")
             await asyncio.sleep(LOOK_EVERY_S)
+
+    def _tell_health(self, *, begun: bool) -> None:
+        """As `/readyz` of the API's own port has it."""
+        if self.unreadable:
+            self.meter.health.waits("the policy in force can't be read here")
+        elif not begun:
+            self.meter.health.waits("no worker has begun on this namespace")
+        else:
+            self.meter.health.works()
 
     async def look_who_serves(self) -> None:
         """Answer from the serving store, by its policy, from now on.

@@ -18,6 +18,7 @@ from streams.api.access import require_safe_binding
 from streams.api.app import api
 from streams.api.front import Front
 from streams.api.parts import ring_of
+from streams.health import Health
 from streams.logs import logging_config
 from streams.metrics import serve
 from streams.refusal import Refused
@@ -44,11 +45,20 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class _Told(Collector):
-    """What a server tells Prometheus where no key is asked for: nothing, before it has started."""
+class _Told(Collector, Health):
+    """What a server tells where no key is asked for: metrics and health, once it has started."""
 
     def __init__(self, server: Server, front: Front) -> None:
+        super().__init__()
         self._server, self._front = server, front
+
+    def why_dead(self) -> str:
+        """See `Health`."""
+        return self._front.health.why_dead() if self._server.started else ""
+
+    def why_unready(self) -> str:
+        """See `Health`."""
+        return self._front.health.why_unready() if self._server.started else super().why_unready()
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client."""
@@ -71,8 +81,9 @@ def run_api(settings: Settings, policy: Policy, log_level: str) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it was stopped by
         signal.signal(each, lambda _number, _frame: sys.exit(0))
     server, registry = Server(server_config(front), front.stop_streams), CollectorRegistry()
-    registry.register(_Told(server, front))
-    with serve(registry, settings.metrics_host, settings.metrics_port):
+    told = _Told(server, front)
+    registry.register(told)
+    with serve(registry, settings.metrics_host, settings.metrics_port, told):
         server.run([listening])
 
 

@@ -19,6 +19,7 @@ from streams.alert_reads import EndpointSeen
 from streams.api.metrics import ApiMeter
 from streams.metrics import RelayMeter, process_registry, serve
 from streams.metrics_delivery import DeliveryMeter
+from streams.metrics_normaliser import Behind, NormaliserMeter
 from streams.metrics_partition import seen
 from streams.metrics_store import timed
 from streams.metrics_survey import SurveyMeter
@@ -66,7 +67,7 @@ def scraped(port: int) -> str:
 async def test_metrics_are_told_over_http_while_the_process_runs_and_not_after(port: int) -> None:
     shop = Shop()
     await shop.fold(a_mixed_log())
-    with serve(shop.meter.registry, "127.0.0.1", port):
+    with serve(shop.meter.registry, "127.0.0.1", port, RelayMeter().health):
         text = await asyncio.to_thread(scraped, port)
     assert 'segmenter_folded_total{outcome="events"} 2.0' in text
     assert 'segmenter_batch_records_bucket{le="10.0",topic="customer-events.v1"} 1.0' in text
@@ -77,15 +78,15 @@ async def test_metrics_are_told_over_http_while_the_process_runs_and_not_after(p
 
 def test_without_a_port_nobody_listens() -> None:
     before = threading.active_count()
-    with serve(CollectorRegistry(), "127.0.0.1", 0):
+    with serve(CollectorRegistry(), "127.0.0.1", 0, RelayMeter().health):
         assert threading.active_count() == before
 
 
 def test_a_port_that_is_taken_is_refused_and_the_setting_named(port: int) -> None:
     with (
-        serve(CollectorRegistry(), "127.0.0.1", port),
+        serve(CollectorRegistry(), "127.0.0.1", port, RelayMeter().health),
         pytest.raises(Refused, match=f"127.0.0.1:{port}: .*SEGMENTER_METRICS_PORT"),
-        serve(CollectorRegistry(), "127.0.0.1", port),
+        serve(CollectorRegistry(), "127.0.0.1", port, RelayMeter().health),
     ):
         pass
 
@@ -93,7 +94,7 @@ def test_a_port_that_is_taken_is_refused_and_the_setting_named(port: int) -> Non
 def test_a_host_that_is_not_ours_is_refused(port: int) -> None:
     with (
         pytest.raises(Refused, match="SEGMENTER_METRICS_HOST"),
-        serve(CollectorRegistry(), "192.0.2.1", port),
+        serve(CollectorRegistry(), "192.0.2.1", port, RelayMeter().health),
     ):
         pass
 
@@ -217,7 +218,7 @@ def told(registry: CollectorRegistry) -> Iterator[tuple[str, str]]:
 
 def everything() -> set[tuple[str, str]]:
     worker, relay = WorkerMeter(process_registry()), RelayMeter(process_registry())
-    meters = worker, relay, ApiMeter(), DeliveryMeter(), SurveyMeter()
+    meters = worker, relay, ApiMeter(), DeliveryMeter(), SurveyMeter(), NormaliserMeter(())
     return {each for meter in meters for each in told(meter.registry)}
 
 
@@ -255,7 +256,13 @@ async def test_labels_are_as_the_document_says() -> None:
     delivery.saw(Counter(raised=3), 2, [EndpointSeen("crm", Health(delivered=7), 1, 0)])
     rows = _ROW.findall(DOCUMENT.read_text("utf-8"))
     documented = {name: set(re.findall("`([a-z]+)`", labels)) for name, _, labels in rows}
-    registries = shop.meter.registry, relay.registry, served.registry, delivery.registry
+    normaliser = NormaliserMeter(["shop"])
+    normaliser.saw({"shop": Counter(written=1)}, [Behind("shop", 0, 7)], frozenset())
+    served.ingested("shop", "written")
+    registries = (
+        *(shop.meter.registry, relay.registry, served.registry, delivery.registry),
+        normaliser.registry,
+    )
     for name, labels in (each for one in registries for each in labels_of(one).items()):
         assert (name, documented[name]) == (name, labels)
 
