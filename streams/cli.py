@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from streams.cli_alerts import alerts_app
 from streams.cli_compare import replay_compare
+from streams.cli_convert import convert
 from streams.cli_customers import customer_app
 from streams.cli_exits import Exit, err, errors, fail
 from streams.cli_generate import generate
@@ -61,6 +62,7 @@ for _name, _sub in (
     ("schema", schema_app),
 ):
     app.add_typer(_sub, name=_name)
+app.command("convert")(convert)
 app.command("generate")(generate)
 app.command("record")(record)
 app.command("digest")(digest)

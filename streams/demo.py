@@ -155,12 +155,21 @@ async def run_demo(console: Console, shop: Shop, *, headless: bool, port: int = 
             if not headless:
                 await _show_end(console, look, policy, replay, summary)
                 if sys.stdin.isatty():
+                    console.print(_reached_by(settings), highlight=False)
                     console.print(f"The dashboard stays at {page} until Ctrl-C.", highlight=False)
                     await _until_interrupted(children)
         codes = children.stop()
         if any(codes.values()):
             raise DemoFailed(f"a process did not end well: exit codes {codes}")
     return summary
+
+
+def _reached_by(settings: Settings) -> str:
+    """How other commands find this installation."""
+    environment = as_environment(settings)
+    names = ("BOOTSTRAP_SERVERS", "REDIS_URL", "NAMESPACE")
+    given = " ".join(f"SEGMENTER_{name}={environment[f'SEGMENTER_{name}']}" for name in names)
+    return f"In another terminal, for other commands:\n\n    export {given}\n"
 
 
 async def _until_interrupted(children: Children) -> None:

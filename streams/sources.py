@@ -75,6 +75,18 @@ def read_file(path: Path) -> Iterator[SourceRecord]:
     return _records(path, _ROWS[_suffix(path)](path))
 
 
+def rows_of(path: Path) -> Iterator[tuple[str, Row]]:
+    """Rows as they stand in a file, whatever its columns are called, each with its place.
+
+    Takes what `read_file` takes. Cells of CSV are text; empty ones are None.
+
+    Raises:
+        SourceError: at once for a missing file or unknown suffix; while reading for a bad row.
+    """
+    rows = {**_ROWS, ".csv": _csv_rows, ".parquet": _parquet_rows}
+    return rows[_suffix(path)](path)
+
+
 def count_records(path: Path) -> int:
     """How many records `read_file` would give: Parquet's metadata, else one pass over lines."""
     suffix = _suffix(path)
@@ -213,9 +225,17 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _csv(path: Path) -> Iterator[tuple[str, Row]]:
+    _check_columns(path, _header(_csv_cells(path)), COLUMNS)
+    return _csv_rows(path)
+
+
+def _header(rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    return [name.strip() for name in next(rows, (1, []))[1]]
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     rows = _csv_cells(path)
-    header = [name.strip() for name in next(rows, (1, []))[1]]
-    _check_columns(path, header, COLUMNS)
+    header = _header(rows)
     for number, cells in rows:
         if (count := len(cells)) != len(header):
             raise SourceError(f"{path}, line {number}: found {count} cells, not {len(header)}")
@@ -231,9 +251,14 @@ def _parquet(path: Path) -> Iterator[Any]:
         raise SourceError(f"{path}: {error}") from error
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
+def _own_parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
     with _parquet(path) as source:
         _check_columns(path, source.schema_arrow.names, COLUMNS + NESTED_COLUMNS)
+    return _parquet_rows(path)
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, Row]]:
+    with _parquet(path) as source:
         rows = chain.from_iterable(b.to_pylist() for b in source.iter_batches(ROWS_A_BATCH))
         yield from ((f"row {number}", row) for number, row in enumerate(rows, start=1))
 
@@ -245,4 +270,4 @@ def _check_columns(path: Path, found: list[str], known: tuple[str, ...]) -> None
             raise SourceError(f"{path}, line 1: found column {name!r}, expected {expected}")
 
 
-_ROWS = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv, ".parquet": _parquet_rows}
+_ROWS = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv, ".parquet": _own_parquet_rows}

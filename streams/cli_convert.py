@@ -1,0 +1,39 @@
+"""`segmenter convert`: a file as it is into a file of events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streams.cli_exits import Exit, errors, fail
+from streams.cli_given import AsJson, Given, out, policy_given, print_json
+
+
+def convert(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet.")],
+    to: Annotated[Path, typer.Argument(metavar="EVENTS.jsonl", help="Replaced if it is there.")],
+    source: Annotated[
+        str, typer.Option(metavar="NAME", help="The table [sources.NAME] that says what is what.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """A file with columns of its own into events, by a source of the policy's file."""
+    from models.adapters import sources_from_toml
+    from streams.converting import convert as converting
+    from streams.settings import read_config
+
+    policy_given()  # a fault in it ends the command
+    with errors():
+        file, text = read_config(Given.config)
+        sources = sources_from_toml(text or "", str(file))
+        if source not in sources:
+            known = ", ".join(sources) or "none"
+            fail(f"{file}: no table [sources.{source}]; there is {known}", Exit.USAGE)
+        done = converting(path, to, source, sources[source])
+    if as_json:
+        print_json(done._asdict())
+    else:
+        rest = f"; {done.ignored:,} mean nothing to us" if done.ignored else ""
+        out.print(f"{to}: {done.events:,} events of {done.rows:,} rows{rest}", highlight=False)

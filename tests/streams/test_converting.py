@@ -1,0 +1,91 @@
+"""A file with columns of its own becomes a file of events, by a mapping; or says which row stands in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.adapters import sources_from_toml
+from streams.converting import Converted, convert
+from streams.sources import SourceError, read_file
+from tests.support.terminal import Terminal
+
+TILL = """\
+[sources.till]
+source = "mapping"
+currency = "EUR"
+
+[[sources.till.events]]
+kind = "purchase"
+when = { "$.Type" = "SALE" }
+time = "%d.%m.%Y %H:%M"
+zone = "Europe/Berlin"
+
+[sources.till.events.fields]
+event_id = "$.Receipt"
+customer_id = "$['Customer No']"
+occurred_at = "$.Date"
+amount = "$.Total"
+store = "$.Branch"
+"""
+ROWS = """\
+Receipt,Customer No,Date,Total,Branch,Type
+1001,C-17,01.03.2024 10:15,19.90,Mitte,SALE
+1002,C-18,12.07.2024 09:00,3.00,,SALE
+1003,C-18,12.07.2024 09:01,3.00,West,VOID
+"""
+BAD = "1004,C-18,12.07.2024 09:02,three,West,SALE\n"
+
+
+def till(folder: Path, rows: str) -> tuple[Path, Path]:
+    path = folder / "till.csv"
+    path.write_text(rows, "utf-8")
+    return path, folder / "events.jsonl"
+
+
+def converted(paths: tuple[Path, Path]) -> Converted:
+    return convert(*paths, "till", sources_from_toml(TILL, "shop.toml")["till"])
+
+
+def test_each_row_becomes_the_event_that_its_table_says(tmp_path: Path) -> None:
+    path, to = till(tmp_path, ROWS)
+    assert converted((path, to)) == Converted(rows=3, events=2, ignored=1)
+    first, second = read_file(to)
+    assert (first.kind, first.customer_id) == ("purchase", "C-17")
+    assert first.value == (
+        b'{"event_id":"till:purchase:1001","customer_id":"C-17",'
+        b'"occurred_at":"2024-03-01T09:15:00+00:00","store":"Mitte","amount_minor":1990,"currency":"EUR"}'
+    )
+    assert b"store" not in second.value  # an empty cell is not there
+    assert b"2024-07-12T07:00:00+00:00" in second.value  # summer time
+
+
+def test_a_row_that_can_not_be_used_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    path, to = till(tmp_path, ROWS + BAD)
+    with pytest.raises(SourceError, match=r"till\.csv, line 5: .*\$\.Total.*see \[sources\.till\]"):
+        converted((path, to))
+    assert [each.name for each in tmp_path.iterdir()] == ["till.csv"]
+
+
+def test_the_output_is_never_the_input(tmp_path: Path) -> None:
+    path, _ = till(tmp_path, ROWS)
+    with pytest.raises(SourceError, match=r"a name that ends in \.jsonl"):
+        converted((path, path))
+    assert path.read_text("utf-8") == ROWS
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "said"),
+    [("till", 0, "2 events of 3 rows; 1 mean nothing to us"), ("tills", 2, "there is till")],
+)
+def test_the_command_says_what_came_of_it(
+    tmp_path: Path, source: str, code: int, said: str
+) -> None:
+    config = tmp_path / "shop.toml"
+    config.write_text(TILL, "utf-8")
+    given: list[Any] = ["--config", config, "convert", *till(tmp_path, ROWS), "--source", source]
+    ran = Terminal({}).run(*map(str, given))
+    assert ran.exit_code == code, ran.err
+    assert said in (ran.out or ran.err)
