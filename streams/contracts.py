@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from streams.contracts_asyncapi import asyncapi
 from streams.contracts_messages import JSON, WEBHOOKS, messages
@@ -22,6 +23,7 @@ from streams.contracts_schema import JsonObject
 Documents = Mapping[str, JsonObject]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI, OPENAPI, JSONSCHEMA = FORMS = ("asyncapi", "openapi", "jsonschema")
+WIDTH = 110  # characters of a line
 
 
 def documents(form: str) -> Documents:
@@ -34,8 +36,21 @@ def documents(form: str) -> Documents:
 
 
 def text_of(document: JsonObject) -> str:
-    """As it stands in a file."""
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    """As it stands in a file: what is short on one line, all else a line a field."""
+    return _laid_out(document, 0) + "\n"
+
+
+def _laid_out(value: Any, depth: int) -> str:
+    short = json.dumps(value, ensure_ascii=False)
+    if len(short) + 2 * depth <= WIDTH or not isinstance(value, dict | list):
+        return short
+    around, pad = ("{}" if isinstance(value, dict) else "[]"), "  " * (depth + 1)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {_laid_out(each, depth + 1)}" for key, each in value.items()]
+    else:
+        parts = [_laid_out(each, depth + 1) for each in value]
+    inner = f",\n{pad}".join(parts)
+    return f"{around[0]}\n{pad}{inner}\n{'  ' * depth}{around[1]}"
 
 
 def write(made: Documents, folder: Path) -> list[Path]:

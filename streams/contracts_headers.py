@@ -125,12 +125,19 @@ class WebhookHeaders(Headers):
     )
     timestamp: Digits = Field(alias="webhook-timestamp", description="of the attempt, seconds")
     signature: str = Field(
-        default="",
-        alias="webhook-signature",
-        description="`v1,` and Base64 of HMAC-SHA256 of id.timestamp.body, one a secret, parted by "
-        "blanks; left out of an endpoint without a secret",
+        default="", alias="webhook-signature", description="where the endpoint has a secret"
     )
     content_type: str = Field(alias="Content-Type")
+
+
+class SignedHeaders(WebhookHeaders):
+    """The same of an endpoint that is no person's."""
+
+    signature: str = Field(
+        alias="webhook-signature",
+        description="`v1,` and Base64 of HMAC-SHA256 of id.timestamp.body; one a secret, parted by "
+        "blanks: while a secret rotates there are two",
+    )
 
 
 def of_kind(kind: Kind, base: type[_Written]) -> type[BaseModel]:
@@ -144,9 +151,10 @@ def of_type(ce_type: str, base: type[CloudEventHeaders]) -> type[BaseModel]:
 
 
 def of_content(content_type: str) -> type[BaseModel]:
-    """Those of a webhook with such a body."""
-    name = _title(content_type.replace("/", ".").replace("+", "."), WebhookHeaders)
-    return _with(WebhookHeaders, "content_type", content_type, name)
+    """Those of a webhook with such a body; only messages for people may go unsigned."""
+    base = WebhookHeaders if content_type == "application/json" else SignedHeaders
+    name = _title(content_type.replace("/", ".").replace("+", "."), base)
+    return _with(base, "content_type", content_type, name)
 
 
 def _with(base: type[Headers], field: str, value: str, title: str) -> type[BaseModel]:

@@ -19,7 +19,7 @@ _AT_LEAST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minPropert
 _AT_MOST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _ANNOTATIONS = {
     *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
-    *("discriminator", "x-extensible-enum", "contentMediaType", "$id", "$schema", "$comment"),
+    *("discriminator", "x-extensible-enum", "contentMediaType", "$id", "$schema", "$defs"),
 }
 _HANDLED = {
     *("type", "enum", "const", "required", "properties", "items", "additionalProperties"),
@@ -166,11 +166,10 @@ def _type_of(value: object) -> str:
 
 
 def _types(fit: _Fit) -> Iterator[str]:
-    extra = types_of(fit.inner.schema) - types_of(fit.outer.schema)
+    given = types_of(fit.inner.schema)
+    extra = given - types_of(fit.outer.schema)
     if extra:
-        named = (
-            "anything" if extra | {"null"} >= _ALL_TYPES - {"null"} else " or ".join(sorted(extra))
-        )
+        named = "anything" if given == _ALL_TYPES else " or ".join(sorted(extra))
         yield fit.says(f"{named} is no longer taken", f"may be {named} now")
 
 
