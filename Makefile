@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose manifests bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos fuzz docs lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ coverage: $(VENV)/.dev-ok
 compose:
 	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }
 	@npx --yes $(DCLINT) --max-warnings 0 docker-compose.yml
+
+# The rendered manifests are committed; where kubectl is, a test holds that they are those.
+manifests:  ## render deploy/kustomize (needs kubectl or kustomize)
+	@for overlay in dev production; do \
+		$(if $(shell command -v kustomize),kustomize build,kubectl kustomize) deploy/kustomize/overlays/$$overlay \
+			> deploy/kustomize/rendered/$$overlay.yaml; done
 
 bench: $(VENV)/.dev-ok  ## lifecycle shares over the real path, beside the expected ones; what rules cost
 	@$(BIN)/python -m bench.lifecycle_shares $(BENCH_ARGS)
@@ -125,8 +131,12 @@ fuzz: $(VENV)/.dev-ok  ## every reader of bytes against libFuzzer (SECONDS_EACH=
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(install) $(ATHERIS)
 	@$(BIN)/python -m tests.fuzz.long --seconds $(SECONDS_EACH)
 
-docs: $(VENV)/.dev-ok  ## regenerate the generated parts of the documentation
+docs: $(VENV)/.dev-ok  ## the documentation site into build/site, and its generated parts and pictures anew
 	@$(BIN)/python tools/render_docs.py
+	@$(BIN)/python tools/pictures.py
+	@$(BIN)/python -m sphinx --builder html --quiet --fresh-env --fail-on-warning --keep-going \
+		--conf-dir docs --doctree-dir build/doctrees . build/site
+	@echo "build/site/index.html"
 
 # dev.lock first: the smaller locks are cut from it, so one version of a package serves everywhere.
 # Pins stay where they can; `make lock UPGRADE=1` moves them.
