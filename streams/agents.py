@@ -1,9 +1,12 @@
 """What flows where.
 
-producers ─ purchases, refunds, profiles, … ────────┐
-owner of a partition ─ ticks (streams/timekeeper.py)┤
-learner ─ "population n is in force" ───────────────┤
-policy publish ─ "policy n is in force" ────────────┤     bodies: policies.v1
+topics of sources ──► normalise_sources, lane ► SourceFold.handle ─┐  any shape, key, partitions;
+webhooks ──► POST /v1/ingest/SOURCE (streams/api/ingest.py) ───────┤  dead letters as they came
+                                                                   │
+producers ─ purchases, refunds, profiles, … ────────┐              │
+owner of a partition ─ ticks (streams/timekeeper.py)┤              │
+learner ─ "population n is in force" ───────────────┤              │
+policy publish ─ "policy n is in force" ────────────┤◄─────────────┘   bodies: policies.v1
                                                     ▼
                                         customer-events.v1      one ordered log a partition
                                                     │
@@ -40,7 +43,7 @@ churn-alerts.v1 ──► deliver_alerts    lane ► DeskFold.handle ► alerts 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import faust
@@ -82,8 +85,8 @@ def declare(
         lane: of the log.
         learning: of the learner's topic.
     """
-    _agent(app, "segment_customers", LOG, lane)
-    _agent(app, "learn_population", INPUTS, learning)
+    _agent(app, "segment_customers", {LOG: lane})
+    _agent(app, "learn_population", {INPUTS: learning})
     app.timer(TICK_EVERY_S, on_leader=False, name="keep_time")(keep_time)
 
 
@@ -95,15 +98,29 @@ def declare_delivery(app: faust.App, look: Callable[[], Awaitable[None]], lane: 
         look: called every `TICK_EVERY_S`: decides what waits.
         lane: of the topic of alerts.
     """
-    _agent(app, "deliver_alerts", ALERTS, lane)
+    _agent(app, "deliver_alerts", {ALERTS: lane})
     app.timer(TICK_EVERY_S, on_leader=False, name="decide")(look)
 
 
-def _agent(app: faust.App, name: str, topic: str, lane: Lane[Any]) -> None:
+def declare_normaliser(
+    app: faust.App, look: Callable[[], Awaitable[None]], lanes: Mapping[str, Lane[Any]]
+) -> None:
+    """Put the one agent and the timer of a normaliser on its app.
+
+    Args:
+        app: the process's.
+        look: called every `TICK_EVERY_S`: sees how far behind it is.
+        lanes: of the sources' topics, by topic.
+    """
+    _agent(app, "normalise_sources", lanes)
+    app.timer(TICK_EVERY_S, on_leader=False, name="look")(look)
+
+
+def _agent(app: faust.App, name: str, lanes: Mapping[str, Lane[Any]]) -> None:
     async def hand_over(fetches: StreamT[Fetched]) -> None:
         stream = cast(faust.Stream[Fetched], fetches)
         async for event in stream.noack().events():
-            await lane.put(FaustFetch(event))
+            await lanes[event.message.topic].put(FaustFetch(event))
 
-    channel = app.topic(topic, schema=FetchSchema())
+    channel = app.topic(*lanes, schema=FetchSchema())
     app.agent(channel, concurrency=1, name=name)(hand_over)

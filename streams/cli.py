@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from streams.cli_alerts import alerts_app
 from streams.cli_compare import replay_compare
+from streams.cli_config import config_check
 from streams.cli_convert import convert
 from streams.cli_customers import customer_app
 from streams.cli_exits import Exit, err, errors, fail
@@ -35,6 +36,7 @@ from streams.cli_policy import policy_app
 from streams.cli_replay import digest, record, replay_app
 from streams.cli_schema import schema_app
 from streams.cli_segments import segments_app
+from streams.cli_sources import run_normaliser, sources_app, sources_given
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ for _name, _sub in (
     ("replay", replay_app),
     ("config", config_app),
     ("keys", keys_app),
+    ("sources", sources_app),
     ("schema", schema_app),
 ):
     app.add_typer(_sub, name=_name)
@@ -169,9 +172,9 @@ def run_api(
     from streams.api.server import run_api as serve
 
     Given.settings = {**Given.settings, "api_host": host, "api_port": port}
-    settings, policy = settings_given(), policy_given()
+    settings, policy, sources = settings_given(), policy_given(), sources_given()
     with errors():
-        serve(settings, policy, Given.log_level)
+        serve(settings, policy, sources, Given.log_level)
 
 
 @run_app.command("surveyor")
@@ -194,15 +197,17 @@ def run_surveyor(
 
 @run_app.command("all")
 def run_all() -> None:
-    """A worker, a relay, the API, a surveyor and the delivery of alerts together, until SIGTERM."""
+    """Worker, relay, API, surveyor, delivery of alerts, and normaliser where a source has a topic."""
     from streams.processes import run_all as both
+    from streams.source_config import by_topic
 
     settings = settings_given()
     policy_given()
+    more = ["normaliser"] if by_topic(sources_given()) else []
     with errors():
         _reach_the_log(settings)
     before = [] if Given.config is None else ["--config", str(Given.config)]
-    ended = both(settings, [*before, *_LEVEL_OPTIONS.get(Given.log_level, [])])
+    ended = both(settings, [*before, *_LEVEL_OPTIONS.get(Given.log_level, [])], more)
     if ended:
         fail(ended, Exit.FAILURE)
 
@@ -291,6 +296,8 @@ def population_show(as_json: AsJson = False) -> None:
 
 
 replay_app.command("compare")(replay_compare)
+run_app.command("normaliser")(run_normaliser)
+config_app.command("check")(config_check)
 
 
 @config_app.command("show")
@@ -307,14 +314,6 @@ def config_show(as_json: AsJson = False) -> None:
         print_json({**values, "version": policy.version})
     else:
         out.print(tomli_w.dumps(values), highlight=False, markup=False)
-
-
-@config_app.command("check")
-def config_check() -> None:
-    """Say whether the policy and the settings can be used."""
-    settings_given()
-    policy = policy_given()
-    out.print(f"ok: preset {policy.preset}, policy version {policy.version}")
 
 
 def main() -> None:

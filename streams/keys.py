@@ -22,6 +22,7 @@
 | `seg:STORE:attended` | string | a worker runs on that store; expires | workers | rebuild | 1 |
 | `seg:NS:stream` | stream | the newest changes that were published | relay | lookups | ≤ 10,000 or so |
 | `seg:NS:survey` | hash | the newest survey, head and body: `streams/kept_survey.py` | surveyor | lookups | some 100 kB |
+| `seg:NS:source:TOPIC` | hash | partition of a source's topic → next offset, topic id | normaliser | normaliser | a partition |
 | `seg:NS:partitions` | string | how many partitions there are | owners | lookups | 1 |
 
 The learner of populations keeps its own `meta`, `c` and `outbox` in the place of a partition:
@@ -107,6 +108,11 @@ def partitions(namespace: str) -> str:
 def feed(namespace: str) -> str:
     """The newest changes that were published."""
     return f"seg:{namespace}:stream"
+
+
+def source_offsets(namespace: str, topic: str) -> str:
+    """How far a source's topic has been read, by partition."""
+    return f"seg:{namespace}:source:{topic}"
 
 
 def history_field(customer_id: str, slot: int) -> bytes:

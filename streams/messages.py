@@ -7,6 +7,7 @@ More headers tell where a row comes from: `source.namespace`, `source.partition`
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -113,18 +114,30 @@ def _encoded_place(source: Source) -> list[tuple[str, bytes]]:
 
 
 def dead_letter_row(record: LogRecord, rejected: Rejected, source: Source) -> OutboxRow:
-    """A record that can't be used, as it was, with the reason in its headers."""
-    headers = {
-        "error.reason": rejected.reason,
-        "error.detail": rejected.detail,
-        "source.topic": LOG,
-        **place_of(source),
-    }
+    """A record of the log that can't be used, as it was, with the reason in its headers."""
+    return source_dead_letter_row(record, rejected, {"source.topic": LOG, **place_of(source)})
+
+
+def source_dead_letter_row(
+    record: LogRecord,
+    rejected: Rejected,
+    where: Mapping[str, str],
+    most_bytes: int = DEAD_LETTER_BYTES,
+) -> OutboxRow:
+    """The same of a record from anywhere.
+
+    Args:
+        record: as it came.
+        rejected: why it can't be used.
+        where: the headers that tell where it came from.
+        most_bytes: of its value that are kept; of a larger one a hash of the whole, too.
+    """
+    headers = {"error.reason": rejected.reason, "error.detail": rejected.detail, **where}
     value = record.value
-    if value is not None and len(value) > DEAD_LETTER_BYTES:
+    if value is not None and len(value) > most_bytes:
         headers["value.bytes"] = str(len(value))
         headers["value.sha256"] = hashlib.sha256(value).hexdigest()
-        value = value[:DEAD_LETTER_BYTES]
+        value = value[:most_bytes]
     key = None if record.key is None else record.key[:DEAD_LETTER_BYTES]
     kept = [(name, each) for name, each in _own_headers(record).items() if name not in headers]
     return OutboxRow(DEAD_LETTERS, key, value, [*kept, *encoded(headers)])

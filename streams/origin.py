@@ -7,6 +7,8 @@ from typing import NamedTuple
 from streams.store import OutboxRow
 from streams.topics import ERASURES, LOG, POPULATIONS
 
+_LOG = LOG.encode()
+
 
 class Origin(NamedTuple):
     """Which record of the log a row comes from, as its headers say.
@@ -33,6 +35,10 @@ def origin(row: OutboxRow) -> Origin | None:
     if row.topic in {POPULATIONS, ERASURES}:  # compacted: sent again, it takes its own place
         return None
     headers = dict(row.headers)
+    if (
+        headers.get("source.topic", _LOG) != _LOG
+    ):  # a dead letter of a source's: no place in the log
+        return None
     try:
         return Origin(
             row.topic,

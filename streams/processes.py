@@ -11,9 +11,8 @@ import sys
 import threading
 from collections.abc import Awaitable, Mapping, Sequence
 from logging.config import dictConfig
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import redis
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -28,11 +27,14 @@ from streams.metrics_survey import SurveyMeter
 from streams.mute import TAILS, MutingSender, read_marks
 from streams.outbox import KafkaSender, Outbox, relay_all
 from streams.patience import STOP_WITHIN_S, attempts
-from streams.redis_store import RedisStore, connect
+from streams.redis_store import RedisStore, connect, connect_blocking
 from streams.serving import serving, stores
 from streams.settings import Settings
 from streams.store import LEARNER, StoreUnavailable
 from streams.topics import LOG
+
+if TYPE_CHECKING:
+    from streams.source_config import Sources
 
 # States are trees without cycles: looking for garbage among them every 700 objects costs a tenth of
 # a worker's time. Cycles are made by the libraries, a few a second.
@@ -65,6 +67,19 @@ def run_delivery(settings: Settings, policy: Policy, log_level: str) -> None:
     meter = DeliveryMeter(process_registry())
     with serve(meter.registry, settings.metrics_host, settings.metrics_port, meter.health):
         DeliveryWorker(settings, policy, meter).run(log_level)
+
+
+def run_normaliser(settings: Settings, sources: Sources, log_level: str) -> None:
+    """Bring the events of sources into the log, until SIGTERM; does not return normally."""
+    dictConfig(logging_config(log_level))
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until Faust has its own
+    from streams.metrics_normaliser import NormaliserMeter
+    from streams.normaliser_app import NormaliserWorker
+    from streams.source_config import by_topic
+
+    meter = NormaliserMeter(sorted(by_topic(sources).values()), process_registry())
+    with serve(meter.registry, settings.metrics_host, settings.metrics_port, meter.health):
+        NormaliserWorker(settings, sources, meter).run(log_level)
 
 
 def run_surveyor(settings: Settings, policy: Policy, every_s: float) -> None:
@@ -100,7 +115,7 @@ async def _relay(settings: Settings, meter: RelayMeter) -> None:
     marks = await asyncio.to_thread(read_marks, inspector, TAILS)
     client = connect(settings.redis_url.get_secret_value())
     sender = KafkaSender(servers)
-    watched = redis.Redis.from_url(settings.redis_url.get_secret_value(), socket_timeout=5.0)
+    watched = connect_blocking(settings.redis_url.get_secret_value())
     feeding = FeedingSender(sender, watched, settings.namespace, settings.pseudonyms)
     muting = MutingSender(feeding, marks, meter)
     outboxes = _Outboxes(client, settings, facts.partitions)
@@ -229,8 +244,13 @@ class Children:
         return codes
 
 
-def run_all(settings: Settings, options: list[str]) -> str:
+def run_all(settings: Settings, options: list[str], more: Sequence[str] = ()) -> str:
     """Run worker, relay, API, delivery and surveyor until a signal; answers what ended them.
+
+    Args:
+        settings: of the installation.
+        options: of the command line, before the command.
+        more: further commands to run, such as `normaliser`.
 
     The worker tells its metrics at the port that the settings name, the relay at the next one.
 
@@ -241,7 +261,7 @@ def run_all(settings: Settings, options: list[str]) -> str:
     stop = threading.Event()
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, lambda _number, _frame: stop.set())
-    children.start("worker", "relay", "api", "delivery", "surveyor")
+    children.start("worker", "relay", "api", "delivery", "surveyor", *more)
     ended, served = None, _served(settings)
     while ended is None and not stop.wait(0.5):
         ended = children.ended()

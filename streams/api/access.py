@@ -57,7 +57,7 @@ class Access:
         presented = presented_key(headers)
         key = None if presented is None else self._ring.find(presented)
         if key is None:
-            self._limit(self._failures, _network(address), 1)
+            self.failed(address)
             raise _unknown(was_sent=presented is not None)
         self._limit(self._limits, key.name, cost)
         _require(scope, key)
@@ -69,6 +69,22 @@ class Access:
         return not self._ring.needed or (
             presented is not None and self._ring.find(presented) is not None
         )
+
+    def pass_named(self, caller: str, cost: float = 1) -> None:
+        """Let pass who has proved in another way who they are.
+
+        Raises:
+            Problem: 429.
+        """
+        self._limit(self._limits, caller, cost)
+
+    def failed(self, address: str) -> None:
+        """Count a proof that was wrong against the address that it came from.
+
+        Raises:
+            Problem: 429, there were too many.
+        """
+        self._limit(self._failures, _network(address), 1)
 
     def _limit(self, limits: Limits, caller: str, cost: float) -> None:
         wait_s = limits.take(caller, cost)

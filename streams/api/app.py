@@ -16,9 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from models.policy import Policy
-from streams.api import routes_alerts, routes_customers, routes_now, routes_segments, schemas
+from streams.api import (
+    routes_alerts,
+    routes_customers,
+    routes_ingest,
+    routes_now,
+    routes_segments,
+    schemas,
+)
 from streams.api.answering import PROBLEM_SCHEMA, json_answer, parts_of, problem_answer
 from streams.api.front import Front, problem_of
+from streams.api.ingest import PATH as INGEST
 from streams.api.keys import KeyRing
 from streams.api.parts import ERASE_WAIT_S, Parts, opened
 from streams.api.problems import (
@@ -35,6 +43,7 @@ from streams.log import KafkaUnavailable
 from streams.lookup import NothingYet
 from streams.refusal import Refused
 from streams.settings import Settings
+from streams.source_config import NO_SOURCES, Sources
 from streams.store import StoreUnavailable
 from streams.wall import wall_ms
 
@@ -56,6 +65,7 @@ def api(
     ring: KeyRing,
     erase_wait_s: float = ERASE_WAIT_S,
     clock: Callable[[], int] = wall_ms,
+    sources: Sources = NO_SOURCES,
 ) -> Front:
     """The ASGI application.
 
@@ -65,11 +75,13 @@ def api(
         ring: the API keys.
         erase_wait_s: how long an erasure waits for a worker to act on it.
         clock: the wall clock.
+        sources: whose webhooks are taken.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings, policy, ring, erase_wait_s, clock) as parts:
+        given = (settings, policy, ring, erase_wait_s, clock, sources)
+        async with opened(*given) as parts:
             app.state.parts = parts
             yield
 
@@ -93,7 +105,7 @@ def documented_app(lifespan: Any = None) -> FastAPI:
         static_url="/docs-static",
         redirect_slashes=False,
     )
-    for each in (routes_customers, routes_segments, routes_alerts, routes_now):
+    for each in (routes_customers, routes_segments, routes_alerts, routes_now, routes_ingest):
         app.include_router(each.router)
     _operating(app)
     _pages(app)
@@ -246,3 +258,5 @@ def _amend(path: str, operation: dict[str, Any]) -> None:
         answers["200"]["headers"] = {LEFT_OUT: {"schema": {"type": "string"}}}
     if path.startswith("/v1/") or path == "/metrics":
         operation["security"] = [{"key": []}, {"bearer": []}]
+    if path.startswith(INGEST):
+        operation["security"].append({})  # who signs needs no key

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from models.events import MAX_VALUE_BYTES, NotAnId, normalised_id
 from streams.api.access import is_loopback
+from streams.api.ingest import PATH as INGEST
 from streams.api.keys import Scope
 from streams.api.parts import Parts
 from streams.api.problems import (
@@ -166,6 +167,8 @@ def _admit(parts: Parts, scope: Message, path: str) -> None:
     Raises:
         Problem: 401, 403, 429.
     """
+    if parts.ingest.signs(scope["method"], path):
+        return
     needed = _scope_of(scope["method"], path, keyed=parts.ring.needed)
     address = (scope.get("client") or ("",))[0]
     headers = scope["headers"]
@@ -197,6 +200,8 @@ def _scope_of(method: str, path: str, *, keyed: bool) -> Scope | None:
         return None
     if method == "DELETE":
         return Scope.ERASE
+    if method == "POST" and path.startswith(INGEST):
+        return Scope.WRITE
     return _SCOPES.get((method, path), Scope.READ)
 
 

@@ -34,6 +34,12 @@ class ApiMeter:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._ingested = Counter(
+            "segmenter_ingested",
+            "What became of the events that sources sent over HTTP, by source and outcome.",
+            ("source", "outcome"),
+            registry=self.registry,
+        )
         self._portraits = Gauge(
             "segmenter_api_portraits",
             "Lookups that showed a rendered customer again (hit), or rendered one (miss).",
@@ -43,6 +49,10 @@ class ApiMeter:
         self._watching = Gauge(
             "segmenter_api_streams", "Streams of changes that are open.", registry=self.registry
         )
+
+    def ingested(self, source: str, outcome: str) -> None:
+        """One event of a source, or one request whose signature was wrong."""
+        self._ingested.labels(source, outcome).inc()
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """One request; `route` is a template, never a path with an id."""

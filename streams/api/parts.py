@@ -24,6 +24,7 @@ from streams.api.board import Board
 from streams.api.breakdown import Breakdowns
 from streams.api.census import Census
 from streams.api.exports import Exports
+from streams.api.ingest import Ingest
 from streams.api.keys import KeyRing
 from streams.api.limits import Limits
 from streams.api.metrics import ApiMeter
@@ -41,6 +42,7 @@ from streams.redis_shelf import RedisShelf
 from streams.redis_store import RedisStore, connect
 from streams.serving import LOOK_EVERY_S, serving
 from streams.settings import Settings
+from streams.source_config import NO_SOURCES, Sources
 from streams.store import StoreUnavailable
 from streams.wall import wall_ms
 
@@ -93,6 +95,7 @@ class Parts:
         ring: the API keys.
         erase_wait_s: how long an erasure waits for a worker to act on it.
         clock: the wall clock.
+        sources: whose webhooks are taken.
 
     Attributes:
         answers: of the serving store, by the policy in force.
@@ -107,6 +110,7 @@ class Parts:
         ring: KeyRing,
         erase_wait_s: float = ERASE_WAIT_S,
         clock: Callable[[], int] = wall_ms,
+        sources: Sources = NO_SOURCES,
     ) -> None:
         self.settings, self.client = settings, client
         self._given, self.unreadable = PublishedPolicy(0, policy), ""
@@ -114,6 +118,9 @@ class Parts:
         self.ring, self.access = ring, Access(ring, Limits(settings.api_rate_per_s))
         self.meter, self.clock = ApiMeter(), clock
         self.writer = Writer(settings.bootstrap_servers)
+        self.ingest = Ingest(
+            *(sources, settings.namespace, self.writer, self.access, self.meter, clock)
+        )
         self.feed = Feed(client, settings.namespace)
         self._told = AlertReads(RedisShelf(client, settings.namespace))
         self._served, self._erase_wait_s = settings.store or settings.namespace, erase_wait_s
@@ -206,10 +213,11 @@ async def opened(
     ring: KeyRing,
     erase_wait_s: float = ERASE_WAIT_S,
     clock: Callable[[], int] = wall_ms,
+    sources: Sources = NO_SOURCES,
 ) -> AsyncIterator[Parts]:
     """The parts, for as long as the block lasts; see `Parts`."""
     client = connect(settings.redis_url.get_secret_value(), REDIS_TIMEOUT_S)
-    parts = Parts(settings, policy, client, ring, erase_wait_s, clock)
+    parts = Parts(settings, policy, client, ring, erase_wait_s, clock, sources)
     with suppress(StoreUnavailable):  # so that the first to ask is answered by the policy in force
         await parts.look_who_serves()
     tasks = [asyncio.create_task(each) for each in (parts.follow(), parts.watchers.run())]

@@ -36,7 +36,7 @@ class ProblemType(NamedTuple):
 
 
 BAD_VALUE = ProblemType("bad-value", 400, "A value can't be read")
-UNKNOWN_KEY = ProblemType("unknown-key", 401, "No API key, or an unknown one")
+UNKNOWN_KEY = ProblemType("unknown-key", 401, "No API key or signature, or an unknown one")
 SCOPE_MISSING = ProblemType("scope-missing", 403, "The API key does not allow this")
 NOT_FOUND = ProblemType("not-found", 404, "Nobody and nothing by that name")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "Not by this method")

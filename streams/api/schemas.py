@@ -34,6 +34,25 @@ class EventIn(BaseModel):
     event_id: Id | None = None
 
 
+class IngestedEvent(BaseModel):
+    """What became of one event of a webhook."""
+
+    outcome: Literal["written", "ignored", "dead_letter"]
+    kind: str | None = None
+    event_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+class Ingested(BaseModel):
+    """What became of a webhook; `dead_letters` stand in the topic of that name."""
+
+    written: int
+    ignored: int
+    dead_letters: int
+    events: list[IngestedEvent]
+
+
 class ProblemBody(BaseModel):
     """RFC 9457."""
 

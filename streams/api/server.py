@@ -23,6 +23,7 @@ from streams.logs import logging_config
 from streams.metrics import serve
 from streams.refusal import Refused
 from streams.settings import Settings
+from streams.source_config import Sources
 
 STOP_WITHIN_S = 10
 
@@ -66,7 +67,7 @@ class _Told(Collector, Health):
             yield from self._front.collect()
 
 
-def run_api(settings: Settings, policy: Policy, log_level: str) -> None:
+def run_api(settings: Settings, policy: Policy, sources: Sources, log_level: str) -> None:
     """Answer until SIGTERM or SIGINT.
 
     Raises:
@@ -77,7 +78,7 @@ def run_api(settings: Settings, policy: Policy, log_level: str) -> None:
     require_safe_binding(settings.api_host, ring)
     dictConfig(logging_config(log_level))
     listening = _listening(settings.api_host, settings.api_port)
-    front = api(settings, policy, ring)
+    front = api(settings, policy, ring, sources=sources)
     for each in (signal.SIGTERM, signal.SIGINT):  # uvicorn hands on what it was stopped by
         signal.signal(each, lambda _number, _frame: sys.exit(0))
     server, registry = Server(server_config(front), front.stop_streams), CollectorRegistry()

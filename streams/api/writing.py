@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,6 +18,7 @@ from aiokafka.errors import KafkaError
 from models.events import Kind, LogRecord, Read, Reason, Rejected, read_record
 from streams.api.problems import BAD_VALUE, UNUSABLE_EVENT, Problem
 from streams.log import KafkaUnavailable
+from streams.store import OutboxRow
 from streams.topics import LOG
 
 WRITABLE = (Kind.PURCHASE, Kind.REFUND, Kind.PROFILE, Kind.ENGAGEMENT, Kind.MERGE)
@@ -67,18 +69,29 @@ class Writer:
             raise Problem(UNUSABLE_EVENT, read.detail, _remedy(read), reason=str(read.reason))
         assert isinstance(read, Read)  # the other kinds are not writable
         key = read.event.customer_id.encode()
-        sent = await self._send(key, value, [("kind", headers["kind"])])
+        row = OutboxRow(LOG, key, value, [("kind", headers["kind"])])
+        (sent,) = await self.send_rows([row])
         return Written(read.event_id, sent.partition, sent.offset)
 
-    async def _send(self, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> Any:
+    async def send_rows(self, rows: Sequence[OutboxRow]) -> list[Any]:
+        """Write rows in their order; answers where each stands. Safe to repeat.
+
+        Raises:
+            KafkaUnavailable: some of them may have been written.
+        """
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                producer = await self._opened()
-                return await producer.send_and_wait(LOG, value, key, headers=headers)
+                producer = await self._opened() if rows else None
+                sent = [
+                    await producer.send(each.topic, each.value, each.key, headers=each.headers)
+                    for each in rows
+                    if producer is not None
+                ]
+                return await asyncio.gather(*sent)
         except (KafkaError, TimeoutError, OSError) as error:
             raise KafkaUnavailable(
-                f"Kafka does not take events ({type(error).__name__}); this one may or may not stand "
-                "in the log: send it again under the same event_id"
+                f"Kafka does not take events ({type(error).__name__}); they may or may not stand "
+                "in the log: send them again under the same event ids"
             ) from error
 
     async def _opened(self) -> AIOKafkaProducer:
