@@ -130,43 +130,47 @@ def _lines(path: str, body: Json) -> list[Json]:
 def _item(fields: ItemFields, line: Json, currency: str) -> Json:
     item = {
         "sku": _needed(fields, "sku", line),
-        "quantity": whole(_value(fields.quantity, line), f"quantity ({fields.quantity})"),
+        "quantity": whole(
+            _value("quantity", fields.quantity, line), f"quantity ({fields.quantity})"
+        ),
         "unit_price_minor": _amount(fields, "unit_price", line, currency),
         "category": _text(fields, "category", line),
         "brand": _text(fields, "brand", line),
-        **{
-            f"{name}_minor": _amount(fields, name, line, currency)
-            for name in ("discount", "cost")
-            if getattr(fields, name) or getattr(fields, f"{name}_minor")
-        },
+        "discount_minor": _amount_if(fields, "discount", line, currency),
+        "cost_minor": _amount_if(fields, "cost", line, currency),
     }
     return {key: each for key, each in item.items() if each is not None}
 
 
 def _amount(fields: Fields | ItemFields, name: str, node: Json, currency: str) -> int:
-    if (place := getattr(fields, f"{name}_minor")) is not None:
-        return whole(_value(place, node), f"{name}_minor ({place})")
-    place = getattr(fields, name)
-    return minor_units(_value(place, node), currency, f"{name} ({place})")
+    minor = getattr(fields, f"{name}_minor")
+    place = minor or getattr(fields, name)
+    value, label = _value(name, place, node), f"{name} ({place})"
+    return whole(value, label) if minor else minor_units(value, currency, label)
+
+
+def _amount_if(fields: ItemFields, name: str, line: Json, currency: str) -> int | None:
+    place = getattr(fields, f"{name}_minor") or getattr(fields, name)
+    return None if _value(name, place, line) is None else _amount(fields, name, line, currency)
 
 
 def _attributes(fields: Fields, body: Json) -> Json:
     return {
-        name: _attribute(name, place, body)
+        name: _attribute(f"attributes.{name}", place, body)
         for name, place in fields.attributes.items()
         if place.startswith(LITERAL) or _nodes(place, body)
     }
 
 
 def _attribute(name: str, place: str, body: Json) -> Any:
-    value = _value(place, body)
+    value = _value(name, place, body)
     if isinstance(value, dict | list):
-        raise Unusable(f"attributes.{name} ({place}): must be one value, found {named(value)}")
+        raise Unusable(f"{name} ({place}): must be one value, found {named(value)}")
     return value
 
 
 def _score(fields: Fields, body: Json) -> Decimal | int | None:
-    value = _value(fields.score, body)
+    value = _value("score", fields.score, body)
     is_plain = value is None or isinstance(value, int)
     return value if is_plain else decimal_of(value, f"score ({fields.score})")
 
@@ -187,7 +191,7 @@ def _merge(origin: Origin, mapped: MappedEvent, body: Json) -> Draft | Ignored:
 def _moment(mapped: MappedEvent, body: Json) -> str:
     place = f"occurred_at ({mapped.fields.occurred_at})"
     if mapped.time in UNIX_DIGITS:
-        value = _value(mapped.fields.occurred_at, body)
+        value = _value("occurred_at", mapped.fields.occurred_at, body)
         return from_unix(value, place, UNIX_DIGITS[mapped.time])
     text = _needed(mapped.fields, "occurred_at", body)
     if mapped.time == RFC_3339:
@@ -200,20 +204,20 @@ def _moment(mapped: MappedEvent, body: Json) -> str:
         raise Unusable(f"{place}: is not written as {mapped.time!r}") from None
 
 
-def _value(place: str | None, node: Json) -> Any:
-    """What stands at a place; None if nothing does."""
+def _value(name: str, place: str | None, node: Json) -> Any:
+    """What stands at the place of a field; None if nothing does."""
     if place is None:
         return None
     if place.startswith(LITERAL):
         return place.removeprefix(LITERAL)
     nodes = _nodes(place, node)
     if len(nodes) > 1:
-        raise Unusable(f"{place}: finds {len(nodes)} values; write a path that finds one")
+        raise Unusable(f"{name} ({place}): finds {len(nodes)} values; write a path that finds one")
     return nodes[0] if nodes else None
 
 
 def _text(fields: Fields | ItemFields, name: str, node: Json) -> str | None:
-    value = _value(place := getattr(fields, name, None), node)
+    value = _value(name, place := getattr(fields, name, None), node)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if value is not None and not isinstance(value, str):

@@ -8,6 +8,7 @@ never from its changed total: a purchase that is repeated weeks later would be a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -37,6 +38,7 @@ Json = dict[str, Any]
 TOPIC = "x-shopify-topic"
 _SHOP_CURRENCY = ("total_price_set.shop_money.currency_code", "currency")
 _PRESENTED = "total_price_set.presentment_money"
+_REPEATED = timedelta(days=45)  # time.remembered_days, unless a policy says another
 _UNPAID = ("voided", "pending", "authorized", "expired")
 
 
@@ -74,15 +76,21 @@ def _created(origin: Origin, order: Json) -> Iterator[Make]:
 
 
 def _updated(origin: Origin, order: Json) -> Iterator[Make]:
-    yield partial(_cancelled, origin, order)
+    refunds = listed(order, "refunds")
+    called_off = order.get("cancelled_at") is not None
+    if not refunds and not called_off:
+        yield partial(Ignored, "an order of which nothing was given back")
+    if called_off:
+        yield partial(_cancelled, origin, order)
     yield from _known_now(origin, order)
-    for refund in listed(order, "refunds"):
+    for refund in refunds:
         yield partial(_refund, origin, order, refund)
 
 
 def _order(origin: Origin, order: Json) -> Iterator[Make]:
     yield from _created(origin, order)
-    yield from _updated(origin, order)
+    if order.get("refunds") or order.get("cancelled_at"):
+        yield from _updated(origin, order)
 
 
 def _bare_refund(origin: Origin, refund: Json) -> Iterator[Make]:
@@ -158,16 +166,27 @@ def _refund(origin: Origin, order: Json, refund: Json) -> Draft | Ignored:
     paid = [each for each in moved if each.get("status") == "success"]
     if not paid:
         return Ignored("a refund that moved no money")
+    moment = needed(refund, "processed_at", "created_at")
+    if _long_ago(moment, order.get("updated_at")):
+        return Ignored("a refund that earlier updates of the order have told")
     amount_minor, currency = _given_back(origin, order, paid)
     fields = {
         "event_id": event_id(origin, "refund", needed(refund, "id")),
         "customer_id": _whose(origin, order),
-        "occurred_at": needed(refund, "processed_at", "created_at"),
+        "occurred_at": moment,
         "amount_minor": amount_minor,
         "currency": currency,
         "order_id": needed(order, "id"),
     }
     return Draft(Kind.REFUND, fields)
+
+
+def _long_ago(moment: str, updated: Any) -> bool:
+    """Whether a refund is too old to be recognised as a repetition: it would be a dead letter."""
+    try:
+        return datetime.fromisoformat(updated) - datetime.fromisoformat(moment) > _REPEATED
+    except (TypeError, ValueError):  # not both are moments with a zone: read_record tells why
+        return False
 
 
 def _given_back(origin: Origin, order: Json, paid: list[Json]) -> tuple[int, str]:
@@ -195,7 +214,9 @@ def _cancelled(origin: Origin, order: Json) -> Draft | Ignored:
     """An order that was called off before anything was paid: all of it is taken back."""
     moment = text_at(order, "cancelled_at")
     if moment is None or order.get("financial_status") not in _UNPAID:
-        return Ignored("no order that was called off unpaid")
+        return Ignored("called off after it was paid: what is given back is a refund")
+    if _long_ago(moment, order.get("updated_at")):
+        return Ignored("called off so long ago that earlier updates of the order have told")
     currency, own = currency_at(origin, order, *_SHOP_CURRENCY), needed(order, "id")
     fields = {
         "event_id": event_id(origin, "cancelled", own),

@@ -53,7 +53,8 @@ def compiled(path: str) -> JSONPath:
     try:
         path_of = _ENVIRONMENT.compile(path)
     except JSONPathError as error:
-        place = "" if error.token is None else f" at character {error.token.index + 1}"
+        index = -1 if error.token is None else error.token.index  # -1 is the end
+        place = "" if index < 0 else f" at character {index + 1}"
         raise ValueError(f"not a JSONPath: {error.args[0]}{place}") from None
     assert isinstance(path_of, JSONPath)
     return path_of
