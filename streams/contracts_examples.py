@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr
 
+from models.adapters import Source, normalise
 from models.alerts import AlertEffect, ClearAlert, Prospects, RaiseAlert, ResolveAlert
 from models.default_plays import ROLES
 from models.effects import OF_RULES, Cause, EffectType, PublishChange, Why
@@ -38,7 +39,8 @@ from models.words import Reason
 from streams.alert_notices import Cleared, Raised, read_notice
 from streams.endpoint_trial import trial_event
 from streams.endpoints import MIN_SECRET_BYTES, SECRET_PREFIX, Endpoint
-from streams.messages import Source, change_row, dead_letter_row, erasure_row
+from streams.messages import Source as Place
+from streams.messages import change_row, dead_letter_row, erasure_row, source_dead_letter_row
 from streams.messages_alerts import alert_row, forgotten_row
 from streams.store import OutboxRow
 from streams.topics import LOG
@@ -47,7 +49,7 @@ from streams.webhook_body import content_type, message, message_id
 
 AT_MS = 1_488_326_400_000  # 2017-03-01T00:00:00Z
 DAY = 736_389  # the same
-SOURCE = Source("main", 3, 41_872, "d2fffe021d92", population=7)
+PLACE = Place("main", 3, 41_872, "d2fffe021d92", population=7)
 _WHO = {"customer_id": "1228", "occurred_at": "2026-03-01T10:00:00Z"}
 _PAID = {"amount_minor": 4_990, "currency": "USD", "order_id": "1"}
 EVENTS: Mapping[Kind, Mapping[str, Any]] = {
@@ -125,7 +127,7 @@ def event(kind: Kind) -> Example:
 
 def change(kind: EffectType) -> Example:
     """A change of one customer."""
-    return _read(change_row(_effect(kind), SOURCE))
+    return _read(change_row(_effect(kind), PLACE))
 
 
 def _effect(kind: EffectType) -> PublishChange:
@@ -171,7 +173,7 @@ def forgotten() -> Example:
     record = LogRecord(3, 41_872, AT_MS, b"1228", _json(EVENTS[Kind.ERASURE]), {"kind": b"erasure"})
     read = read_record(record._replace(timestamp_ms=2 * AT_MS), LOG)
     assert isinstance(read, Read)
-    return _read(forgotten_row("1228", read, SOURCE))
+    return _read(forgotten_row("1228", read, PLACE))
 
 
 def dead_letter() -> Example:
@@ -180,14 +182,26 @@ def dead_letter() -> Example:
     record = LogRecord(3, 41_872, 2 * AT_MS, b"1228", value, {"kind": b"purchase"})
     rejected = read_record(record, LOG)
     assert isinstance(rejected, Rejected)
-    return _read(dead_letter_row(record, rejected, SOURCE))
+    return _read(dead_letter_row(record, rejected, PLACE))
+
+
+def source_dead_letter() -> Example:
+    """An order of a shop whose total is no number."""
+    order = {"id": 1, "created_at": "2026-03-01T10:00:00Z", "currency": "USD", "line_items": []}
+    value = _json({**order, "customer": {"id": 1228}, "total_price": "?"})
+    record = LogRecord(0, 0, AT_MS, None, value, {"x-shopify-topic": b"orders/create"})
+    told = {name: each.decode() for name, each in record.headers.items()}
+    (rejected,) = normalise("shop", Source(source="shopify"), value, told)
+    assert isinstance(rejected, Rejected)
+    where = {"source.name": "shop", "source.topic": "/v1/ingest/shop", "source.namespace": "main"}
+    return _read(source_dead_letter_row(record, rejected, where))
 
 
 def erased() -> Example:
     """What `erasures.v1` keeps of a person."""
     mark = Mark(AT_MS, "9c" * 8, Removed(state=True, purchases=12, remembered=9))
     keyed = Pseudonyms(b"the installation's own")
-    return _read(erasure_row(keyed.of("1228"), mark, keyed.key_id, 4, SOURCE))
+    return _read(erasure_row(keyed.of("1228"), mark, keyed.key_id, 4, PLACE))
 
 
 def webhook(what: str) -> Example:
@@ -211,7 +225,7 @@ def webhook(what: str) -> Example:
 
 def _event(what: str, endpoint: Endpoint) -> dict[str, Any]:
     if what == "test":
-        return {**trial_event(endpoint, SOURCE.namespace, AT_MS), "id": "3b" * 16}
+        return {**trial_event(endpoint, PLACE.namespace, AT_MS), "id": "3b" * 16}
     effect: AlertEffect = _raised()
     if what == "cleared":
         effect = ClearAlert("leaving", "1228", _raised().alert_id, _BOUGHT, Why.PURCHASE, 11)
@@ -247,7 +261,7 @@ def _raised(kind: AlertKind = "churn.risk_raised") -> RaiseAlert:
 
 
 def _told(effect: AlertEffect) -> OutboxRow:
-    return alert_row(effect, SOURCE, Alerts(), Pseudonyms(b"the installation's own"))
+    return alert_row(effect, PLACE, Alerts(), Pseudonyms(b"the installation's own"))
 
 
 def _read(row: OutboxRow) -> Example:

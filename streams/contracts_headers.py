@@ -80,12 +80,9 @@ class AlertHeaders(CloudEventHeaders):
     )
 
 
-class DeadLetterHeaders(PlaceHeaders):
-    """Beside the record's own."""
-
+class _Unusable(Headers):
     reason: str = Field(alias="error.reason", json_schema_extra=words(Reason))
     detail: str = Field(alias="error.detail", description="in a sentence")
-    topic: str = Field(alias="source.topic", json_schema_extra={"const": LOG})
     value_bytes: Digits = Field(
         default="", alias="value.bytes", description="of a value that was cut: its size"
     )
@@ -98,6 +95,22 @@ class DeadLetterHeaders(PlaceHeaders):
     headers_dropped: Digits = Field(
         default="", alias="headers.dropped", description="so many headers are missing"
     )
+
+
+class DeadLetterHeaders(_Unusable, PlaceHeaders):
+    """Beside the record's own."""
+
+    topic: str = Field(alias="source.topic", json_schema_extra={"const": LOG})
+
+
+class SourceDeadLetterHeaders(_Unusable):
+    """Beside those of the record or the request."""
+
+    name: str = Field(alias="source.name", description="of the table `[sources.NAME]`")
+    topic: str = Field(alias="source.topic", description="a topic, or `/v1/ingest/NAME`")
+    namespace: str = Field(alias="source.namespace", description="of the installation")
+    partition: Digits = Field(default="", alias="source.partition", description="of a topic")
+    offset: Digits = Field(default="", alias="source.offset", description="of a topic")
 
 
 class BarrierHeaders(PlaceHeaders):

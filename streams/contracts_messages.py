@@ -73,7 +73,7 @@ class Message(NamedTuple):
 SYSTEM = frozenset({Kind.TRANSFER, Kind.TICK, Kind.POPULATION, Kind.POLICY})
 _CUSTOMER = "the customer id"
 _DIGEST = "the digest of the body"
-_ANYTHING: JsonObject = {"description": "the record's value as it was, at most its first 64 kB"}
+_ANYTHING: JsonObject = {"description": "the value as it was, of a large one the beginning"}
 _PACKED: JsonObject = {
     "type": "string",
     "format": "binary",
@@ -123,7 +123,7 @@ def messages() -> list[Message]:
         *_changes(),
         *_alerts(),
         *_webhooks(),
-        _dead_letter(),
+        *_dead_letters(),
         _barrier(),
         _population(),
         _policy(),
@@ -191,12 +191,27 @@ def _webhooks() -> Iterator[Message]:
         yield Message(*given, example, content_type)
 
 
-def _dead_letter() -> Message:
-    carried = schema_of(headers.DeadLetterHeaders, written=True)
-    summary = "a record that can't be used, as it was, with the reason"
-    given = (DEAD_LETTERS, Direction.OUTPUT, summary, carried, _ANYTHING)
-    key = "of the record"
-    return Message("dead-letter", *given, key, examples.dead_letter(), "application/octet-stream")
+def _dead_letters() -> Iterator[Message]:
+    letters: tuple[tuple[str, type[BaseModel], str, str, Example], ...] = (
+        (
+            "dead-letter",
+            headers.DeadLetterHeaders,
+            "a record of the log that can't be used, as it was, with the reason",
+            "of the record",
+            examples.dead_letter(),
+        ),
+        (
+            "source-dead-letter",
+            headers.SourceDeadLetterHeaders,
+            "a foreign event that can't be used, likewise; it bears `source.name`",
+            "of the record; a webhook has none",
+            examples.source_dead_letter(),
+        ),
+    )
+    for name, model, summary, key, example in letters:
+        carried = schema_of(model, written=True)
+        given = (name, DEAD_LETTERS, Direction.OUTPUT, summary, carried, _ANYTHING, key)
+        yield Message(*given, example, "application/octet-stream")
 
 
 def _barrier() -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,9 +17,13 @@ from models.events import LogRecord
 from models.policy import policy_from_preset
 from models.policy_record import PublishedPolicy, encode_published
 from models.population import encode_population
+from models.source_tables import Source
 from streams.alert_notices import Cleared, Raised, read_notice
 from streams.contracts_messages import WEBHOOKS
 from streams.endpoints import Endpoint
+from streams.loop import no_records
+from streams.normalising import Place, SourceFold, Stand
+from streams.partition import Batch
 from streams.store import OutboxRow
 from streams.topics import ALERTS, CHANGES, DEAD_LETTERS, ERASURES, LOG, POLICIES, POPULATIONS
 from streams.webhook_body import message as webhook_body
@@ -40,6 +44,15 @@ TOLD = sorted(
         (ERASURES, "erased"),
     ]
 )
+
+ORDERED = {"x-shopify-topic": b"orders/create"}
+ORDER = {
+    "id": 1,
+    "customer": {"id": 1228},
+    "created_at": "2026-03-01T10:00:00Z",
+    "currency": "USD",
+    "line_items": [],
+}
 
 
 class Told(NamedTuple):
@@ -79,7 +92,8 @@ def test_the_shop_brings_about_every_kind_of_message_that_leaves() -> None:
     assert sorted(told()) == TOLD
     for topic in (CHANGES, ALERTS, DEAD_LETTERS, ERASURES):
         names = {name for where, name in TOLD if where == topic}
-        assert set(contract("asyncapi.json")["channels"][topic]["messages"]) == names
+        others = {"source-dead-letter"} if topic == DEAD_LETTERS else set()  # see below
+        assert set(contract("asyncapi.json")["channels"][topic]["messages"]) == names | others
 
 
 @pytest.mark.parametrize(("topic", "name"), TOLD)
@@ -119,6 +133,52 @@ def test_a_reader_of_the_contract_would_notice_a_field_gone_or_new_or_of_another
 def test_an_effect_of_the_right_shape_under_another_type_is_noticed() -> None:
     headers = told()[CHANGES, "rfm.changed"][0].headers
     assert faults(of_message(CHANGES, "risk.changed", "headers"), headers) != []
+
+
+class Offsets:
+    """Where reading stands, kept nowhere."""
+
+    async def stand(self, topic: str, partition: int) -> Stand:
+        return Stand()
+
+    async def move(self, topic: str, partition: int, stand: Stand) -> None:
+        pass
+
+
+class Kafka:
+    """Takes everything.
+
+    Attributes:
+        rows: that it took.
+    """
+
+    def __init__(self) -> None:
+        self.rows: list[OutboxRow] = []
+
+    def send(self, rows: Sequence[OutboxRow]) -> int:
+        self.rows += rows
+        return len(rows)
+
+
+async def test_foreign_events_and_those_that_cant_be_used_are_what_the_contract_says() -> None:
+    kafka, place = Kafka(), Place("main", "shop", "orders", "", 1)
+    fold = SourceFold(place, Source(source="shopify"), Offsets(), kafka, no_records, 0)
+    bodies = [{**ORDER, "total_price": each} for each in ("19.90", "?", "?" * 70_000)]
+    records = [
+        LogRecord(1, offset, 0, None, json.dumps(each).encode(), ORDERED)
+        for offset, each in enumerate(bodies)
+    ]
+    assert await fold.handle(Batch(0, 3, records)) is None
+    event, *letters = kafka.rows
+    told_event = _read(event)
+    assert faults(of_message(LOG, "purchase", "headers"), told_event.headers) == []
+    assert faults(of_message(LOG, "purchase", "payload"), told_event.payload) == []
+    for letter in letters:
+        headers = {name: value.decode() for name, value in letter.headers if name not in ORDERED}
+        assert faults(of_message(DEAD_LETTERS, "source-dead-letter", "headers"), headers) == []
+        assert faults(of_message(DEAD_LETTERS, "dead-letter", "headers"), headers) != []
+    sizes = [dict(each.headers).get("value.bytes") for each in letters]
+    assert sizes == [None, str(len(records[-1].value or b"")).encode()]
 
 
 def records() -> Iterator[tuple[str, LogRecord]]:
