@@ -28,6 +28,7 @@ from models.adapted import (
     became_known,
     currency_at,
     customer_of,
+    digest_of,
     event_id,
 )
 from models.events import Kind
@@ -64,12 +65,18 @@ def _known_now(origin: Origin, payload: Json, event: Json) -> Iterator[Make]:
 
 
 def _at(origin: Origin, payload: Json, event: Json) -> str:
+    moment = _said(payload, event) or origin.received_at
+    if moment is None:
+        raise Unusable("timestamp_micros: missing; send one with the payload")
+    return moment
+
+
+def _said(payload: Json, event: Json) -> str | None:
+    """When it happened, as the event or its payload says it."""
     for node in (event, payload):
         if node.get("timestamp_micros") is not None:
             return from_unix(node["timestamp_micros"], "timestamp_micros", 0)
-    if origin.received_at is None:
-        raise Unusable("timestamp_micros: missing; send one with the payload")
-    return origin.received_at
+    return None
 
 
 def _money(origin: Origin, payload: Json, event: Json) -> Json:
@@ -127,9 +134,13 @@ def _item(line: Json, currency: str) -> Json:
 
 
 def _refund(origin: Origin, payload: Json, event: Json) -> Draft:
-    """An order may be refunded in parts, so the moment and the amount tell one from another."""
+    """An order may be refunded in parts: the moment and the amount tell one from another.
+
+    The moment at which it came in does not: it is another one when the payload is sent again.
+    """
     money = _money(origin, payload, event)
-    parts = (money["order_id"], money["occurred_at"], str(money["amount_minor"]))
+    moment = _said(payload, event) or digest_of(origin)
+    parts = (money["order_id"], moment, str(money["amount_minor"]))
     return Draft(Kind.REFUND, {"event_id": event_id(origin, "refund", *parts), **money})
 
 

@@ -6,7 +6,6 @@ conditions hold of the body, or a sentence that names the field and its path.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +23,7 @@ from models.adapted import (
     Origin,
     became_known,
     customer_of,
+    digest_of,
     event_id,
     known_id,
 )
@@ -90,7 +90,7 @@ def _own_id(origin: Origin, fields: Fields, body: Json, number: int) -> str:
     """The source's own id, else a digest of the body and the table that it is read by."""
     if fields.event_id is not None:
         return _needed(fields, "event_id", body)
-    return f"{hashlib.blake2b(origin.body, digest_size=16).hexdigest()}:{number}"
+    return f"{digest_of(origin)}:{number}"
 
 
 def _whose(origin: Origin, fields: Fields, body: Json) -> str:

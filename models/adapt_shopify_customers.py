@@ -11,7 +11,16 @@ from functools import partial
 from typing import Any
 
 from models.adapt_fields import Unusable, found, named, needed, text_at
-from models.adapted import Draft, Ignored, Make, Origin, anonymous_id, event_id, known_id
+from models.adapted import (
+    Draft,
+    Ignored,
+    Make,
+    Origin,
+    anonymous_id,
+    digest_of,
+    event_id,
+    known_id,
+)
 from models.events import Kind
 
 Json = dict[str, Any]
@@ -76,17 +85,20 @@ def _consent(origin: Origin, body: Json) -> Draft:
 
 def _redacted(origin: Origin, body: Json) -> Iterator[Make]:
     moment, own = _moment(origin), needed(body, "customer.id")
-    yield lambda: _erasure(origin, known_id(origin, own), moment, own)
+    yield lambda: _erasure(origin, known_id(origin, own), moment)
     orders = body.get("orders_to_redact") if origin.keeps_anonymous else None
     if not isinstance(orders, list | None):
         raise Unusable(f"orders_to_redact: must be a list, found {named(orders)}")
     for order in orders or ():
-        yield partial(_erasure, origin, anonymous_id(origin, str(order)), moment, own)
+        yield partial(_erasure, origin, anonymous_id(origin, str(order)), moment)
 
 
-def _erasure(origin: Origin, customer_id: str, moment: str, own: str) -> Draft:
+def _erasure(origin: Origin, customer_id: str, moment: str) -> Draft:
+    """Its id is none of the customer's, for it is kept: docs/erasure.md."""
     fields = {
-        "event_id": event_id(origin, "redact", own, moment),
+        "event_id": event_id(
+            origin, "redact", digest_of(origin, origin.headers.get(TRIGGERED, ""))
+        ),
         "customer_id": customer_id,
         "occurred_at": moment,
     }

@@ -177,6 +177,13 @@ def event_id(origin: Origin, *parts: str) -> str:
     return f"{origin.scheme}:{hashlib.blake2b(encoded, digest_size=16).hexdigest()}"
 
 
+def digest_of(origin: Origin, more: str = "") -> str:
+    """Names a body that has no id of its own: the same bytes have the same."""
+    return hashlib.blake2b(
+        origin.body + more.encode("utf-8", "replace"), digest_size=16
+    ).hexdigest()
+
+
 def became_known(origin: Origin, anonymous: str, known: str, occurred_at: str | None) -> Draft:
     """The merge of somebody anonymous into whom they proved to be.
 

@@ -57,8 +57,8 @@ def normalise(
         name: of the table `[sources.NAME]`.
         source: that table.
         body: as it was sent; any bytes.
-        headers: of the request or the record, names in lower case; `x-received-at`, if the shell
-            sets it, is the time of events that tell none.
+        headers: of the request or the record, names in lower case; `x-received-at`, which
+            the shell sets, is the time of events that tell none.
     """
     event = decoded(body)
     if isinstance(event, Rejected):

@@ -87,6 +87,8 @@ def test_without_a_time_the_moment_counts_at_which_it_came_in() -> None:
     )
     ((_, fields),) = told(outcomes(GA4, body, {RECEIVED_AT: "2026-03-04T10:00:09Z"}))
     assert fields["occurred_at"] == "2026-03-04T10:00:09Z"
+    ((_, again),) = told(outcomes(GA4, body, {RECEIVED_AT: "2026-03-04T10:00:15Z"}))
+    assert again["event_id"] == fields["event_id"]
 
 
 def test_a_browser_with_a_user_becomes_that_user_where_browsers_are_kept() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.adapters import Ignored, Normalised, Outcome, Source, normalise
+from models.adapters import RECEIVED_AT, Ignored, Normalised, Outcome, Source, normalise
 from models.events import LogRecord, Read, Rejected, read_record
 from tests.support.adapting import SAMPLES, till
 
@@ -69,7 +69,7 @@ def mutated(draw: st.DrawFn) -> tuple[str, Any]:
 
 def checked(kind: str, anonymous: str, body: bytes, topic: str) -> tuple[Outcome, ...]:
     source = source_of(kind, anonymous)
-    headers = {**TRIGGERED, "x-shopify-topic": topic}
+    headers = {**TRIGGERED, "x-shopify-topic": topic, RECEIVED_AT: "2026-03-04T10:00:09Z"}
     found = normalise(kind, source, body, headers)
     assert found == normalise(kind, source, body, headers)
     assert found
