@@ -20,17 +20,18 @@ from typing import Any, NamedTuple, Protocol
 
 import redis.asyncio as aioredis
 
-from models.adapters import Normalised, Outcome, Source, normalise
+from models.adapters import RECEIVED_AT, Normalised, Outcome, Source, normalise
 from models.events import LogRecord, Rejected
 from streams.keys import source_offsets
 from streams.log import Extent, KafkaUnavailable, TopicFacts
-from streams.messages import source_dead_letter_row
+from streams.messages import rfc3339, source_dead_letter_row
 from streams.outbox import Sender
 from streams.partition import Batch, Seek
 from streams.store import OutboxRow
 from streams.topics import LOG
 from streams.unavailable import or_unavailable
 
+_LAST_MS = 250_000_000_000_000  # in 9892; a producer may write any number
 AT_ONCE = 500  # records between two offsets: as many a crash repeats at most, of a partition
 
 GapProbe = Callable[[int, int, int], Awaitable[bool]]
@@ -199,7 +200,7 @@ class SourceFold:
         """What a record means; nothing, if it has no value."""
         if record.value is None:
             return ()
-        headers = readable_headers(record.headers)
+        headers = {**readable_headers(record.headers), **received_at(record.timestamp_ms)}
         return normalise(self._place.name, self._source, record.value, headers)
 
     def _rows(self, record: LogRecord, outcomes: Sequence[Outcome]) -> Sequence[OutboxRow]:
@@ -235,6 +236,15 @@ def outcome_of(each: Outcome) -> str:
     if isinstance(each, Normalised):
         return "written"
     return "dead_letters" if isinstance(each, Rejected) else "ignored"
+
+
+def received_at(at_ms: int) -> dict[str, str]:
+    """The header that tells an adapter when a body came in; none, if that is no time of ours.
+
+    >>> received_at(1_483_264_800_500), received_at(-1), received_at(2**62)
+    ({'x-received-at': '2017-01-01T10:00:00.500Z'}, {}, {})
+    """
+    return {RECEIVED_AT: rfc3339(at_ms)} if 0 <= at_ms < _LAST_MS else {}
 
 
 def readable_headers(headers: Mapping[str, bytes]) -> dict[str, str]:

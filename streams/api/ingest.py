@@ -21,7 +21,7 @@ from streams.api.metrics import ApiMeter
 from streams.api.problems import BAD_VALUE, NOT_FOUND, UNKNOWN_KEY, Problem
 from streams.api.writing import Writer
 from streams.messages import source_dead_letter_row
-from streams.normalising import event_row, outcome_of
+from streams.normalising import event_row, outcome_of, received_at
 from streams.signatures import SIGNED_BY, fault_of
 from streams.source_config import Sources, secrets_of
 from streams.store import OutboxRow
@@ -96,7 +96,7 @@ class Ingest:
         elif headers.get("content-type", "").partition(";")[0].strip() != "application/json":
             raise Problem(BAD_VALUE, "content-type: must be application/json")
         told = _told_headers(headers)
-        outcomes = normalise(name, source, body, told)
+        outcomes = normalise(name, source, body, {**told, **received_at(self._clock())})
         if name not in self._secrets and any(map(_erases, outcomes)):
             may_erase()
         await self._writer.send_rows(self._rows(name, body, told, outcomes))

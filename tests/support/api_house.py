@@ -40,6 +40,7 @@ from streams.local import free_port
 from streams.messages import rfc3339
 from streams.redis_store import RedisStore, connect
 from streams.settings import Settings
+from streams.source_config import NO_SOURCES, Sources
 from streams.sources import SourceRecord
 from streams.store import OutboxRow
 from streams.surveyor import Surveyor
@@ -109,6 +110,7 @@ class Api:
         ring: the API keys; None: there are none.
         erase_wait_s: how long an erasure waits for a worker.
         clock: the wall clock.
+        sources: whose webhooks are taken.
     """
 
     def __init__(
@@ -118,8 +120,10 @@ class Api:
         ring: KeyRing | None = None,
         erase_wait_s: float = 0.0,
         clock: Callable[[], int] = wall_ms,
+        sources: Sources = NO_SOURCES,
     ) -> None:
-        self.front = api(settings, policy, ring or KeyRing(None), erase_wait_s, clock)
+        given = (settings, policy, ring or KeyRing(None), erase_wait_s, clock, sources)
+        self.front = api(*given)
 
     def __enter__(self) -> Self:
         self._listening = socket.create_server(("127.0.0.1", 0))
