@@ -137,7 +137,7 @@ async def run_demo(console: Console, shop: Shop, *, headless: bool, port: int = 
     began_s = time.monotonic()
     policy = shop.policy
     _end_in_order()
-    with _installation(free_port(port), shop.text) as (settings, children):
+    with _installation(free_port(port), shop.text) as (settings, config, children):
         page = f"http://{settings.api_host}:{settings.api_port}/"
         if not headless:
             console.print(f"dashboard: {page}", highlight=False)
@@ -155,7 +155,7 @@ async def run_demo(console: Console, shop: Shop, *, headless: bool, port: int = 
             if not headless:
                 await _show_end(console, look, policy, replay, summary)
                 if sys.stdin.isatty():
-                    console.print(_reached_by(settings), highlight=False)
+                    console.print(_reached_by(settings, config), highlight=False)
                     console.print(f"The dashboard stays at {page} until Ctrl-C.", highlight=False)
                     await _until_interrupted(children)
         codes = children.stop()
@@ -164,12 +164,14 @@ async def run_demo(console: Console, shop: Shop, *, headless: bool, port: int = 
     return summary
 
 
-def _reached_by(settings: Settings) -> str:
+def _reached_by(settings: Settings, config: Path) -> str:
     """How other commands find this installation."""
-    environment = as_environment(settings)
-    names = ("BOOTSTRAP_SERVERS", "REDIS_URL", "NAMESPACE")
-    given = " ".join(f"SEGMENTER_{name}={environment[f'SEGMENTER_{name}']}" for name in names)
-    return f"In another terminal, for other commands:\n\n    export {given}\n"
+    around = {**as_environment(settings), "SEGMENTER_CONFIG": str(config)}
+    names = ("BOOTSTRAP_SERVERS", "REDIS_URL", "NAMESPACE", "CONFIG")
+    lines = "\n".join(
+        f"    export SEGMENTER_{name}={around[f'SEGMENTER_{name}']}" for name in names
+    )
+    return f"In another terminal, for other commands:\n\n{lines}\n"
 
 
 async def _until_interrupted(children: Children) -> None:
@@ -195,7 +197,7 @@ def _end_in_order() -> None:
 
 
 @contextmanager
-def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Children]]:
+def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Path, Children]]:
     """Broker, store, topics and processes, in a folder that goes when they go."""
     with tempfile.TemporaryDirectory(prefix="segmenter-demo-") as folder:
         config = Path(folder, "segmenter.toml")
@@ -216,7 +218,7 @@ def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Children]]
             children = Children(environment, ["--config", str(config), "--quiet"])
             children.start("worker", "relay", "api", "delivery", "surveyor")
             try:
-                yield settings, children
+                yield settings, config, children
             finally:
                 children.stop()
 

@@ -121,6 +121,9 @@ def test_a_file_of_ones_own_is_replayed_and_its_dashboard_stays_until_ctrl_c(
         plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", said)
         assert b"3 purchases of 2 customers, 1 dead letters" in plain
         assert b"a currency without a rate" in plain  # francs have none
+        given = dict(re.findall(r"export (\w+)=(\S+)", plain.decode()))
+        told = Terminal({"TMPDIR": str(folder), **given}).spawn("customer", "explain", "ada")
+        assert "Limits are adaptive (preset general)" in told.out
         demo.send_signal(signal.SIGINT)
         assert demo.wait(60) == 0
     assert list(processes_in(folder)) == []
