@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ from streams.mcp_masking import MASKED, Mask
 from streams.messages import rfc3339
 
 OK, DECLINED, FAILED, TOO_LONG, CANCELLED = "ok", "declined", "failed", "too_long", "cancelled"
+_STDERR = 2
 _CUSTOMER = "customer"
 _NAMES = frozenset({"segment", "name", "kind", "rule", "decision", "history", "first", "last"})
 _NUMBERS = frozenset({"days", "weeks", "limit", "sample"})
@@ -69,7 +69,7 @@ class Audit:
         self._mask, self._clock = mask, clock
         self._where = "stderr" if file is None else str(file)
         self._torn = False
-        self._fd = sys.stderr.fileno() if file is None else _opened(file)
+        self._fd = _STDERR if file is None else _opened(file)
         self._lasts = stat.S_ISREG(os.fstat(self._fd).st_mode)
 
     def write(self, call: Call) -> None:

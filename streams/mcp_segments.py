@@ -5,7 +5,7 @@ Enters: names of segments, days, limits. Leaves: answers. Forbidden here: ids in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -17,7 +17,6 @@ from streams.api.problems import Problem
 from streams.mcp_answers import (
     Flows,
     Members,
-    Persona,
     Segment,
     SegmentList,
 )
@@ -108,7 +107,29 @@ class SegmentTools:
         answers = await self._installation.answers()
         segment = await answers.segment(name)
         told = await answers.board.segment(segment, days)
-        return Segment.told({**told, **await _persona(answers, segment, told["size"])})
+        return Segment.told({**told, **await self._persona(answers, segment, told["size"])})
+
+    async def _persona(self, answers: Answers, segment: str, size: int) -> dict[str, Any]:
+        if size < FEW:
+            why = f"fewer than {FEW} customers are in it: a persona would tell of single people"
+            return {"persona": None, "persona_missing": why}
+        try:
+            told = await answers.surveys.persona(segment)
+        except Problem as problem:
+            return {"persona": None, "persona_missing": problem.detail}
+        criteria = told["evaluation"]["criteria"].values()
+        evaluation = {**told["evaluation"], "reasons": [each["reason"] for each in criteria]}
+        return {"persona": {**told, **self._said(told), "evaluation": evaluation}}
+
+    def _said(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Sentences that tell of withheld attributes are left out; a name may tell of them, too."""
+        said = [each for each in told["sentences"] if not self._tells(each["numbers"])]
+        whole = len(said) == len(told["sentences"])
+        return {"sentences": said, "name": told["name"] if whole else told["label"]}
+
+    def _tells(self, numbers: Iterable[str]) -> bool:
+        traits = (each.partition("=")[0] for each in numbers if "=" in each)
+        return any(self._mask.hides(each) for each in traits)
 
     async def segment_members(self, name: Name, limit: Limit = 20, page: Page = "") -> Members:
         """Who is in a segment, by pseudonym, page by page; each with their state, spend, tier and risk."""
@@ -142,19 +163,6 @@ class SegmentTools:
                 "no population has been learned yet: the first comes at the end of an epoch"
             )
         return Population.told(_population(learned))
-
-
-async def _persona(answers: Answers, segment: str, size: int) -> dict[str, Any]:
-    if size < FEW:
-        why = f"fewer than {FEW} customers are in it: a persona would tell of single people"
-        return {"persona": None, "persona_missing": why}
-    try:
-        told = await answers.surveys.persona(segment)
-    except Problem as problem:
-        return {"persona": None, "persona_missing": problem.detail}
-    criteria = told["evaluation"]["criteria"].values()
-    evaluation = {**told["evaluation"], "reasons": [each["reason"] for each in criteria]}
-    return {"persona": Persona.model_validate({**told, "evaluation": evaluation}).model_dump()}
 
 
 def _population(learned: Learned) -> dict[str, Any]:

@@ -22,8 +22,6 @@ from streams.settings import Settings
 from streams.sources import SourceError
 from streams.wall import wall_ms
 
-LIMIT_BYTES = 64 * 2**20  # of one answer
-
 
 def run(asked: dict[str, Any]) -> dict[str, Any]:
     """What is answered; blocks for about a millisecond an event and policy."""

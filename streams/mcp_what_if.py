@@ -27,15 +27,14 @@ from models.segments import RULE, rule_segment
 from models.stages import STAGE
 from models.value_grid import ATTACHMENT, GRID
 from streams.checking import Trial, check, without_rules
-from streams.compare import why_not_together
 from streams.mcp_answers_more import Checked, WhatIf
 from streams.mcp_installation import Answers, Installation
 from streams.mcp_masking import Declined, Mask
-from streams.mcp_trial import LIMIT_BYTES
 from streams.policies import in_force
 from streams.show_check import trial_as_json
 
 MOST_CHANGES, MOST_SAMPLE = 20, 20
+_MOST_BYTES = 64 * 2**20  # of a comparison
 MOST_SEGMENTS, MOST_MOVES = 40, 20
 _OF_PROFILES = {STAGE, GRID, ATTACHMENT}  # their sentences tell what sales say
 # Not profiles and the grid: they name attributes, and who is moved by that tells their values.
@@ -113,10 +112,8 @@ class WhatIfTools:
         Tells which sizes differ, who stands elsewhere, what becomes of alerts. Publishes nothing. Takes up to minutes.
         """
         now = (await self._installation.answers()).policy
-        name, where = self._histories.named(history)
         new = self._changed(now, changes)
-        if why_not := why_not_together(now, new):
-            raise Declined(why_not)
+        name, where = self._histories.named(history)
         if first and last and last < first:
             raise Declined("last is before first; swap them")
         asked = {
@@ -275,7 +272,7 @@ async def _apart(asked: dict[str, Any]) -> dict[str, Any]:
         *(sys.executable, "-m", "streams.mcp_trial"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        limit=LIMIT_BYTES,
+        limit=_MOST_BYTES,
     )
     try:
         answer, _ = await process.communicate(json.dumps(asked).encode())
