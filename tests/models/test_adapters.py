@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from models.adapters import Ignored, Normalised, Source, normalise, sources_from_toml
+from models.adapters import Ignored, Normalised, Source, normalise
 from models.events import Kind, Reason, Rejected
-from models.policy import PolicyError, policy_from_toml
+from tests.support.adapting import SAMPLES
 
-SAMPLES = Path(__file__).resolve().parents[1] / "support" / "source_samples"
 SHOP = Source(source="shopify")
 
 
@@ -37,24 +34,24 @@ def test_what_moves_no_customer_is_ignored() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("[sources.Shop]\nsource='shopify'", "s.toml: sources.Shop: a name takes"),
-        ("[sources.shop]\nsource='x'", "s.toml: sources.shop.source: Input should be 'shopify'"),
-        ("[sources.shop]\nsource='ga4'\nfoo=1", "s.toml: sources.shop.foo: unknown key; remove"),
-        ("sources = 1", "s.toml: sources: Input should be a valid dictionary (found 1)"),
-        ("[sources.stripe]\nsource='ga4'", "s.toml: sources.stripe: is the name of another"),
-        ("[", "s.toml: not valid TOML"),
-    ],
-)
-def test_a_source_that_cannot_be_used_is_refused_with_file_and_key(text: str, said: str) -> None:
-    with pytest.raises(PolicyError) as refusal:
-        sources_from_toml(text, "s.toml")
-    assert str(refusal.value).startswith(said)
+def test_what_would_be_rejected_in_the_log_is_rejected_here_with_the_same_words() -> None:
+    body = b'{"id": 1, "customer": {"id": 2}, "processed_at": "2026-03-01T10:00:00Z", '
+    body += b'"currency": "USD", "total_price": "-5.00", "line_items": []}'
+    assert normalise("shop", SHOP, body, {}) == (
+        Rejected(Reason.INVALID, "amount_minor: Input should be greater than or equal to 0"),
+    )
 
 
-def test_sources_are_no_part_of_the_policy() -> None:
-    text = "[business]\ncurrency = 'EUR'\n"
-    with_sources = policy_from_toml(text + "[sources.shop]\nsource='shopify'\n")
-    assert with_sources.version == policy_from_toml(text).version
+def test_ids_too_long_for_an_event_are_named_by_a_digest() -> None:
+    order = (
+        b'{"type": "track", "event": "Order Completed", "userId": "u", "properties": {"total": 1, '
+    )
+    order += (
+        b'"currency": "USD", "order_id": "'
+        + b"x" * 250
+        + b'"}, "timestamp": "2026-03-01T10:00:00Z"}'
+    )
+    (record,) = normalise("web", Source(source="segment"), order, {})
+    assert isinstance(record, Normalised)
+    assert record.event_id.startswith("segment:")
+    assert len(record.event_id) == len("segment:") + 32
