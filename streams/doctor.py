@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from redis.exceptions import RedisError
+from kafka.errors import KafkaError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from models.policy import Policy, PolicyError
 from streams.belonging import why_refused
+from streams.doctor_check import NAMES, Check
+from streams.doctor_cluster import dead_letters, examine_cluster
+from streams.doctor_redis import clock, of_redis
+from streams.doctor_told import examine_told, keys_file
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
 from streams.partitioner import partition_of
 from streams.policies import in_force
@@ -18,37 +24,29 @@ from streams.redis_store import RedisStore, connect
 from streams.serving import serving
 from streams.settings import Settings
 from streams.store import Meta, StoreUnavailable
-from streams.topics import LOG, TOPICS, Topic
+from streams.topics import INPUTS, LOG, TOPICS, Topic
+from streams.wall import wall_ms
 
-MAX_SKEW_S = 5.0
 MAX_LAG = 10_000
+MAX_WAIT_MS = 300_000  # of a row of the outbox; the relay sends within a second
 TAIL_RECORDS = 100
+__all__ = ["NAMES", "Check", "examine"]
 
 
-class Check(NamedTuple):
-    """One thing looked at.
+class _OfKafka(NamedTuple):
+    """What Kafka told: checks, and what the states are held against.
 
     Attributes:
-        name: of the thing.
-        ok: whether it is as it must be.
-        found: what it is.
-        remedy: what to do, if it is not.
+        checks: so far.
+        facts: of the log; None: not known.
+        extents: of its partitions.
+        inputs: of the learner's topic.
     """
 
-    name: str
-    ok: bool
-    found: str
-    remedy: str = ""
-
-    @classmethod
-    def bad(cls, name: str, found: str, remedy: str) -> Self:
-        """Something to mend."""
-        return cls(name, ok=False, found=found, remedy=remedy)
-
-    @classmethod
-    def good(cls, name: str, found: str) -> Self:
-        """Something as it must be."""
-        return cls(name, ok=True, found=found)
+    checks: list[Check]
+    facts: TopicFacts | None = None
+    extents: Mapping[int, Extent] = MappingProxyType({})
+    inputs: Extent | None = None
 
 
 async def examine(settings: Settings, given: Policy) -> list[Check]:
@@ -58,40 +56,53 @@ async def examine(settings: Settings, given: Policy) -> list[Check]:
         settings: where the parts are.
         given: the file's policy.
     """
-    inspector = LogInspector(settings.bootstrap_servers)
-    kafka, facts, extents = await asyncio.to_thread(_examine_kafka, inspector, settings)
-    return kafka + await _examine_redis(settings, given, facts, extents)
-
-
-def _examine_kafka(
-    inspector: LogInspector, settings: Settings
-) -> tuple[list[Check], TopicFacts | None, dict[int, Extent]]:
-    checks: list[Check] = []
-    facts: TopicFacts | None = None
+    client = connect(settings.redis_url.get_secret_value())
     try:
-        for topic in TOPICS:
-            found = inspector.facts(topic.name)
-            if topic.name == LOG:
-                facts = found
-            checks.append(_partitions(topic, found, facts))
-        assert facts is not None
+        store = await _store_of(client, settings)
+        kafka = await asyncio.to_thread(_examine_kafka, settings, store)
+        return [
+            *kafka.checks,
+            *await _examine_redis(client, settings, given, kafka, store),
+            *keys_file(settings.api_keys_file),
+        ]
+    finally:
+        await client.aclose()
+
+
+async def _store_of(client: Redis, settings: Settings) -> str:
+    """The one that serves; "" if Redis can't say."""
+    try:
+        return settings.store or await serving(client, settings.namespace)
+    except StoreUnavailable:
+        return ""
+
+
+def _examine_kafka(settings: Settings, store: str) -> _OfKafka:
+    inspector = LogInspector(settings.bootstrap_servers)
+    checks: list[Check] = []
+    try:
+        facts = inspector.facts(LOG)
+        checks += [_partitions(each, inspector.facts(each.name), facts) for each in TOPICS]
         checks.append(_log_config(inspector.config(LOG)))
+        checks += examine_cluster(settings, store)
         checks.append(_partitioner(inspector, facts.partitions))
-        return checks, facts, inspector.extents(LOG, range(facts.partitions))
+        checks.append(dead_letters(inspector, facts.partitions))
+        extents = inspector.extents(LOG, range(facts.partitions))
+        return _OfKafka(checks, facts, extents, inspector.extents(INPUTS, [0])[0])
     except TopicMissing as error:
-        return [*checks, Check.bad("topics", str(error), "segmenter topics create")], None, {}
-    except KafkaUnavailable as error:
+        return _OfKafka([*checks, Check.bad("topics", str(error), "segmenter topics create")])
+    except (KafkaUnavailable, KafkaError) as error:
         broker = Check.bad(
             "broker",
             str(error),
             f"start Kafka at {settings.bootstrap_servers}, or set SEGMENTER_BOOTSTRAP_SERVERS",
         )
-        return [*checks, broker], None, {}
+        return _OfKafka([*checks, broker])
 
 
-def _partitions(topic: Topic, found: TopicFacts, log: TopicFacts | None) -> Check:
+def _partitions(topic: Topic, found: TopicFacts, log: TopicFacts) -> Check:
     name, has = f"topic {topic.name}", found.partitions
-    wanted = topic.partitions or (log or found).partitions
+    wanted = topic.partitions or log.partitions
     says = f"{has} partition{'s' if has != 1 else ''}"
     if has == wanted:
         return Check.good(name, says)
@@ -143,50 +154,37 @@ def _partitioner(inspector: LogInspector, partitions: int) -> Check:
 
 
 async def _examine_redis(
-    settings: Settings, given: Policy, facts: TopicFacts | None, extents: dict[int, Extent]
+    client: Redis, settings: Settings, given: Policy, kafka: _OfKafka, name: str
 ) -> list[Check]:
-    client = connect(settings.redis_url.get_secret_value())
     try:
-        memory = await client.config_get("maxmemory-policy", "appendonly")
+        nodes = _nodes(await client.info())
+        config = await _config(client)
         seconds, micros = await client.time()
     except (RedisError, OSError) as error:
         return [
             Check.bad("redis", f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
         ]
-    else:
-        checks = [*_redis_settings(memory), _clock(seconds + micros / 1e6), _hash_key(settings)]
-        if facts is not None:
-            name = settings.store or await serving(client, settings.namespace)
-            key_id = settings.pseudonyms.key_id
-            store = RedisStore(client, name)
-            checks += await _examine_partitions(store, facts, extents, key_id)
-            checks.append(await _policy(store, given))
-        return checks
-    finally:
-        await client.aclose()
+    checks = [check for node in nodes for check in of_redis(node, config)]
+    checks += [clock(seconds + micros / 1e6), _hash_key(settings)]
+    if kafka.facts is not None:
+        store, key_id = RedisStore(client, name), settings.pseudonyms.key_id
+        checks += await _examine_partitions(store, kafka.facts, kafka.extents, key_id)
+        checks.append(await _policy(store, given))
+        checks += await examine_told(client, store, settings, given, kafka.inputs)
+    return checks
 
 
-def _redis_settings(config: Mapping[Any, Any]) -> list[Check]:
-    text = {_text(key): _text(value) for key, value in config.items()}
-    policy, aof = text.get("maxmemory-policy", "?"), text.get("appendonly", "?")
-    return [
-        Check(
-            "redis maxmemory-policy",
-            policy == "noeviction",
-            policy,
-            ""
-            if policy == "noeviction"
-            else "CONFIG SET maxmemory-policy noeviction: an evicted "
-            "state would be a lost customer",
-        ),
-        Check.good(
-            "redis appendonly",
-            aof
-            if aof == "yes"
-            else f"{aof}: after a crash the log is folded again from the last "
-            "snapshot, or from its beginning",
-        ),
-    ]
+def _nodes(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What each node says of itself; a server is one node."""
+    return [info] if "redis_version" in info else list(info.values())
+
+
+async def _config(client: Redis) -> dict[str, str]:
+    try:
+        found = await client.config_get("maxmemory-policy")
+    except ResponseError:  # managed Redis may forbid CONFIG
+        return {}
+    return {_text(key): _text(value) for key, value in found.items()}
 
 
 def _hash_key(settings: Settings) -> Check:
@@ -197,16 +195,6 @@ def _hash_key(settings: Settings) -> Check:
 
 def _text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def _clock(redis_s: float) -> Check:
-    skew_s = abs(time.time() - redis_s)
-    return Check(
-        "clock",
-        skew_s <= MAX_SKEW_S,
-        f"{skew_s:.1f} s from Redis's",
-        "" if skew_s <= MAX_SKEW_S else "synchronise the machines' clocks (NTP)",
-    )
 
 
 async def _policy(store: RedisStore, given: Policy) -> Check:
@@ -229,10 +217,10 @@ async def _policy(store: RedisStore, given: Policy) -> Check:
 
 
 async def _examine_partitions(
-    store: RedisStore, facts: TopicFacts, extents: dict[int, Extent], key_id: str
+    store: RedisStore, facts: TopicFacts, extents: Mapping[int, Extent], key_id: str
 ) -> list[Check]:
     checks: list[Check] = []
-    lag = outbox = live = 0
+    lag = outbox = live = oldest_ms = 0
     try:
         for partition, extent in extents.items():
             loaded = await store.load(partition, ())
@@ -245,6 +233,7 @@ async def _examine_partitions(
             lag += max(0, extent.end - meta.offset)
             outbox += loaded.outbox_rows
             live += await store.live(partition) is not None
+            oldest_ms = max(oldest_ms, await _waits_ms(store, partition))
     except StoreUnavailable as error:
         return [Check.bad("states", str(error), "see redis")]
     behind = lag > MAX_LAG
@@ -261,8 +250,20 @@ async def _examine_partitions(
             else "segmenter run worker; if one runs: it is still reading, or the source is silent",
         )
     )
-    stuck = outbox > MAX_LAG
     checks.append(
-        Check("outbox", not stuck, f"{outbox:,} rows", "segmenter run relay" if stuck else "")
+        Check.of(
+            "outbox",
+            f"{outbox:,} rows",
+            "segmenter run relay" if outbox > MAX_LAG else "",
+        )
     )
+    aged = oldest_ms > MAX_WAIT_MS
+    remedy = "segmenter run relay; if one runs, its log says what it waits for" if aged else ""
+    checks.append(Check.of("outbox age", f"the oldest row waits {oldest_ms / 1000:,.0f} s", remedy))
     return checks
+
+
+async def _waits_ms(store: RedisStore, partition: int) -> int:
+    """For how long the oldest row of an outbox has waited; its id begins with when it was written."""
+    rows = await store.outbox(partition, 1)
+    return max(0, wall_ms() - int(rows[0][0].split(b"-")[0])) if rows else 0
