@@ -39,7 +39,7 @@ JSON = "application/json"
 class Direction(StrEnum):
     """Whose promise a message is."""
 
-    INPUT = "input"  # producers write it: we go on reading what we have read
+    INPUT = "input"  # others write it, or it is kept: we go on reading what we have read
     OUTPUT = "output"  # we write it: consumers go on reading it
     INTERNAL = "internal"  # we write and read it, older and newer versions of us at a time
 
@@ -231,7 +231,7 @@ def _policy() -> Message:
     body, summary = schema_of(bodies.PublishedBody), "a policy as it was published"
     key = "number/digest of the body"
     carried: JsonObject = {"type": "object"}
-    return Message("policy", POLICIES, Direction.INTERNAL, summary, carried, body, key)
+    return Message("policy", POLICIES, Direction.INPUT, summary, carried, body, key)
 
 
 def _erased() -> Message:

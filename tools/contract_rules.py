@@ -232,6 +232,11 @@ def _others(fit: _Fit) -> Iterator[str]:
     outer = fit.outer.schema.get("additionalProperties", True)
     if outer is False and inner is not False:
         yield fit.says("other fields are no longer let pass", "may have other fields now")
+    elif outer is False:
+        named = fit.outer.schema.get("properties", {})
+        more = (name for name in fit.inner.schema.get("properties", {}) if name not in named)
+        for name in more if fit.direction == WRITTEN else ():
+            yield f"{fit.place}.{name}: is new, and readers let no other field pass"
     elif isinstance(outer, Mapping) and inner is not False:
         yield from _fits(fit.into({} if inner is True else inner, outer, ".*"))
     names = fit.outer.schema.get("propertyNames")

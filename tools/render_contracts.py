@@ -1,16 +1,13 @@
-"""Renders contracts/ for people: docs/contracts-events.md and docs/contracts-http.md.
-
-    python tools/render_contracts.py            write them
-    python tools/render_contracts.py --check    exit 1 if one is out of date
+"""contracts/ for people: docs/contracts-events.md and docs/contracts-http.md.
 
 Enters: the AsyncAPI and the OpenAPI document, as committed. Leaves: Markdown, a table a message and a route.
+`tools/render_docs.py` writes it.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ _BOUNDS = (
     *(("maxProperties", "at most {} names"), ("pattern", "`{}`"), ("format", "{}")),
 )
 _OF = {
-    "input": "Written by producers.",
+    "input": "Written by producers, and by commands.",
     "output": "Written by the system, for whoever reads the topic.",
     "internal": "Written and read by the system itself.",
 }
@@ -127,10 +124,8 @@ def _messages(messages: list[Schema], document: Schema) -> Iterator[str]:
     key = first.get("bindings", {}).get("kafka", {}).get("key", {})
     if key.get("description"):
         yield from ["", f"Key: {key['description']}."]
-    if kind != "internal":
-        yield from _table("field", _fields(first["payload"], document))
-    else:
-        yield from _table("field", _fields(first["payload"], document, deep=0))
+    deep = _DEEP if kind != "internal" and "examples" in first else 0
+    yield from _table("field", _fields(first["payload"], document, deep=deep))
     if first["contentType"] != "application/json":
         yield from ["", f"The body is `{first['contentType']}`."]
 
@@ -253,28 +248,14 @@ def _shapes(content: Schema) -> str:
     return "; ".join(told)
 
 
-PAGES: Mapping[str, tuple[str, Callable[[Schema], str]]] = {
-    "docs/contracts-events.md": ("contracts/asyncapi.json", events_page),
-    "docs/contracts-http.md": ("contracts/openapi.json", http_page),
-}
-
-
-def main(arguments: list[str]) -> int:
-    """Write or check; answers the exit code."""
-    stale = []
-    for name, (source, render) in PAGES.items():
-        path = ROOT / name
-        page = render(json.loads((ROOT / source).read_text("utf-8")))
-        if not path.exists() or path.read_text("utf-8") != page:
-            stale.append(name)
-            if "--check" not in arguments:
-                path.write_text(page, "utf-8")
-    if stale and "--check" in arguments:
-        print(f"out of date: {', '.join(stale)}; run: make docs")
-        return 1
-    print(f"written: {', '.join(stale)}" if stale else "up to date")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def contract_pages() -> dict[str, str]:
+    """Both pages, by path."""
+    contracts = ROOT / "contracts"
+    asyncapi, openapi = (
+        json.loads((contracts / name).read_text("utf-8"))
+        for name in ("asyncapi.json", "openapi.json")
+    )
+    return {
+        "docs/contracts-events.md": events_page(asyncapi),
+        "docs/contracts-http.md": http_page(openapi),
+    }

@@ -3,7 +3,8 @@
     python tools/render_docs.py            write them
     python tools/render_docs.py --check    exit 1 if one is out of date
 
-Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
+Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the pages about the contracts
+(`tools/render_contracts.py`) are generated as a whole.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from models.policy_grid import PRESETS as CARDS
 from models.presets import PRESETS
 from models.rule_names import CATALOGUE, FUNCTIONS, LABELS, NAMED, OWNERS
 from models.value_grid import BY_NAME, FIELDS, LEVELS, field_at
+from tools.render_contracts import contract_pages
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -155,11 +157,12 @@ def rendered(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
 def main(arguments: list[str]) -> int:
     """Write or check; answers the exit code."""
     stale = []
-    for name, parts in PARTS.items():
+    documents = {
+        name: rendered((ROOT / name).read_text("utf-8"), parts) for name, parts in PARTS.items()
+    }
+    for name, after in {**documents, **contract_pages()}.items():
         path = ROOT / name
-        before = path.read_text("utf-8")
-        after = rendered(before, parts)
-        if before != after:
+        if not path.exists() or path.read_text("utf-8") != after:
             stale.append(name)
             if "--check" not in arguments:
                 path.write_text(after, "utf-8")

@@ -102,6 +102,14 @@ def test_a_list_of_words_that_may_grow_may_grow_and_may_not_become_one_from_a_cl
     ]
 
 
+def test_a_field_more_breaks_those_who_let_no_other_field_pass() -> None:
+    closed = {"additionalProperties": False}
+    more = {**changed(c=TEXT), **closed}
+    told = ["m.c: is new, and readers let no other field pass"]
+    assert found({**OLD, **closed}, more, WRITTEN) == told
+    assert found({**OLD, **closed}, more, READ) == []
+
+
 def test_breaks_are_found_behind_references_in_lists_and_under_alternatives() -> None:
     def told(part: dict[str, Any]) -> dict[str, Any]:
         lists = {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/P"}, NULL]}}

@@ -39,10 +39,15 @@ def strict(schema: Any) -> Any:
 
 def validator(schema: Mapping[str, Any], *, strictly: bool = True) -> Any:
     """Of a schema that stands by itself, or in the AsyncAPI document."""
-    whole = {"components": contract("asyncapi.json")["components"], **schema}
-    return Draft202012Validator(
-        strict(whole) if strictly else whole, format_checker=FormatChecker()
-    )
+    own = strict(schema) if strictly else schema
+    whole = {"components": _components(strictly=strictly), **own}
+    return Draft202012Validator(whole, format_checker=FormatChecker())
+
+
+@cache
+def _components(*, strictly: bool) -> Any:
+    found = contract("asyncapi.json")["components"]
+    return strict(found) if strictly else found
 
 
 @cache
