@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
 
-from streams.cli import app
+from tests.support.document_code import inline_commands, refused, shell_lines
 from tools.render_docs import PARTS, main, rendered
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,60 +15,70 @@ DOCUMENTS = sorted(
     [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), ROOT / "segmenter.toml"], key=str
 )
 README = (ROOT / "README.md").read_text("utf-8")
-_CODE = re.compile(r"^(?: {4}|\$ )(segmenter .+)$|`(segmenter [^`]+)`", re.MULTILINE)
+COMMON = {
+    "make",
+    "curl",
+    "pip",
+    "python",
+    "pytest",
+    "docker",
+    "cp",
+    "source",
+    "export",
+    "kubectl",
+    "redis-cli",
+}
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#]+)")
 _MAKE = re.compile(r"^ {4}make ([a-z]+)|`make ([a-z]+)", re.MULTILINE)
 
 
-def commands(text: str) -> Iterator[list[str]]:
-    """The words of each `segmenter …` in code, without comments."""
-    for block, inline in _CODE.findall(text):
-        yield (block or inline).split("#")[0].split()[1:]
-
-
-def fault(words: list[str]) -> str | None:
-    """The first word that `segmenter` would not understand."""
-    command: Any = typer.main.get_command(app)
-    for word in words:
-        options = {option for each in command.params for option in each.opts}
-        if word.startswith("-") and word not in options:
-            return word
-        if word.startswith("-") or not hasattr(command, "commands"):
-            continue
-        if word not in command.commands:
-            return word
-        command = command.commands[word]
-    return None
-
-
 @pytest.mark.parametrize(
-    ("words", "wrong"),
+    ("line", "wrong"),
     [
-        ("customer get 1228 --json", None),
-        ("replay file sales.csv --to-topic", None),
-        ("run", None),
-        ("runs worker", "runs"),
-        ("run wroker", "wroker"),
-        ("customer get 1228 --yaml", "--yaml"),
+        ("segmenter customer get 1228 --json   # a comment", None),
+        (".venv/bin/segmenter --config a.toml replay file sales.csv --to-topic", None),
+        ("segmenter runs worker", "No such command 'runs'"),
+        ("segmenter run wroker", "No such command 'wroker'"),
+        ("segmenter customer get 1228 --yaml", "No such option: --yaml"),
+        ("segmenter customer get", "MissingParameter"),
+        ("segmenter segments report --lang fr", "'fr' is not one of"),
+        ("segmenter demo --days 0", "greater than or equal to 1"),
+        ("segmenter customer get 1 2", "unexpected extra argument"),
     ],
 )
-def test_the_checker_knows_commands_from_others(words: str, wrong: str | None) -> None:
-    assert fault(words.split()) == wrong
+def test_the_checker_knows_commands_from_others(line: str, wrong: str | None) -> None:
+    assert (found := refused(line)) is wrong is None or (wrong or "") in (found or "")
 
 
-def test_the_checker_finds_commands_in_blocks_and_in_lines() -> None:
-    text = "Say `segmenter doctor`, or:\n\n    segmenter run all    # both\n\nThe segmenter is.\n"
-    assert list(commands(text)) == [["doctor"], ["run", "all"]]
+def test_of_a_sentence_an_unfinished_command_is_taken_and_a_wrong_one_is_not() -> None:
+    assert refused("segmenter customer get", part=True) is None
+    assert refused("segmenter run worker|relay", part=True) is None
+    assert "wroker" in (refused("segmenter run wroker|relay", part=True) or "")
+
+
+def test_commands_are_found_in_blocks_and_in_sentences() -> None:
+    page = ROOT / "docs" / "why.md"
+    assert ("docs/why.md:30", "segmenter customer explain") in [*inline_commands(page)]
+    assert len([*shell_lines(ROOT / "docs" / "own-csv.md")]) >= 7
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_command_in_a_document_exists(path: Path) -> None:
-    found = list(commands(path.read_text("utf-8")))
-    assert [(words, fault(words)) for words in found if fault(words)] == []
+def test_every_command_in_a_document_is_one_that_segmenter_takes(path: Path) -> None:
+    typed = [each for each in shell_lines(path) if "segmenter" in each[1].split()[0]]
+    said = [*inline_commands(path)]
+    wrong = [(*each, why) for each in typed if (why := refused(each[1]))]
+    wrong += [(*each, why) for each in said if (why := refused(each[1], part=True))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_other_command_of_a_shell_block_is_one_that_a_reader_has(path: Path) -> None:
+    first = {line.split()[0].rpartition("/")[2] for _, line in shell_lines(path)}
+    assert first - {"segmenter", *COMMON} == set()
 
 
 def test_the_documents_name_commands_at_all() -> None:
-    assert len(list(commands(README))) >= 5
+    assert len([*shell_lines(ROOT / "README.md")]) >= 5
 
 
 def test_the_first_two_commands_of_the_readme_are_the_demo_and_the_tests() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"], key=str)
 _FENCE = re.compile(r"^(`{3,})(\S*)\s*$")
 _MARK = re.compile(r"^<!-- (not run|names): (.+) -->$")
+NOT_THERE_YET = ("MissingParameter", "NoArgsIsHelpError", "BadParameter")  # N stands for a number
 SHELL = ("sh", "console", "bash")
 
 
@@ -80,17 +82,41 @@ def shell_lines(page: Path) -> Iterator[tuple[str, str]]:
             yield from (
                 (block.place, line.removeprefix("$ ")) for line in joined.splitlines() if line
             )
-    inside = False
-    for number, line in enumerate(page.read_text("utf-8").splitlines(), start=1):
-        inside ^= line.startswith("```")
-        if not inside and re.match(r" {4}(\S*/)?segmenter ", line):
+    for number, line in enumerate(_unfenced(page), start=1):
+        if re.match(r" {4,}(\S*/)?segmenter ", line):
             yield f"{page.relative_to(ROOT)}:{number}", line.strip()
 
 
-def refused(line: str) -> str | None:
-    """What `segmenter` has against a command line, without running it; None: nothing."""
-    words = shlex.split(line, comments=True)
-    command: Any = typer.main.get_command(app)
+def inline_commands(page: Path) -> Iterator[tuple[str, str]]:
+    """(place, command) of every `segmenter …` in a sentence."""
+    for number, line in enumerate(_unfenced(page), start=1):
+        for found in re.findall(r"`(segmenter [^`…]+)`", line):
+            yield f"{page.relative_to(ROOT)}:{number}", found
+
+
+def _unfenced(page: Path) -> Iterator[str]:
+    """Each line; those of fenced blocks are empty."""
+    inside = False
+    for line in page.read_text("utf-8").splitlines():
+        fence = line.startswith("```")
+        inside ^= fence
+        yield "" if inside or fence else line
+
+
+@cache
+def _segmenter() -> Any:
+    return typer.main.get_command(app)
+
+
+def refused(line: str, *, part: bool = False) -> str | None:
+    """What `segmenter` has against a command line, without running it; None: nothing.
+
+    Args:
+        line: as it would be typed; a comment behind it is passed over.
+        part: what is only not there yet is no fault; of `a|b`, the first is taken.
+    """
+    words = shlex.split(re.sub(r"\|\S+", "", line) if part else line, comments=True)
+    command = _segmenter()
     context = None
     try:
         while True:
@@ -101,4 +127,5 @@ def refused(line: str) -> str | None:
             name, found, rest = command.resolve_command(context, left)
             words, command = [name, *rest], found
     except Exception as error:  # noqa: BLE001 - whatever the command line says is what is asked
-        return f"{type(error).__name__}: {getattr(error, 'message', error)}"
+        missing = part and type(error).__name__ in NOT_THERE_YET
+        return None if missing else f"{type(error).__name__}: {getattr(error, 'message', error)}"
