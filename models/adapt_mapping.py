@@ -61,7 +61,7 @@ def _is(nodes: list[Any], value: bool | int | str) -> bool:
 
 def _nodes(path: str, node: Json) -> list[Any]:
     try:
-        return list(compiled(path).findall(node))
+        return compiled(path)(node)
     except (JSONPathError, RecursionError) as error:
         raise Unusable(f"{path}: can't be followed: {type(error).__name__}") from None
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonpath import JSONPathEnvironment
 
 from models.adapters import Source, sources_from_toml
 from models.policy import PolicyError
+from models.source_mapping import compiled
 from tests.support.adapting import Json, outcomes, records, sample, till, told
 
 BASE = """
@@ -134,6 +138,79 @@ def test_items_are_found_by_a_path_to_each_line_too() -> None:
         {"sku": "7", "quantity": 1, "unit_price_minor": 5},
         {"sku": "8", "quantity": 1, "unit_price_minor": 6},
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("29.03.2026 01:59", "2026-03-29T00:59:00+00:00"),
+        ("29.03.2026 03:00", "2026-03-29T01:00:00+00:00"),  # there was no 02:00
+        ("25.10.2026 02:30", "2026-10-25T00:30:00+00:00"),  # there were two: the first
+        ("25.10.2026 03:00", "2026-10-25T02:00:00+00:00"),
+    ],
+)
+def test_a_tills_clock_is_its_towns(written: str, moment: str) -> None:
+    sale = {**sample("till", "sale"), "printed": written}
+    assert records(outcomes(till(), sale, name="till"))[0].value.count(moment.encode()) == 1
+
+
+def test_a_profile_of_which_nothing_is_told_is_ignored_and_null_clears() -> None:
+    table = BASE.replace('"purchase"', '"profile"') + FIELDS.replace('amount = "$.sum"', "")
+    source = own(table + 'attributes.tier = "$.tier"\n')
+
+    def became(**body: Any) -> tuple[str, Json]:
+        body = {"who": "c-1", "at": "2026-03-01T10:00:00Z", **body}
+        return told(outcomes(source, body, name="own"))[0]
+
+    assert became()[1] == {"detail": "none of the attributes stands in it"}
+    assert became(tier=None)[1]["attributes"] == {"tier": None}
+    assert became(tier={"name": "gold"})[1]["detail"] == (
+        "attributes.tier ($.tier): must be one value, found an object"
+    )
+
+
+def test_a_merge_of_nobody_known_is_ignored_where_such_people_are_not_kept() -> None:
+    table = BASE.replace('"purchase"', '"merge"').replace('"keep"', '"dead_letter"')
+    fields = (
+        '[sources.own.events.fields]\nanonymous_id = "$.a"\ninto = "$.b"\noccurred_at = "$.at"\n'
+    )
+    body = {"a": "v-1", "b": "c-1", "at": "2026-03-01T10:00:00Z"}
+    assert told(outcomes(own(table + fields), body, name="own")) == [
+        ("ignored", {"detail": "a merge of nobody known"})
+    ]
+
+
+def test_a_refund_may_name_the_purchase_as_its_own_table_finds_it() -> None:
+    fields = FIELDS + 'refunded_event_id = "$.undoes"\n'
+    source = own(BASE.replace('"purchase"', '"refund"') + fields)
+    body = {"who": "c-1", "at": "2026-03-01T10:00:00Z", "sum": 5, "undoes": "r-1"}
+    ((_, refund),) = told(outcomes(source, body, name="own"))
+    purchase = first({"id": "r-1"}, fields=FIELDS + 'event_id = "$.id"\n')
+    assert refund["refunded_event_id"] == purchase["event_id"] == "own:purchase:r-1"
+
+
+def test_a_body_nested_beyond_what_a_path_follows_is_refused() -> None:
+    body: Json = {"who": "c-1", "at": "2026-03-01T10:00:00Z"}
+    for _ in range(150):
+        body = {"sum": body}
+    source = own(BASE + FIELDS.replace("$.who", "$..who"))
+    ((kind, fields),) = told(outcomes(source, body, name="own"))
+    assert (kind, fields["detail"]) == (
+        "rejected",
+        "$..who: can't be followed: JSONPathRecursionError",
+    )
+
+
+@given(st.recursive(
+    st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=2)
+    | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+), st.lists(st.sampled_from("abc"), min_size=1, max_size=3))  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_a_path_of_names_finds_what_the_library_finds(body: Any, names: list[str]) -> None:
+    searched = JSONPathEnvironment(strict=True).compile("$." + ".".join(names))
+    assert compiled("$." + ".".join(names))(body) == searched.findall(body)
 
 
 @pytest.mark.parametrize(
