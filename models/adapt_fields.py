@@ -18,6 +18,8 @@ from models.events import Reason, Rejected
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT = Context(prec=64, traps=[Inexact, InvalidOperation, Overflow])
 _MOST_DIGITS = 30  # beyond what a record may hold; so much is never written out
+_LONGEST_TEXT = 256  # of an attribute: docs/events.md
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PLAIN = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?", re.ASCII)
 
 
@@ -115,6 +117,11 @@ def whole(value: Any, path: str) -> int:
         Unusable: it is none.
     """
     return shifted(decimal_of(value, path), 0, "a count", path)
+
+
+def may_be_kept(text: str) -> bool:
+    """Whether a text fits into an attribute and holds no mail address."""
+    return len(text) <= _LONGEST_TEXT and not _MAIL.search(text)
 
 
 def named(value: Any) -> str:

@@ -12,7 +12,16 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from models.adapt_fields import Unusable, found, listed, minor_units, needed, text_at, whole_at
+from models.adapt_fields import (
+    Unusable,
+    found,
+    listed,
+    may_be_kept,
+    minor_units,
+    needed,
+    text_at,
+    whole_at,
+)
 from models.adapted import (
     Draft,
     Ignored,
@@ -58,9 +67,8 @@ _PERSONAL = frozenset(
         "username",
     ]
 )
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _YEAR = re.compile(r"([12][0-9]{3})-", re.ASCII)
-_LONGEST_NAME, _LONGEST_TEXT, _LARGEST = 64, 256, 2**53  # what an attribute may be: docs/events.md
+_LONGEST_NAME, _LARGEST = 64, 2**53  # what an attribute may be: docs/events.md
 
 
 def from_segment(origin: Origin, body: Json) -> Iterator[Make]:
@@ -230,7 +238,7 @@ def _may_stay(name: str, value: Any) -> bool:
     if not 0 < len(name) <= _LONGEST_NAME or re.sub("[^a-z]", "", name.lower()) in _PERSONAL:
         return False
     if isinstance(value, str):
-        return len(value) <= _LONGEST_TEXT and not _MAIL.search(value)
+        return may_be_kept(value)
     if isinstance(value, int | Decimal):
         return -_LARGEST < value < _LARGEST
     return value is None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from models.adapt_fields import Unusable, found, named, needed, text_at
+from models.adapt_fields import Unusable, found, may_be_kept, named, needed, text_at
 from models.adapted import (
     Draft,
     Ignored,
@@ -25,7 +25,6 @@ from models.events import Kind
 
 Json = dict[str, Any]
 TRIGGERED = "x-shopify-triggered-at"
-_LONGEST_TEXT = 256  # of an attribute: docs/events.md
 _PLACES = (("country", "country_code"), ("region", "province_code"), ("city", "city"))
 _CONSENTS = (("consent.email", "email_marketing_consent"), ("consent.sms", "sms_marketing_consent"))
 _GID = "gid://shopify/Customer/"
@@ -64,9 +63,9 @@ def _place(customer: Json) -> Json:
 
 
 def _tags(customer: Json) -> Json:
-    """As Shopify writes them, with commas; too many for an attribute are left out."""
+    """As Shopify writes them, with commas; left out if an attribute can't hold them."""
     tags = customer.get("tags")
-    return {"tags": tags} if isinstance(tags, str) and len(tags) <= _LONGEST_TEXT else {}
+    return {"tags": tags} if isinstance(tags, str) and may_be_kept(tags) else {}
 
 
 def _agreed(customer: Json) -> Json:

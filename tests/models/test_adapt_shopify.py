@@ -212,6 +212,13 @@ def test_a_customer_is_a_profile_without_name_mail_or_phone() -> None:
     ]
 
 
+@pytest.mark.parametrize("tags", ["vip, mira.oak@example.com", "x" * 257, None, ["vip"]])
+def test_tags_that_an_attribute_may_not_hold_are_left_out(tags: Any) -> None:
+    body = {**sample("shopify", "customers_update"), "tags": tags}
+    ((_, fields),) = told(outcomes(SHOP, body, {"x-shopify-topic": "customers/update"}))
+    assert "tags" not in fields["attributes"]
+
+
 def test_a_consent_that_comes_alone_is_a_profile() -> None:
     state = {"state": "unsubscribed", "consent_updated_at": "2026-03-06T09:00:00Z"}
     body = {"customer_id": 207119551, "email_marketing_consent": state}
