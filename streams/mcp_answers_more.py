@@ -190,6 +190,7 @@ class Example(Answer):
 
     customer: str = Field(description="pseudonym")
     net_spend_minor: int = Field(description="minor units")
+    both: list[str] = Field(description="sentences true under both")
     a: list[str] = Field(description="sentences true under A only")
     b: list[str] = Field(description="sentences true under B only")
 

@@ -10,15 +10,21 @@ module and the command import the SDK.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
+import logging
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import (
+    ResourceError,
+    ToolError,
+    UnexpectedResourceError,
+    UnexpectedToolError,
+)
 from mcp_types import CallToolResult, ToolAnnotations
 
 from models.alert_ledger import CorruptWeek
@@ -32,6 +38,7 @@ from streams.mcp_alerts import AlertTools
 from streams.mcp_audit import CANCELLED, DECLINED, FAILED, OK, TOO_LONG, Audit, AuditError, Call
 from streams.mcp_customers import CustomerTools
 from streams.mcp_installation import Installation
+from streams.mcp_limits import Limits
 from streams.mcp_masking import Declined, Mask, clean
 from streams.mcp_segments import SegmentTools
 from streams.mcp_what_if import Histories, WhatIfTools
@@ -39,7 +46,10 @@ from streams.mcp_words import INSTRUCTIONS, rules_text
 from streams.show_policy import policy_as_toml
 from streams.store import StoreUnavailable
 
+logger = logging.getLogger(__name__)
+
 NAME = "segmenter"
+_UNEXPECTED = (UnexpectedToolError, UnexpectedResourceError)
 LOOKUP_S, WHAT_IF_S = 20.0, 120.0
 _READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -83,6 +93,7 @@ class Server(MCPServer[Any]):
     ) -> None:
         super().__init__(NAME, instructions=INSTRUCTIONS, subscriptions=False, log_level="WARNING")
         self._installation, self._audit, self._allowed = installation, audit, allowed
+        self._limits = Limits()
         for tool in _tools(installation, mask, allowed):
             self.add_tool(tool, description=inspect.getdoc(tool), annotations=_READS)
         self.resource(
@@ -111,8 +122,8 @@ class Server(MCPServer[Any]):
         known = self._tool_manager.get_tool(name) is not None
         limit_s = self._allowed.what_if_s if name in _SLOW else self._allowed.lookup_s
         with self._noted(name if known else "unknown tool", arguments) as done:
-            async with asyncio.timeout(limit_s):
-                answer = await super().call_tool(name, arguments, context)
+            call = super().call_tool(name, arguments, context)
+            answer = await self._limits.within(limit_s, call)
             assert isinstance(answer, CallToolResult)
             done(_rows(answer.structured_content))
         return answer
@@ -127,8 +138,8 @@ class Server(MCPServer[Any]):
         noted = str(uri) if str(uri) in known else "unknown resource"
         try:
             with self._noted(noted, {}) as done:
-                async with asyncio.timeout(self._allowed.lookup_s):
-                    answer = await super().read_resource(uri, context)
+                call = super().read_resource(uri, context)
+                answer = await self._limits.within(self._allowed.lookup_s, call)
                 done(1)
         except ToolError as error:
             raise ResourceError(str(error)) from error
@@ -158,8 +169,12 @@ class Server(MCPServer[Any]):
         except (ToolError, ResourceError) as error:
             cause = error.__cause__ or error
             told = _told(cause)
-            unexpected = told is None and isinstance(error, UnexpectedToolError)
+            unexpected = told is None and isinstance(error, _UNEXPECTED)
             note(FAILED if unexpected else DECLINED, type(cause).__name__)
+            if unexpected:
+                where = "".join(traceback.format_tb(cause.__traceback__))
+                logger.error("%s: %s\n%s", name, type(cause).__name__, where)  # noqa: TRY400 - it may name somebody
+                raise ToolError(_AT_FAULT) from None
             if told is None:
                 raise
             raise ToolError(told) from error
@@ -169,6 +184,7 @@ class Server(MCPServer[Any]):
         note(OK)
 
 
+_AT_FAULT = "the fault is the server's; its log on stderr says where, the user can report it"
 _TOO_LONG = (
     "this took longer than a call may; ask for less (fewer days, a smaller limit, a shorter history), or the "
     "user can start segmenter mcp with more --what-if-seconds"

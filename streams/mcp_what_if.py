@@ -237,7 +237,7 @@ class WhatIfTools:
             ]
             if told
             else []
-            for side in "ab"
+            for side in ("both", "a", "b")
         }
         return {**said, "customer": name, "net_spend_minor": example["net_spend_minor"]}
 

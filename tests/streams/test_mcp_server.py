@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 import redis
 
 from streams.mcp_server import Allowed
+from streams.mcp_what_if import Histories
 from tests.streams.mcp_shop import (
     PEOPLE,
     SECRETS,
@@ -22,7 +26,7 @@ from tests.streams.mcp_shop import (
     noted,
     told,
 )
-from tests.support.api_house import nowhere
+from tests.support.api_house import nowhere, waited
 
 # A call of every tool but what_if, which needs a history: test_mcp_stdio.py has it.
 CALLS: dict[str, dict[str, Any]] = {
@@ -269,6 +273,49 @@ async def test_a_call_ends_when_its_time_is_over(shop: McpShop, audit: Path) -> 
             why = await declined(client, tool, **CALLS[tool])
             assert why.startswith("this took longer than a call may")
     assert [each["outcome"] for each in noted(audit)] == ["too_long", "too_long"]
+
+
+async def test_a_replay_leaves_the_server_free_and_ends_with_its_time(
+    shop: McpShop, audit: Path, tmp_path: Path
+) -> None:
+    history = tmp_path / "shop.jsonl"
+    os.mkfifo(history)  # nobody ever writes into it, so it is read for ever
+    allowed = Allowed(histories=Histories({"shop.jsonl": str(history)}, 10), what_if_s=0.5)
+    async with shop.asked(audit, allowed) as client:
+        asked = asyncio.create_task(declined(client, "what_if", changes={"lifecycle.new_days": 9}))
+        await told(client, "installation")
+        why = await asked
+    assert why.startswith("this took longer than a call may")
+    assert [(each["tool"], each["outcome"]) for each in noted(audit)] == [
+        ("installation", "ok"),
+        ("what_if", "too_long"),
+    ]
+    waited(lambda: not replays(), "the end of the replay")
+
+
+def replays() -> list[str]:
+    """Processes below this one that replay."""
+    found = []
+    for each in Path("/proc/self/task").glob("*/children"):
+        for child in each.read_text().split():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                found += [child] * ("mcp_trial" in Path("/proc", child, "cmdline").read_text())
+    return found
+
+
+async def test_a_fault_of_the_server_is_logged_without_what_it_says(
+    shop: McpShop, audit: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError(name(0))
+
+    monkeypatch.setattr("streams.lookup.Lookup.customer", broken)
+    async with shop.asked(audit) as client:
+        why = await declined(client, "customer", customer=name(0))
+    assert why.startswith("the fault is the server's")
+    assert "KeyError" in caplog.text
+    assert name(0) not in caplog.text
+    assert [(each["outcome"], each["why"]) for each in noted(audit)] == [("failed", "KeyError")]
 
 
 async def test_a_redis_that_does_not_answer_is_said(shop: McpShop, audit: Path) -> None:
