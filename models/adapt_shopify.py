@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 from models.adapt_fields import (
@@ -160,16 +161,14 @@ def _item(line: Json, currency: str) -> Json:
 
 
 def _refund(origin: Origin, order: Json, refund: Json) -> Draft | Ignored:
-    moved = [each for each in listed(refund, "transactions") if each.get("kind") == "refund"]
-    if any(each.get("status") == "pending" for each in moved):
+    if _moved(refund, "pending"):
         return Ignored("a refund that is pending; the order is sent again when it is settled")
-    paid = [each for each in moved if each.get("status") == "success"]
-    if not paid:
+    if not _moved(refund, "success"):
         return Ignored("a refund that moved no money")
     moment = needed(refund, "processed_at", "created_at")
     if _long_ago(moment, order.get("updated_at")):
         return Ignored("a refund that earlier updates of the order have told")
-    amount_minor, currency = _given_back(origin, order, paid)
+    amount_minor, currency = _given_back(origin, order, refund)
     fields = {
         "event_id": event_id(origin, "refund", needed(refund, "id")),
         "customer_id": _whose(origin, order),
@@ -189,20 +188,40 @@ def _long_ago(moment: str, updated: Any) -> bool:
         return False
 
 
-def _given_back(origin: Origin, order: Json, paid: list[Json]) -> tuple[int, str]:
+def _moved(refund: Json, status: str) -> list[Json]:
+    transactions = listed(refund, "transactions")
+    return [
+        each
+        for each in transactions
+        if (each.get("kind"), each.get("status")) == ("refund", status)
+    ]
+
+
+def _given_back(origin: Origin, order: Json, refund: Json) -> tuple[int, str]:
     """The sum of a refund's transactions, in the shop's currency where the order says its rate."""
     own = (text_at(order, *_SHOP_CURRENCY) or origin.source.currency).upper()
-    currencies = {(text_at(each, "currency") or own).upper() for each in paid}
+    currencies = {(text_at(each, "currency") or own).upper() for each in _moved(refund, "success")}
     if len(currencies) > 1:
         raise Unusable("refunds.transactions.currency: one refund in several currencies")
     if not (currency := currencies.pop()):
         raise Unusable("refunds.transactions.currency: missing")
-    path = "refunds.transactions.amount"
-    amount_minor = sum(minor_units(each.get("amount"), currency, path) for each in paid)
+    amount_minor = _sum(refund, currency)
     if own in ("", currency) or found(order, f"{_PRESENTED}.currency_code") != currency:
         return amount_minor, currency
     shown = minor_units(found(order, f"{_PRESENTED}.amount"), currency, f"{_PRESENTED}.amount")
-    return _shared(amount_minor, _money(order, "total_price", own), shown), own
+    paid, before = _money(order, "total_price", own), _sum_before(order, refund, currency)
+    return _shared(before + amount_minor, paid, shown) - _shared(before, paid, shown), own
+
+
+def _sum(refund: Json, currency: str) -> int:
+    amounts = [each.get("amount") for each in _moved(refund, "success")]
+    return sum(minor_units(each, currency, "refunds.transactions.amount") for each in amounts)
+
+
+def _sum_before(order: Json, refund: Json, currency: str) -> int:
+    """What earlier refunds of the order gave back, so that all together come to the whole."""
+    earlier = takewhile(lambda each: each is not refund, listed(order, "refunds"))
+    return sum(_sum(each, currency) for each in earlier)
 
 
 def _shared(part: int, of: int, whole: int) -> int:

@@ -87,6 +87,20 @@ def test_a_whole_order_that_is_given_back_in_another_currency_is_given_back_to_t
     assert told(outcomes(SHOP, body, UPDATED)) == [refund("5", WHEN, 10994)]
 
 
+def test_parts_in_another_currency_come_to_the_whole() -> None:
+    refunds = [
+        {"id": n, "processed_at": WHEN, "transactions": [
+            {"kind": "refund", "status": "success", "amount": "1.01", "currency": "CAD"}]}
+        for n in (1, 2, 3)
+    ]  # fmt: skip
+    prices = {
+        "shop_money": {"amount": "1.00", "currency_code": "USD"},
+        "presentment_money": {"amount": "3.03", "currency_code": "CAD"},
+    }
+    found = told(outcomes(SHOP, order(refunds=refunds, total_price_set=prices), UPDATED))
+    assert [fields["amount_minor"] for _, fields in found] == [33, 34, 33]
+
+
 def test_a_currency_of_which_the_order_knows_no_rate_stays() -> None:
     paid = {"kind": "refund", "status": "success", "amount": "5.00", "currency": "EUR"}
     body = order(refunds=[{"id": 5, "processed_at": WHEN, "transactions": [paid]}])
