@@ -34,7 +34,8 @@ _CONTACT = re.compile(
 _CONSENT = "consent."  # consent.email tells that one may write, not where to
 _EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+\.[^\s@<>\"'(),;:.]+")
 _PHONE = re.compile(r"\+?[\d\s()./-]*\d[\d\s()./-]*")
-_DIGITS_OF_A_PHONE = 7  # ITU-T E.164 allows 15; a date of eight digits is masked, too
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DIGITS_OF_A_PHONE = 7  # local numbers without their area; ITU-T E.164 allows 15
 _LEAST_PHONE = 10**8  # a number that may be one, written as a number
 _OF_PROFILES = {"profile", "days_since", "days_until"}
 
@@ -171,9 +172,11 @@ def may_reach_somebody(value: object) -> bool:
         return False
     if isinstance(value, int | float):
         return abs(value) >= _LEAST_PHONE
-    text = str(value)
+    text = str(value).strip()
+    if _DATE.fullmatch(text):
+        return False
     digits = sum(each.isdigit() for each in text)
-    phone = digits >= _DIGITS_OF_A_PHONE and bool(_PHONE.fullmatch(text.strip()))
+    phone = digits >= _DIGITS_OF_A_PHONE and bool(_PHONE.fullmatch(text))
     return phone or bool(_EMAIL.search(text))
 
 

@@ -100,6 +100,8 @@ def test_other_attributes_may_be_shown(attribute: str) -> None:
         (447_700_900_123, True),
         ("north", False),
         ("SW1A 1AA", False),
+        ("2026-03-01", False),
+        ("2026-03-01 7946", True),
         (1971, False),
         (120_000.0, False),
         (True, False),
