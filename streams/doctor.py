@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kafka.errors import KafkaError
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from models.policy import Policy, PolicyError
 from streams.belonging import why_refused
@@ -160,7 +160,7 @@ async def _examine_redis(
         nodes = _nodes(await client.info())
         config = await _config(client)
         seconds, micros = await client.time()
-    except (RedisError, OSError) as error:
+    except (RedisError, RedisClusterException, OSError) as error:
         return [
             Check.bad("redis", f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
         ]

@@ -7,6 +7,7 @@ What redis-py's client does otherwise than the system needs, and what is made of
 
 - It connects when it is entered or made. Here it connects at the first command.
 - It tries again by itself. Here every failure is told, as it is of a single server: the lanes wait, and ask anew.
+- It closes connections that others are sending by, which then end with an `AttributeError`. Here it is a closed connection.
 - More calls at once than connections are an error. Here they wait for their turn.
 - While a slot moves to another node, a script may be stopped in the middle: at the first key that is not there,
   be it one that has moved or one that never was. So no script begins: each declares one key more, of its
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import redis
@@ -27,6 +29,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode as BlockingNode
 from redis.commands.core import AsyncScript
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TryAgainError
 from redis.retry import Retry as BlockingRetry
 from redis.utils import str_if_bytes
@@ -70,8 +73,8 @@ class _Cluster(RedisCluster):
         self._pack()
 
     def _pack(self) -> None:
-        """Let nodes that are known, and those that are yet to be, pack what they send with hiredis."""
-        kind = packed(self.connection_kwargs["connection_class"])
+        """Have the connections of nodes, of those that are yet to be known too, pack what they send with hiredis."""
+        kind = packed(_steady(self.connection_kwargs["connection_class"]))
         self.connection_kwargs["connection_class"] = kind
         for node in self._named.values():
             node.connection_class = kind
@@ -148,6 +151,34 @@ class _Cluster(RedisCluster):
         self.learn_again()
         async for key in super().scan_iter(*args, **kwargs):
             yield key
+
+
+def _steady(plain: type[Any]) -> type[Any]:
+    """A kind of connection that others may close at any time, as redis-py does when a node fails.
+
+    Whoever sends by it at that moment is told that it is closed, and whoever takes it next gets a new socket.
+    """
+
+    class Steady(plain):  # type: ignore[misc]
+        _writer: asyncio.StreamWriter | None
+        _reader: asyncio.StreamReader | None
+
+        async def disconnect(self, *args: Any, **kwargs: Any) -> None:
+            writer, self._writer, self._reader = self._writer, None, None
+            await super().disconnect(*args, **kwargs)
+            if writer is not None:
+                writer.close()
+                with suppress(
+                    OSError, TimeoutError
+                ):  # it is closed, however its other end takes it
+                    await asyncio.wait_for(writer.wait_closed(), self.socket_connect_timeout)
+
+        async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+            if self._writer is None:
+                raise RedisConnectionError("Connection closed by this client.")
+            await super()._send_packed_command(command)
+
+    return Steady
 
 
 class _Pipeline(ClusterPipeline):

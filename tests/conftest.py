@@ -90,10 +90,12 @@ def redis_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def cluster_url(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def cluster(
+    real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RedisCluster]:
     """Three nodes of the system's Redis 7 that share the slots. Nobody may stop one."""
-    with RedisCluster(tmp_path_factory.mktemp("cluster"), real_parts.redis_server()) as cluster:
-        yield cluster.url
+    with RedisCluster(tmp_path_factory.mktemp("cluster"), real_parts.redis_server()) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,16 @@ import pytest
 
 from tests.conftest import MEMORY
 from tests.real_parts import REDIS, VALKEY
+from tests.support.redis_cluster import RedisCluster
 
 CLUSTER = "Redis Cluster"
 URLS = {VALKEY.name: "valkey_url", REDIS.name: "redis_url", CLUSTER: "cluster_url"}
+
+
+@pytest.fixture(scope="session")
+def cluster_url(cluster: RedisCluster) -> str:
+    """Where the nodes answer."""
+    return cluster.url
 
 
 @pytest.fixture(params=[MEMORY, *URLS])

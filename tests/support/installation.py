@@ -17,13 +17,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import redis
-
 from models.policy import Policy
 from streams.keys import Keys
 from streams.log import LogInspector
 from streams.ordinals import by_block, ordinals_in, state_of
 from streams.processes import as_environment
+from streams.redis_store import connect_blocking
 from streams.replay import Publisher
 from streams.settings import Settings
 from streams.sources import SourceRecord
@@ -106,7 +105,7 @@ class Installation:
         )
         self.inspector = LogInspector(servers)
         self.inspector.create(TOPICS, partitions, 1)
-        self.redis = redis.Redis.from_url(redis_url)
+        self.redis = connect_blocking(redis_url)
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import redis
+from redis.crc import key_slot
 
 from streams.local import HOST, LocalStore, free_port
 
@@ -92,6 +93,7 @@ class RedisCluster:
         binary: redis-server.
         primaries: how many.
         replica: whether there is one.
+        spare: whether one node more has no slot.
         timeout_ms: a node silent for this long is taken for dead.
     """
 
@@ -102,11 +104,12 @@ class RedisCluster:
         primaries: int = 3,
         *,
         replica: bool = False,
+        spare: bool = False,
         timeout_ms: int = 15_000,
     ) -> None:
-        names = [f"node-{each}" for each in range(primaries + replica)]
+        names = [f"node-{each}" for each in range(primaries + replica + spare)]
         self.nodes = [Node(directory / name, binary, timeout_ms) for name in names]
-        self.primaries = self.nodes[:primaries]
+        self.primaries, self._replicated = self.nodes[:primaries], replica
         self._stack = ExitStack()
 
     @property
@@ -119,6 +122,11 @@ class RedisCluster:
         """That of the first primary."""
         return self.nodes[len(self.primaries)]
 
+    @property
+    def spare(self) -> Node:
+        """The one without slots."""
+        return self.nodes[-1]
+
     def __enter__(self) -> Self:
         """Start it; blocks until all nodes know each other and all slots."""
         with ExitStack() as stack:
@@ -128,7 +136,7 @@ class RedisCluster:
             for other in self.nodes[1:]:
                 self.nodes[0].meet(other)
             wait_until(lambda: all(self._is_whole(each) for each in self.nodes))
-            if len(self.nodes) > len(self.primaries):
+            if self._replicated:
                 self._replicate()
             self._stack = stack.pop_all()
         return self
@@ -158,9 +166,15 @@ class RedisCluster:
         wait_until(lambda: all(len(each.asked("REPLICAS", first)) == 1 for each in self.primaries))
 
     def owner(self, key: str) -> Node:
-        """The primary that has a key's slot."""
-        slot = int(self.nodes[-1].asked("KEYSLOT", key))
-        return self.primaries[slot * len(self.primaries) // SLOTS]
+        """The primary that had its slot at first, be it a key or a hash tag."""
+        return self.primaries[self._number(key)]
+
+    def another(self, key: str) -> Node:
+        """One that has not."""
+        return self.primaries[self._number(key) - 1]
+
+    def _number(self, key: str) -> int:
+        return key_slot(key.encode()) * len(self.primaries) // SLOTS
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
