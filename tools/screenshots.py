@@ -1,10 +1,13 @@
 """Takes the README's pictures of a running dashboard.
 
     python tools/screenshots.py http://127.0.0.1:8080 [--customer ID] [--segment NAME]
+    python tools/screenshots.py --report base.html     what segmenter segments report has written
+    python tools/screenshots.py --compare report.html  what segmenter replay compare has written
 
-Writes docs/dashboard-light.png, docs/dashboard-dark-zh.png, docs/dashboard-customer.png and, where a survey
+The first writes docs/dashboard-light.png, docs/dashboard-dark-zh.png, docs/dashboard-customer.png and, where a survey
 is kept, docs/dashboard-persona.png with the browser of the tests. Without an id, the customer is one who is
-about to leave; without a name, the segment is the one of which most can be said.
+about to leave; without a name, the segment is the one of which most can be said. The others write
+docs/segments-report.png and docs/what-if-report.png.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from tests.support.chromium import READY, started
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SIZE = {"width": 1440, "height": 900}
 DRAWER = {"width": 1024, "height": 1060}  # a wide drawer and nothing beside it
+SHEET = {"width": 1100, "height": 1450}  # about the first page of A4
 MAX_BYTES = 400_000
 SEGMENTS = ("risk/high", "risk/elevated", "lifecycle/active")  # the first that has anybody
 
@@ -83,29 +87,58 @@ def persona(page: Page, segment: str) -> int:
     return picture(page, "dashboard-persona")
 
 
+@contextmanager
+def sheet(browser: Browser, path: Path) -> Iterator[Page]:
+    """The top of a report, as it stands in a file."""
+    context = browser.new_context(viewport={"width": SHEET["width"], "height": SHEET["height"]})
+    page = context.new_page()
+    page.goto(path.resolve().as_uri())
+    yield page
+    context.close()
+
+
+def of_dashboard(browser: Browser, url: str, who: str, segment: str | None) -> Iterator[int]:
+    """Write all pictures of a dashboard; yields the bytes of each."""
+    with dashboard(browser, f"{url}/", "en-US", "light") as page:
+        yield picture(page, "dashboard-light")
+        page.get_by_test_id("search").fill(who)
+        page.keyboard.press("Enter")
+        page.locator("#customer-drawer .customer-head").wait_for()
+        yield picture(page, "dashboard-customer")
+    if segment is not None:
+        with dashboard(browser, f"{url}/", "en-US", "light") as page:
+            yield persona(page, segment)
+    with dashboard(browser, f"{url}/", "zh-CN", "dark") as page:
+        yield picture(page, "dashboard-dark-zh")
+
+
+def of_files(browser: Browser, report: Path | None, compare: Path | None) -> Iterator[int]:
+    """Write the pictures of reports; yields the bytes of each."""
+    if report is not None:
+        with sheet(browser, report) as page:
+            yield picture(page, "segments-report")
+    if compare is not None:
+        with sheet(browser, compare) as page:
+            yield picture(page, "what-if-report")
+
+
 def main(arguments: list[str]) -> int:
-    """Take all pictures; answers the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url")
+    """Take the pictures; answers the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("url", nargs="?", help="of a running API")
     parser.add_argument("--customer", help="whose drawer is shown")
     parser.add_argument("--segment", help="whose persona is shown")
+    parser.add_argument("--report", type=Path, help="of a base")
+    parser.add_argument("--compare", type=Path, help="of two policies")
     asked = parser.parse_args(arguments)
-    url = asked.url.rstrip("/")
-    who = asked.customer or some_customer(url)
-    segment = asked.segment or some_segment(url)
     with started() as browser:
-        sizes = []
-        with dashboard(browser, f"{url}/", "en-US", "light") as page:
-            sizes.append(picture(page, "dashboard-light"))
-            page.get_by_test_id("search").fill(who)
-            page.keyboard.press("Enter")
-            page.locator("#customer-drawer .customer-head").wait_for()
-            sizes.append(picture(page, "dashboard-customer"))
-        if segment is not None:
-            with dashboard(browser, f"{url}/", "en-US", "light") as page:
-                sizes.append(persona(page, segment))
-        with dashboard(browser, f"{url}/", "zh-CN", "dark") as page:
-            sizes.append(picture(page, "dashboard-dark-zh"))
+        sizes = [*of_files(browser, asked.report, asked.compare)]
+        if asked.url:
+            url = asked.url.rstrip("/")
+            who, segment = asked.customer or some_customer(url), asked.segment or some_segment(url)
+            sizes += of_dashboard(browser, url, who, segment)
     too_large = [size for size in sizes if size > MAX_BYTES]
     if too_large:
         print(f"more than {MAX_BYTES:,} bytes: {too_large}")
