@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import threading
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -27,7 +29,7 @@ from streams.faust_parts import (
     stop_in_time,
 )
 from streams.lane import Lane
-from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
+from streams.log import Extent, LogInspector, TopicFacts, TopicMissing
 from streams.metrics_normaliser import Behind, NormaliserMeter
 from streams.normalising import Place, RedisOffsets, SourceFold, why_refused
 from streams.outbox import KafkaSender
@@ -35,6 +37,7 @@ from streams.redis_store import connect
 from streams.refusal import Refused
 from streams.settings import Settings
 from streams.source_config import Sources, by_topic
+from streams.store import OutboxRow
 from streams.topics import DEAD_LETTERS, LOG
 from streams.transport import LANES, Consumer
 
@@ -59,7 +62,7 @@ class NormaliserWorker:
             connect(settings.redis_url.get_secret_value()), settings.namespace
         )
         self._inspector = LogInspector(settings.bootstrap_servers)
-        self._sender: KafkaSender | None = None
+        self._sender = LateSender(settings.bootstrap_servers)
         self._closed = {topic: Counter[str]() for topic in self._names}
         self._folds: dict[TP, SourceFold] = {}
         self.meter = meter or NormaliserMeter(list(self._names.values()))
@@ -110,7 +113,7 @@ class NormaliserWorker:
             raise Refused(refusal)
         offset = extent.start if stand.offset is None else max(stand.offset, extent.start)
         fold = SourceFold(
-            *(place, self._sources[name], self._offsets, await self._sending()),
+            *(place, self._sources[name], self._offsets, self._sender),
             *(partial(self._records_exist, topic), offset),
         )
         if stand.offset is not None and stand.offset < extent.start:
@@ -120,16 +123,6 @@ class NormaliserWorker:
         self.lanes[topic].open(partition, fold)
         logger.info("%s, %s/%d: reading from %d of %d", name, topic, partition, offset, extent.end)
         return offset
-
-    async def _sending(self) -> KafkaSender:
-        """The one connection that all is sent over; opened when it is first needed."""
-        if self._sender is None:
-            servers = self._settings.bootstrap_servers
-            try:
-                self._sender = await asyncio.to_thread(KafkaSender, servers)
-            except KafkaError as error:
-                raise KafkaUnavailable(f"Kafka at {servers}: {error}") from error
-        return self._sender
 
     async def _records_exist(self, topic: str, partition: int, start: int, end: int) -> bool:
         return await asyncio.to_thread(self._inspector.records_exist, topic, partition, start, end)
@@ -185,8 +178,37 @@ class NormaliserWorker:
         try:
             execute(self.app, log_level, lambda: self.failure)
         finally:
-            if self._sender is not None:
-                self._sender.close()
+            self._sender.close()
+
+
+class LateSender:
+    """Sends over one connection, opened when there is something to send; by any thread.
+
+    Args:
+        bootstrap_servers: host:port, comma-separated.
+    """
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._servers = bootstrap_servers
+        self._sender: KafkaSender | None = None
+        self._opening = threading.Lock()
+
+    def send(self, rows: Sequence[OutboxRow]) -> int:
+        """See `streams.outbox.Sender`."""
+        if not rows:
+            return 0
+        try:
+            with self._opening:
+                self._sender = self._sender or KafkaSender(self._servers)
+        except KafkaError as error:
+            logger.warning("Kafka at %s: %s", self._servers, error)
+            return 0
+        return self._sender.send(rows)
+
+    def close(self) -> None:
+        """Close the connection; what is not acknowledged by then is read again by whoever is next."""
+        if self._sender is not None:
+            self._sender.close()
 
 
 def require_topics(inspector: LogInspector, sources: Sources) -> None:
