@@ -13,10 +13,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]
+
 READ, WRITTEN = "read", "written"
 JsonObject = Mapping[str, Any]
+_NUMBERS = frozenset({"integer", "number"})
 _AT_LEAST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _AT_MOST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_BOUNDED: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"), _NUMBERS),
+    **dict.fromkeys(("minLength", "maxLength"), frozenset({"string"})),
+    **dict.fromkeys(("minItems", "maxItems"), frozenset({"array"})),
+    **dict.fromkeys(("minProperties", "maxProperties"), frozenset({"object"})),
+}
 _ANNOTATIONS = {
     *("title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"),
     *("discriminator", "x-extensible-enum", "contentMediaType", "$id", "$schema", "$defs"),
@@ -92,8 +101,13 @@ def _fits(fit: _Fit) -> Iterator[str]:
         for option in options:
             yield from _fits_any(fit, option)
         return
+    words = _words(fit.inner.schema)
+    if words is not None:
+        yield from _few(fit, words)
+        return
     yield from _types(fit)
-    yield from _values(fit)
+    if _words(fit.outer.schema) is not None:
+        yield fit.says("only some values are taken now", "may be any value now, not one of a list")
     yield from _bounds(fit)
     yield from _objects(fit)
     yield from _arrays(fit)
@@ -173,14 +187,12 @@ def _types(fit: _Fit) -> Iterator[str]:
         yield fit.says(f"{named} is no longer taken", f"may be {named} now")
 
 
-def _values(fit: _Fit) -> Iterator[str]:
-    known, given = _words(fit.outer.schema), _words(fit.inner.schema)
-    if known is None:
-        return
-    if given is None:
-        yield fit.says("only some values are taken now", "may be any value now, not one of a list")
-        return
-    extra = ", ".join(repr(each) for each in given if each not in known)
+def _few(fit: _Fit, words: list[Any]) -> Iterator[str]:
+    """Each value of a list must be one that the other side takes."""
+    parts = {each: fit.outer.document.get(each, {}) for each in ("components", "$defs")}
+    whole = {**parts, **fit.outer.schema}
+    takes = Draft202012Validator(whole, format_checker=FormatChecker()).is_valid
+    extra = ", ".join(repr(each) for each in words if not takes(each))
     if extra:
         yield fit.says(f"{extra} is no longer taken", f"may be {extra} now")
 
@@ -192,15 +204,11 @@ def _words(schema: JsonObject) -> list[Any] | None:
 def _bounds(fit: _Fit) -> Iterator[str]:
     inner, outer = fit.inner.schema, fit.outer.schema
     for name, sign in [*((each, 1) for each in _AT_LEAST), *((each, -1) for each in _AT_MOST)]:
-        if name not in outer or _without_bounds(inner):
+        if name not in outer or not types_of(inner) & _BOUNDED[name]:
             continue
         if name not in inner or sign * inner[name] < sign * outer[name]:
             before, now = _before_and_now(fit, name)
             yield f"{fit.place}: {name} was {before}, and is {now}"
-
-
-def _without_bounds(schema: JsonObject) -> bool:
-    return types_of(schema) <= {"null", "boolean"} or _words(schema) is not None
 
 
 def _before_and_now(fit: _Fit, name: str) -> tuple[Any, Any]:
@@ -255,7 +263,7 @@ def _unknown(fit: _Fit) -> Iterator[str]:
     """Patterns, formats, and whatever is not known here."""
     for name, asked in fit.outer.schema.items():
         same = fit.inner.schema.get(name) == asked
-        if name in _ANNOTATIONS | _HANDLED or same or _without_bounds(fit.inner.schema):
+        if name in _ANNOTATIONS | _HANDLED or same:
             continue
         before, now = _before_and_now(fit, name)
         yield f"{fit.place}: {name} was {before}, and is {now}"
