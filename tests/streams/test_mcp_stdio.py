@@ -48,7 +48,8 @@ def server(tmp_path: Path, redis_url: str, *options: str, **environment: str) ->
             args=[*command],
             cwd=tmp_path,
             env={**around, "PYTHONPATH": root},
-        )
+        ),
+        mode="legacy",  # the handshake that most assistants still begin with; the other tests have the new one
     )
 
 
