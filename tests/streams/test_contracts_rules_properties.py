@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from tools.contract_rules import READ, WRITTEN, Side, breaks
 
 NAMES = ("a", "b", "c")
-bounded = settings(max_examples=int(os.environ.get("EXAMPLES", "60")), deadline=None, database=None)
+bounded = settings(max_examples=int(os.environ.get("EXAMPLES", "40")), deadline=None, database=None)
 
 
 def some(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
