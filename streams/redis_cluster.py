@@ -136,15 +136,16 @@ class _Cluster(RedisCluster):
     async def config_get(self, *patterns: Any) -> dict[str, str]:  # type: ignore[override]
         """The settings of all primaries; of one that differs, all that it is."""
         found: dict[str, set[str]] = {}
-        for told in (await self._of_primaries("CONFIG GET", *patterns)).values():
+        asked = await self.execute_command("CONFIG GET", *patterns, target_nodes=self.PRIMARIES)
+        for told in asked.values() if len(self.get_primaries()) > 1 else [asked]:
             for name, value in told.items():
                 found.setdefault(str_if_bytes(name), set()).add(str_if_bytes(value))
         return {name: ", ".join(sorted(values)) for name, values in found.items()}
 
-    async def _of_primaries(self, *command: Any) -> dict[str, Any]:
-        """What each says; redis-py leaves out which one it was if there is only one."""
-        told = await self.execute_command(*command, target_nodes=self.PRIMARIES)
-        return told if len(self.get_primaries()) > 1 else {"": told}
+    async def info(self, *sections: str) -> dict[str, Any]:  # type: ignore[override]
+        """What each primary says of itself, by address; of a single one only what it says."""
+        told = await self.execute_command("INFO", *sections, target_nodes=self.PRIMARIES)
+        return cast(dict[str, Any], told)
 
     async def scan_iter(self, *args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # type: ignore[override]
         """All keys of all nodes that have slots by now."""
@@ -168,9 +169,7 @@ def _steady(plain: type[Any]) -> type[Any]:
             await super().disconnect(*args, **kwargs)
             if writer is not None:
                 writer.close()
-                with suppress(
-                    OSError, TimeoutError
-                ):  # it is closed, however its other end takes it
+                with suppress(OSError, TimeoutError):  # closed it is, whatever the other end does
                     await asyncio.wait_for(writer.wait_closed(), self.socket_connect_timeout)
 
         async def _send_packed_command(self, command: Iterable[bytes]) -> None:

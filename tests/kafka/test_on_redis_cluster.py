@@ -23,7 +23,7 @@ from streams.redis_store import RedisStore, connect
 from streams.store import Change, CustomerWrite, Loaded, Meta, StoreUnavailable
 from tests.hazards.houses import House
 from tests.real_parts import RealParts
-from tests.support.installation import Installation, wait_until
+from tests.support.installation import CHANGES, Installation, wait_until
 from tests.support.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.slow
@@ -115,12 +115,15 @@ def test_states_equal_the_fold_of_the_log_though_a_node_dies_and_its_last_writes
     before = here.offsets()
     house.publish()
     here.wait_until_folded()
+    here.wait_until_relayed()
     assert here.offsets()[0] > before[0]
 
     with house.says("waiting: Redis"), house.says("relay: waiting: Redis", "relay"):
         node.kill()
         house.publish()
     house.is_as_it_must_be()
+    sent = [each["ce_id"] for each in here.published(CHANGES)]
+    assert len(sent) == len(set(sent))  # what had been sent before is not sent again
     assert replica.client.info("replication")["role"] == "master"
     assert at_last(runner, lambda: fenced.load(0, ["ann"])) == Loaded(FIRST, {"ann": b"first"}, 0)
     assert not runner.run(fenced.apply(0, SECOND, of(THIRD, b"third")))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import orjson
 import pytest
+import redis
 from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -25,7 +28,8 @@ from streams.settings import Settings, SettingsError, load_settings
 from streams.shelf import Line, Put, Stand, Write
 from streams.store import Change, CustomerWrite, Loaded, Meta, OutboxRow, StoreUnavailable
 from streams.topics import CHANGES, ERASURES
-from tests.support.redis_cluster import RedisCluster
+from tests.real_parts import RealParts
+from tests.support.redis_cluster import Node, RedisCluster, wait_until
 
 P = 0
 FIRST = Meta(1, b"n1", 1_000, "topic", 4, 8)
@@ -239,6 +243,55 @@ async def test_one_node_that_may_evict_makes_the_cluster_unfit(
         cluster.primaries[1].client.config_set("maxmemory-policy", "noeviction")
     assert said is not None
     assert said.startswith("Redis has maxmemory-policy allkeys-lru, noeviction: an evicted state")
+
+
+async def test_every_primary_says_how_it_is(cluster: RedisCluster) -> None:
+    async with connect(cluster.url) as client:
+        told = await client.info("server")
+    assert {each["tcp_port"] for each in told.values()} == {each.port for each in cluster.primaries}
+
+
+class Guarded(Node):
+    """A node that has all slots, and talks to nobody without TLS and the password."""
+
+    def _command(self) -> list[str]:
+        there, mine = self._directory, [*super()._command(), "--tls-cluster", "yes"]
+        mine[mine.index("--port") : mine.index("--port") + 2] = ["--port", "0"]
+        files = [
+            *("--tls-cert-file", str(there / "cert"), "--tls-key-file", str(there / "key")),
+            *("--tls-ca-cert-file", str(there / "cert"), "--tls-auth-clients", "no"),
+        ]
+        return [*mine, "--tls-port", str(self.port), *files, "--requirepass", "p,w"]
+
+
+def certified(folder: Path) -> None:
+    """A key, and a certificate that it signs itself."""
+    made = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    named = ["-subj", f"/CN={HOST}", "-addext", f"subjectAltName=IP:{HOST}"]
+    out = ["-keyout", str(folder / "key"), "-out", str(folder / "cert")]
+    subprocess.run(["openssl", *made, *named, *out], check=True, capture_output=True)
+
+
+async def test_a_cluster_is_reached_by_tls_with_a_password(
+    real_parts: RealParts, tmp_path: Path, namespace: str
+) -> None:
+    certified(tmp_path)
+    guarded = Guarded(tmp_path, real_parts.redis_server(), 15_000)
+    trusted = f"ssl_ca_certs={tmp_path / 'cert'}"
+    guarded.client = redis.Redis.from_url(f"rediss://:p%2Cw@{HOST}:{guarded.port}?{trusted}")
+    with guarded:
+        guarded.asked("ADDSLOTSRANGE", 0, 16_383)
+        wait_until(lambda: guarded.info()["cluster_state"] == "ok")
+        url = f"rediss+cluster://:p%2Cw@{HOST}:{guarded.port}?{trusted}"
+        async with connect(url) as client:
+            store = RedisStore(client, namespace)
+            assert await store.apply(P, Meta(), BEGUN)
+            assert await store.load(P, BOTH) == AFTER_FIRST
+            assert await store.unfit() is None
+            assert (await client.info("server"))["tcp_port"] == guarded.port
+        blocking = connect_blocking(url)
+        assert blocking.exists(Keys(namespace, P).meta) == 1
+        blocking.close()
 
 
 async def test_the_switch_to_another_store_and_back_is_seen_by_all(

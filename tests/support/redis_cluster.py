@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +32,11 @@ class Node(LocalStore):
         self.port = self._port
         self._bus_port, self._timeout_ms = free_port(), timeout_ms
         self.client = redis.Redis.from_url(self.url, socket_timeout=5.0)
+
+    def _answers(self) -> bool:
+        with suppress(redis.RedisError):
+            return bool(self.client.ping())
+        return False
 
     def _command(self) -> list[str]:
         options = {
