@@ -135,8 +135,7 @@ def _total_before(event: Json, charge: Json, total: int) -> int:
     if found(event, said) is not None:
         return whole_at(event, said)
     refunds = [each for each in listed(charge, "refunds.data") if _counts(each)]
-    whole = found(charge, "refunds.has_more") is False
-    if whole and sum(whole_at(each, "amount") for each in refunds) == total and refunds:
+    if refunds and sum(whole_at(each, "amount") for each in refunds) == total:  # all of them
         newest = max(whole_at(each, "created") for each in refunds)
         last = [each for each in refunds if whole_at(each, "created") == newest]
         if len(last) == 1:

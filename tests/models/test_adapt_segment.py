@@ -114,6 +114,21 @@ def test_traits_become_attributes_without_what_names_a_person() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n" * 65, "x"), ("", "x"), ("many", 2**53), ("few", -1e300), ("t", "x" * 257)],
+)
+def test_a_trait_that_an_attribute_cannot_hold_stays_behind(name: str, value: Any) -> None:
+    identify = {**sample("segment", "identify"), "traits": {name: value, "plan": "gold"}}
+    ((_, fields),) = told(outcomes(SEGMENT, identify))
+    assert fields["attributes"] == {"plan": "gold"}
+
+
+def test_text_that_is_no_unicode_is_rejected_as_it_would_be_in_the_log() -> None:
+    ((kind, fields),) = told(outcomes(SEGMENT, ordered(order_id="\ud800", total=5)))
+    assert (kind, fields["reason"]) == ("rejected", "not_json")
+
+
 def test_an_identify_with_both_ids_makes_the_browsers_purchases_the_persons() -> None:
     assert told(outcomes(KEEP, sample("segment", "identify")))[1] == KNOWN_NOW
     assert (
