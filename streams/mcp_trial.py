@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import traceback
+from types import TracebackType
 from typing import Any
 
 from models.comparing import Window
@@ -48,8 +50,14 @@ def _compared(asked: dict[str, Any]) -> dict[str, Any]:
     return compared_as_json(asyncio.run(compared(question, records, lambda _: None, cores=1)))
 
 
+def told_without_words(kind: type[BaseException], _: object, where: TracebackType | None) -> None:
+    """What ends this process, on stderr: its kind and where it was, as its words may name a customer."""
+    sys.stderr.write(f"{kind.__name__}\n{''.join(traceback.format_tb(where))}")
+
+
 def main() -> None:
     """One question, one answer."""
+    sys.excepthook = told_without_words
     sys.stdout.write(json.dumps(run(json.load(sys.stdin))))
 
 

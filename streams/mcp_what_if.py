@@ -269,7 +269,7 @@ def _rule(heard: dict[str, Any] | None) -> dict[str, Any] | None:
 async def _apart(asked: dict[str, Any]) -> dict[str, Any]:
     """Have it compared in another process; whoever stops waiting ends that, too."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "streams.mcp_trial"),
+        *(sys.executable, "-P", "-m", "streams.mcp_trial"),  # -P: not what lies in this folder
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=_MOST_BYTES,

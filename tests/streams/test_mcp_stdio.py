@@ -14,7 +14,7 @@ from mcp import StdioServerParameters
 from mcp.client import Client
 
 from models.policy import policy_from_preset
-from streams.mcp_trial import run
+from streams.mcp_trial import run, told_without_words
 from streams.redis_store import RedisStore, connect
 from tests.streams.compared_shop import NOW
 from tests.streams.mcp_shop import declined, noted, told
@@ -113,6 +113,20 @@ def test_without_the_extra_the_command_says_how_to_install_it(
     ran = Terminal({}).run("mcp")
     assert ran.exit_code == 2
     assert 'pip install "streaming-segmenter[mcp]"' in ran.err
+
+
+def test_what_ends_a_replay_is_told_without_what_it_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = "ada@example.org"
+    try:
+        raise KeyError(words)
+    except KeyError as error:
+        told_without_words(KeyError, error, error.__traceback__)
+    err = capsys.readouterr().err
+    assert err.startswith("KeyError\n")
+    assert "test_mcp_stdio.py" in err
+    assert words not in err
 
 
 def test_a_history_that_is_too_long_is_not_replayed(history: Path) -> None:
