@@ -63,6 +63,7 @@ TABLE = [
     ("GET", "/v1/elsewhere", "read", 404),
     ("POST", "/v1/customers:batchGet", "read", 400),
     ("POST", "/v1/events", "write", 400),
+    ("POST", "/v1/ingest/shop", "write", 404),
     ("DELETE", "/v1/customers/c1", "erase", 409),
     ("DELETE", "/v1/customers/a%2Fb", "erase", 409),
     ("GET", "/metrics", "read", 200),

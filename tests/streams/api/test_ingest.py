@@ -12,9 +12,16 @@ from typing import Any
 
 import httpx
 import pytest
+import schemathesis
+from hypothesis import HealthCheck
+from hypothesis import settings as bounded
+from schemathesis import Case
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
 
 from models.adapters import sources_from_toml
 from models.events import MAX_VALUE_BYTES
+from streams.api.app import documented_app
 from streams.api.keys import KeyRing
 from streams.local import free_port
 from streams.log import LogInspector, Record
@@ -85,6 +92,8 @@ SIGNING: dict[str, tuple[dict[str, Any], Callable[..., dict[str, str]], str]] = 
     "pay": (CHARGE, stripe, "stripe:charge:ch_1"),
     "site": (VISIT, segment, "segment:message:m1"),
 }
+DOCUMENT = schemathesis.openapi.from_dict(documented_app().openapi(), config=SchemathesisConfig())
+INGEST = DOCUMENT.include(path="/v1/ingest/{source}")
 each_signing = pytest.mark.parametrize("name", sorted(SIGNING))
 
 
@@ -320,3 +329,22 @@ def test_without_keys_only_a_signature_lets_somebody_in_from_elsewhere(
     with Api(given, sources=sources(secrets), clock=lambda: NOW_MS) as api, api.asked() as client:
         assert post(client, "shop", body, {**shopify(body), **elsewhere}).status_code == 202
         assert post(client, "unsigned-shop", body, elsewhere).status_code == 403
+
+
+@INGEST.parametrize()
+@bounded(
+    max_examples=15,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_answer_is_documented_whatever_a_source_sends(
+    case: Case[Any], locked: tuple[Api, dict[str, str]]
+) -> None:
+    case.path_parameters = {"source": "web"}  # so none is a wrong name any more
+    case.call_and_validate(
+        locked[0].url,
+        headers={"X-API-Key": locked[1]["both"]},
+        excluded_checks=[ignored_auth, negative_data_rejection],
+    )
