@@ -221,10 +221,10 @@ class CloudEvent(BaseModel):
     """CloudEvents 1.0, structured mode."""
 
     specversion: Literal["1.0"]
-    id: Effect
+    id: Effect = Field(description="unique to the cause: drop one that you have seen")
     type: str
     source: str = Field(json_schema_extra={"format": "uri-reference"})
-    time: datetime
+    time: datetime = Field(description="event time")
     datacontenttype: Literal["application/json"]
 
 
@@ -232,16 +232,16 @@ class AlertEvent(CloudEvent):
     """An alert as a webhook gets it."""
 
     type: str = Field(json_schema_extra=words(get_args(AlertKind)))
-    subject: str
-    data: AlertRaised
+    subject: str = Field(description="the customer id")
+    data: AlertRaised = Field(description="the body on `churn-alerts.v1`")
 
 
 class ClearedEvent(CloudEvent):
     """That an alert is void, as a webhook gets it."""
 
     type: Literal["churn.risk_cleared"]
-    subject: str
-    data: RiskCleared
+    subject: str = Field(description="the customer id")
+    data: RiskCleared = Field(description="the body on `churn-alerts.v1`")
 
 
 class Tried(BaseModel):

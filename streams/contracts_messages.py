@@ -174,11 +174,11 @@ def _cloud_event(
 
 
 def _webhooks() -> Iterator[Message]:
-    either: Any = bodies.AlertEvent | bodies.ClearedEvent
+    one: Any = bodies.AlertEvent | bodies.ClearedEvent | bodies.TestEvent
     shapes: tuple[tuple[str, Any, str], ...] = (
         ("alert", bodies.AlertEvent, "an alert, to an endpoint that takes one at a time"),
         ("cleared", bodies.ClearedEvent, "that it is void, to the same endpoints"),
-        ("batch", list[either], "several of both, to an endpoint with `batch` above 1"),
+        ("batch", list[one], "several of these, to an endpoint with `batch` above 1"),
         ("slack", bodies.SlackMessage, "for people, to an endpoint of the format `slack`"),
         ("test", bodies.TestEvent, "of `segmenter alerts test`"),
     )

@@ -24,7 +24,7 @@ _BOUNDS = (
 )
 _OF = {
     "input": "Written by producers, and by commands.",
-    "output": "Written by the system, for whoever reads the topic.",
+    "output": "Written by the system, for others.",
     "internal": "Written and read by the system itself.",
 }
 
@@ -124,10 +124,24 @@ def _messages(messages: list[Schema], document: Schema) -> Iterator[str]:
     key = first.get("bindings", {}).get("kafka", {}).get("key", {})
     if key.get("description"):
         yield from ["", f"Key: {key['description']}."]
-    deep = _DEEP if kind != "internal" and "examples" in first else 0
-    yield from _table("field", _fields(first["payload"], document, deep=deep))
+    payload = first["payload"]
+    if payload.get("type") == "array":
+        yield from ["", f"A list; each is one of: {_said_elsewhere(payload['items'], document)}."]
+    else:
+        on_topic = "kafka" in first.get("bindings", {})
+        deep = _DEEP if on_topic and kind != "internal" and "examples" in first else 0
+        yield from _table("field", _fields(payload, document, deep=deep))
     if first["contentType"] != "application/json":
         yield from ["", f"The body is `{first['contentType']}`."]
+
+
+def _said_elsewhere(schema: Schema, document: Schema) -> str:
+    """By the names of messages that have these bodies."""
+    known = {
+        str(each["payload"].get("$ref")): each["name"]
+        for each in document["components"]["messages"].values()
+    }
+    return ", ".join(f"`{known[each['$ref']]}`" for each in schema["anyOf"])
 
 
 def _table(title: str, rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -161,7 +175,10 @@ def _fields(
 
 
 def type_of(schema: Schema, document: Schema) -> str:
-    """What a value may be, in words."""
+    """What a value may be, in words; of the API's shapes their names."""
+    if "$ref" in schema and "openapi" in document:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
     schema = resolved(Side(schema, document)).schema
     options = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
     if options:
@@ -208,7 +225,8 @@ def http_page(document: Schema) -> str:
     lines += ["", "## Shapes"]
     for name, schema in sorted(document["components"]["schemas"].items()):
         lines += ["", f"### {name}", "", (schema.get("description") or "").split("\n\n")[0]]
-        lines += _table("field", _fields(schema, document, deep=0))
+        rows = _table("field", _fields(schema, document, deep=0))
+        lines += rows or ["", f"{type_of(schema, document).capitalize()}."]
     return "\n".join(lines) + "\n"
 
 

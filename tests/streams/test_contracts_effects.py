@@ -20,6 +20,7 @@ from models.population import encode_population
 from models.source_tables import Source
 from streams.alert_notices import Cleared, Raised, read_notice
 from streams.contracts_messages import WEBHOOKS
+from streams.endpoint_trial import trial_event
 from streams.endpoints import Endpoint
 from streams.loop import no_records
 from streams.normalising import Place, SourceFold, Stand
@@ -240,7 +241,9 @@ def test_webhooks_are_what_the_contract_says() -> None:
         for each in found[name][:: len(found[name]) // AT_MOST]:
             told_body = json.loads(webhook_body(one, [each]))
             assert faults(of_message(WEBHOOKS, name, "payload"), told_body) == []
-    batch = json.loads(webhook_body(some, [*found["alert"][:4], *found["cleared"][:4]]))
+    trial = trial_event(some, "main", 0)
+    assert faults(of_message(WEBHOOKS, "test", "payload"), trial) == []
+    batch = json.loads(webhook_body(some, [*found["alert"][:4], *found["cleared"][:4], trial]))
     assert faults(of_message(WEBHOOKS, "batch", "payload"), batch) == []
     assert faults(of_message(WEBHOOKS, "batch", "payload"), [{"id": "1"}]) != []
     said = json.loads(webhook_body(slack, found["alert"][:1]))
