@@ -28,10 +28,11 @@ from streams.faust_parts import (
     read_again,
     stop_in_time,
 )
+from streams.in_step import InStep
 from streams.lane import Lane
 from streams.log import Extent, LogInspector, TopicFacts, TopicMissing
 from streams.metrics_normaliser import Behind, NormaliserMeter
-from streams.normalising import Place, RedisOffsets, SourceFold, why_refused
+from streams.normalising import Offsets, Place, RedisOffsets, SourceFold, why_refused
 from streams.outbox import KafkaSender
 from streams.redis_store import connect
 from streams.refusal import Refused
@@ -51,22 +52,29 @@ class NormaliserWorker:
         settings: where Kafka and Redis are.
         sources: of the installation; at least one has a topic.
         meter: told what becomes of records; one of its own if left out.
+        offsets: None: in Redis, as the settings say.
     """
 
     def __init__(
-        self, settings: Settings, sources: Sources, meter: NormaliserMeter | None = None
+        self,
+        settings: Settings,
+        sources: Sources,
+        meter: NormaliserMeter | None = None,
+        offsets: Offsets | None = None,
     ) -> None:
         self._settings, self._sources = settings, sources
         self._names = by_topic(sources)
-        self._offsets = RedisOffsets(
+        self._offsets = offsets or RedisOffsets(
             connect(settings.redis_url.get_secret_value()), settings.namespace
         )
         self._inspector = LogInspector(settings.bootstrap_servers)
         self._sender = LateSender(settings.bootstrap_servers)
         self._closed = {topic: Counter[str]() for topic in self._names}
         self._folds: dict[TP, SourceFold] = {}
+        self._in_step = {topic: InStep() for topic in self._names}
         self.meter = meter or NormaliserMeter(list(self._names.values()))
         self.failure: BaseException | None = None
+        self._joined = False
         self.app = faust_app(settings, f"{settings.group}-{settings.namespace}-normaliser")
         again = partial(read_again, self.app)
         self.lanes: dict[str, Lane[SourceFold]] = {
@@ -87,7 +95,7 @@ class NormaliserWorker:
             Refused, TopicMissing: say why and what to do.
         """
         reads_from = await opened_at_last(self._open_all, assigned)
-        self.meter.health.works()  # or stands by
+        self._joined = True  # it works, or stands by
         return reads_from
 
     async def _open_all(self, assigned: list[TP]) -> dict[TP, int]:
@@ -114,7 +122,7 @@ class NormaliserWorker:
         offset = extent.start if stand.offset is None else max(stand.offset, extent.start)
         fold = SourceFold(
             *(place, self._sources[name], self._offsets, self._sender),
-            *(partial(self._records_exist, topic), offset),
+            *(partial(self._records_exist, topic), offset, self._in_step[topic]),
         )
         if stand.offset is not None and stand.offset < extent.start:
             fold.tally["expired"] += extent.start - stand.offset
@@ -143,7 +151,7 @@ class NormaliserWorker:
         self.meter.saw(became, behind, frozenset(waiting))
         if waiting:
             self.meter.health.waits("; ".join(waiting.values()))
-        elif held:
+        elif held or self.app.unassigned:  # or it stands by
             self.meter.health.works()
 
     def _became(self, topic: str) -> Counter[str]:

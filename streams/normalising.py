@@ -14,14 +14,17 @@ Forbidden here: Faust, the clock, what a source's records mean.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import redis.asyncio as aioredis
 
 from models.adapters import RECEIVED_AT, Normalised, Outcome, Source, normalise
 from models.events import LogRecord, Rejected
+from streams.in_step import AHEAD_MS, InStep, Span, united
 from streams.keys import source_offsets
 from streams.log import Extent, KafkaUnavailable, TopicFacts
 from streams.messages import rfc3339, source_dead_letter_row
@@ -32,7 +35,7 @@ from streams.topics import LOG
 from streams.unavailable import or_unavailable
 
 _LAST_MS = 250_000_000_000_000  # in 9892; a producer may write any number
-AT_ONCE = 500  # records between two offsets: as many a crash repeats at most, of a partition
+AT_ONCE = 200  # records between two offsets: as many a crash repeats at most, of a partition
 
 GapProbe = Callable[[int, int, int], Awaitable[bool]]
 
@@ -97,6 +100,27 @@ class RedisOffsets:
             return bool(await self._client.unlink(source_offsets(self._namespace, topic)))
 
 
+class Understood(NamedTuple):
+    """A record, and what it means; nothing, if it has no value."""
+
+    record: LogRecord
+    outcomes: Sequence[Outcome]
+
+
+class Part(NamedTuple):
+    """Some records of a batch.
+
+    Attributes:
+        end: the offset behind them.
+        found: what they mean.
+        span: of their events; None: there are none.
+    """
+
+    end: int
+    found: Sequence[Understood]
+    span: Span | None
+
+
 class Place(NamedTuple):
     """One partition of one source's topic.
 
@@ -141,6 +165,7 @@ class SourceFold:
         sender: to Kafka.
         records_exist: async (partition, from, to) → whether the topic has records in [from, to).
         offset: where reading begins.
+        in_step: shared with the other partitions of the topic.
 
     Attributes:
         offset: of the next record: all that came of those before it is in Kafka.
@@ -155,7 +180,9 @@ class SourceFold:
         sender: Sender,
         records_exist: GapProbe,
         offset: int,
+        in_step: InStep,
     ) -> None:
+        self._in_step = in_step
         self._place, self._source, self._offsets = place, source, offsets
         self._sender, self._records_exist = sender, records_exist
         self.offset, self._sent_to = offset, offset
@@ -168,33 +195,48 @@ class SourceFold:
         ):
             self.tally["gaps"] += 1
             return Seek(self.offset)
-        for start in range(0, len(batch.records), AT_ONCE):
-            some = batch.records[start : start + AT_ONCE]
-            whole = start + AT_ONCE >= len(batch.records)
-            await self._bring_to(batch.next_offset if whole else some[-1].offset + 1, some)
+        with self._in_step.reading(self._place.partition):
+            for some in self._cut(batch):
+                await self._bring_to(some)
         return None
 
-    async def _bring_to(self, end: int, records: Sequence[LogRecord]) -> None:
-        if end <= self.offset:
-            return
-        if end > self._sent_to:  # else the offset alone could not be written
-            await self._send([each for each in records if each.offset >= self.offset])
-            self._sent_to = end
-        place = self._place
-        await self._offsets.move(place.topic, place.partition, Stand(end, place.topic_id))
-        self.offset = end
+    def _cut(self, batch: Batch) -> Iterator[Part]:
+        """The records from where reading stands, so many at a time, of so many days at most."""
+        found, span = list[Understood](), None
+        for record in batch.records:
+            if record.offset < self.offset:
+                continue
+            one = Understood(record, self._understood(record))
+            own = span_of(one.outcomes)
+            both = united(span, own)
+            if found and (len(found) == AT_ONCE or (both and both.length_ms > AHEAD_MS)):
+                yield Part(found[-1].record.offset + 1, found, span)
+                found, both = [], own
+            found.append(one)
+            span = both
+        if self.offset < batch.next_offset:
+            yield Part(batch.next_offset, found, span)
 
-    async def _send(self, records: Sequence[LogRecord]) -> None:
-        found = [(each, self._understood(each)) for each in records]
-        rows = [row for record, outcomes in found for row in self._rows(record, outcomes)]
+    async def _bring_to(self, part: Part) -> None:
+        if part.end > self._sent_to:  # else the offset alone could not be written
+            if part.span is not None:
+                await self._in_step.turn(self._place.partition, part.span)
+            await self._send(part.found)
+            self._sent_to = part.end
+        place = self._place
+        await self._offsets.move(place.topic, place.partition, Stand(part.end, place.topic_id))
+        self.offset = part.end
+
+    async def _send(self, found: Sequence[Understood]) -> None:
+        rows = [row for each in found for row in self._rows(each.record, each.outcomes)]
         sent = await asyncio.to_thread(self._sender.send, rows)
         if sent < len(rows):
             raise KafkaUnavailable(
                 f"source {self._place.name}: Kafka took {sent} of {len(rows)} records; "
                 "they are sent again"
             )
-        for _, outcomes in found:
-            self.tally.update(map(outcome_of, outcomes) if outcomes else ["unread"])
+        for each in found:
+            self.tally.update(map(outcome_of, each.outcomes) if each.outcomes else ["unread"])
 
     def _understood(self, record: LogRecord) -> Sequence[Outcome]:
         """What a record means; nothing, if it has no value."""
@@ -219,6 +261,17 @@ class SourceFold:
             elif isinstance(each, Rejected):
                 rows.append(source_dead_letter_row(record, each, where))
         return rows
+
+
+def span_of(outcomes: Sequence[Outcome]) -> Span | None:
+    """From when to when events happened; None: there are none."""
+    moments = [_happened_ms(each) for each in outcomes if isinstance(each, Normalised)]
+    return Span(min(moments), max(moments)) if moments else None
+
+
+def _happened_ms(event: Normalised) -> int:
+    moment = datetime.fromisoformat(json.loads(event.value)["occurred_at"])
+    return round(moment.timestamp() * 1_000)
 
 
 def event_row(event: Normalised) -> OutboxRow:

@@ -2,14 +2,16 @@
 
 | topic | key | who writes | who reads |
 | --- | --- | --- | --- |
-| `customer-events.v1` | customer id | producers; owners (ticks); relay (what is sent on) | workers |
+| `customer-events.v1` | customer id | producers; normaliser, API; owners (ticks); relay (what is sent on) | workers |
 | `segment-changes.v1` | customer id | relay | marketing, services |
 | `churn-alerts.v1` | customer id | relay | delivery; CRM systems |
-| `dead-letters.v1` | key of the rejected record | relay | whoever repairs producers |
+| `dead-letters.v1` | key of the rejected record | relay, normaliser, API | whoever repairs producers |
 | `population-inputs.v1` | partition number | relay | the learner |
 | `populations.v1` | the population's digest | relay | workers |
 | `policies.v1` | number and digest of a policy | `segmenter policy publish` | workers |
 | `erasures.v1` | namespace/keyed hash of the id | relay | workers that fold a log from its beginning |
+
+Sources have topics of their own, which segmenter.toml names (`[sources.NAME]`) and the normaliser reads.
 
 Log, changes and dead letters have the same number of partitions, the others have one. The log keeps
 its records for ever, because the states are a fold of it, and takes the broker's append time, because

@@ -64,7 +64,8 @@ class Ingest:
 
     def signs(self, method: str, path: str) -> bool:
         """Whether a request is admitted by its signature, which `take` looks at, and by no key."""
-        return method == "POST" and path.removeprefix(PATH) in self._secrets and PATH in path
+        named = path.startswith(PATH) and path.removeprefix(PATH) in self._secrets
+        return named and method == "POST"
 
     async def take(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +51,7 @@ class Shop:
     def __init__(self, here: Installation, folder: Path) -> None:
         self.here, self._folder = here, folder
         self.topic = f"orders-of-{here.settings.namespace}"
-        here.inspector.create([Topic(self.topic, {}, SOURCE_PARTITIONS)], 1, 1)
+        self._make()
         servers = here.settings.bootstrap_servers
         self._producer = KafkaProducer(bootstrap_servers=servers, linger_ms=20)
         self.config = folder / "segmenter.toml"
@@ -103,11 +103,20 @@ class Shop:
 
     def make_anew(self) -> None:
         """Delete the topic, and make another of that name."""
-        inspector = self.here.inspector
         with self._admin() as admin:
             admin.delete_topics([self.topic])
-            wait_until(lambda: self.topic not in admin.list_topics())
-        inspector.create([Topic(self.topic, {}, SOURCE_PARTITIONS)], 1, 1)
+        wait_until(lambda: not self._is_there())
+        self._make()
+
+    def _make(self) -> None:
+        self.here.inspector.create([Topic(self.topic, {}, SOURCE_PARTITIONS)], 1, 1)
+        wait_until(self._is_there)  # the broker tells of it a moment later
+
+    def _is_there(self) -> bool:
+        try:
+            return bool(self.here.inspector.facts(self.topic))
+        except TopicMissing:
+            return False
 
     def expire(self, partition: int, before: int) -> None:
         """What retention does to old records."""
@@ -186,14 +195,22 @@ def told(shop: Shop) -> dict[str, Sums]:
     }
 
 
-async def test_a_topic_that_was_made_anew_is_refused_until_it_is_rewound(shop: Shop) -> None:
-    settings, topic = shop.here.settings, shop.topic
-    worker = NormaliserWorker(settings, load_sources(shop.config))
+@pytest.fixture
+async def offsets(shop: Shop) -> AsyncIterator[RedisOffsets]:
+    """Those of the shop's installation."""
+    settings = shop.here.settings
+    async with connect(settings.redis_url.get_secret_value()) as client:
+        yield RedisOffsets(client, settings.namespace)
+
+
+async def test_a_topic_that_was_made_anew_is_refused_until_it_is_rewound(
+    shop: Shop, offsets: RedisOffsets
+) -> None:
+    topic = shop.topic
+    worker = NormaliserWorker(shop.here.settings, load_sources(shop.config), offsets=offsets)
     both = [TP(topic, 0), TP(topic, 2)]
     assert await worker.resume_at(both) == dict.fromkeys(both, 0)
-    client = connect(settings.redis_url.get_secret_value())
-    offsets, facts = RedisOffsets(client, settings.namespace), shop.here.inspector.facts(topic)
-    await offsets.move(topic, 0, Stand(0, facts.topic_id))
+    await offsets.move(topic, 0, Stand(0, shop.here.inspector.facts(topic).topic_id))
     assert await worker.resume_at(both) == dict.fromkeys(both, 0)
     shop.make_anew()
     with pytest.raises(Refused, match=r"deleted and made again; .* segmenter sources rewind shop"):
@@ -202,19 +219,17 @@ async def test_a_topic_that_was_made_anew_is_refused_until_it_is_rewound(shop: S
     assert await worker.resume_at(both) == dict.fromkeys(both, 0)
     await worker.resume_at([])
     assert [lane.partitions for lane in worker.lanes.values()] == [[]]
-    await client.aclose()
 
 
 async def test_what_expired_unread_is_counted_and_reading_goes_on_behind_it(
-    shop: Shop, caplog: pytest.LogCaptureFixture
+    shop: Shop, offsets: RedisOffsets, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings, topic = shop.here.settings, shop.topic
+    topic = shop.topic
     shop.sells(30)
     end = shop.here.inspector.extents(topic, [1])[1].end
-    async with connect(settings.redis_url.get_secret_value()) as client:
-        await RedisOffsets(client, settings.namespace).move(topic, 1, Stand(1))
+    await offsets.move(topic, 1, Stand(1))
     shop.expire(1, end)
-    worker = NormaliserWorker(settings, load_sources(shop.config))
+    worker = NormaliserWorker(shop.here.settings, load_sources(shop.config), offsets=offsets)
     assert await worker.resume_at([TP(topic, 1)]) == {TP(topic, 1): end}
     assert f"was read to 1 and now begins at {end}" in caplog.text
     fold = worker.lanes[topic].fold(1)
