@@ -74,7 +74,6 @@ class NormaliserWorker:
         self._in_step = {topic: InStep() for topic in self._names}
         self.meter = meter or NormaliserMeter(list(self._names.values()))
         self.failure: BaseException | None = None
-        self._joined = False
         self.app = faust_app(settings, f"{settings.group}-{settings.namespace}-normaliser")
         again = partial(read_again, self.app)
         self.lanes: dict[str, Lane[SourceFold]] = {
@@ -94,9 +93,7 @@ class NormaliserWorker:
         Raises:
             Refused, TopicMissing: say why and what to do.
         """
-        reads_from = await opened_at_last(self._open_all, assigned)
-        self._joined = True  # it works, or stands by
-        return reads_from
+        return await opened_at_last(self._open_all, assigned)
 
     async def _open_all(self, assigned: list[TP]) -> dict[TP, int]:
         self._let_go()
