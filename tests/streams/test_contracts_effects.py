@@ -22,6 +22,7 @@ from streams.alert_notices import Cleared, Raised, read_notice
 from streams.contracts_messages import WEBHOOKS
 from streams.endpoint_trial import trial_event
 from streams.endpoints import Endpoint
+from streams.in_step import InStep
 from streams.loop import no_records
 from streams.normalising import Place, SourceFold, Stand
 from streams.partition import Batch
@@ -163,7 +164,8 @@ class Kafka:
 
 async def test_foreign_events_and_those_that_cant_be_used_are_what_the_contract_says() -> None:
     kafka, place = Kafka(), Place("main", "shop", "orders", "", 1)
-    fold = SourceFold(place, Source(source="shopify"), Offsets(), kafka, no_records, 0)
+    given = place, Source(source="shopify"), Offsets(), kafka
+    fold = SourceFold(*given, no_records, 0, InStep())
     bodies = [{**ORDER, "total_price": each} for each in ("19.90", "?", "?" * 70_000)]
     records = [
         LogRecord(1, offset, 0, None, json.dumps(each).encode(), ORDERED)
