@@ -189,6 +189,42 @@ OPERATIONS = Dashboard(
             ],
         ),
         Row(
+            "Sources",
+            [
+                Panel(
+                    "From topics of sources",
+                    "What became of it. expired: offsets that retention took unread; events are lost.",
+                    "cps",
+                    [
+                        (
+                            "sum by (source, outcome) (rate(segmenter_source_events_total[5m]))",
+                            "{{source}} {{outcome}}",
+                        )
+                    ],
+                ),
+                Panel(
+                    "Not in the log yet",
+                    "Records of the sources' topics. Growing: more normalisers.",
+                    "short",
+                    [
+                        ("sum by (source) (segmenter_source_lag_records)", "{{source}}"),
+                        ("max by (source) (segmenter_source_waiting)", "{{source}} waits"),
+                    ],
+                ),
+                Panel(
+                    "From webhooks",
+                    "bad_signature: somebody tries, or the secret has changed.",
+                    "cps",
+                    [
+                        (
+                            "sum by (source, outcome) (rate(segmenter_ingested_total[5m]))",
+                            "{{source}} {{outcome}}",
+                        )
+                    ],
+                ),
+            ],
+        ),
+        Row(
             "API",
             [
                 Panel(

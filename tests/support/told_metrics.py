@@ -16,11 +16,13 @@ from prometheus_client import CollectorRegistry
 from streams.api.metrics import ApiMeter
 from streams.metrics import RelayMeter, process_registry
 from streams.metrics_delivery import DeliveryMeter
+from streams.metrics_normaliser import NormaliserMeter
 from streams.metrics_survey import SurveyMeter
 from streams.metrics_worker import WorkerMeter
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 DOCUMENT = DEPLOY.parent / "docs" / "metrics.md"
+A_SOURCE = "a-source"  # whoever installs it names them
 OF_PROMETHEUS = {"up", "ALERTS"}
 OF_TARGETS = {"job", "instance"}
 _ROW = re.compile(r"^\| `([a-z_]+)` \| (?:counter|gauge|histogram) \|([^|]*)\|", re.MULTILINE)
@@ -51,7 +53,10 @@ def named(expression: str) -> Iterator[Named]:
 
 
 def _registries() -> list[CollectorRegistry]:
-    meters = WorkerMeter(), RelayMeter(), SurveyMeter(), DeliveryMeter(), ApiMeter()
+    meters = (
+        *(WorkerMeter(), RelayMeter(), SurveyMeter(), DeliveryMeter(), ApiMeter()),
+        NormaliserMeter([A_SOURCE]),
+    )
     return [process_registry(), *(each.registry for each in meters)]
 
 
