@@ -107,7 +107,7 @@ class Worker:
             meter=self.meter,
         )
         declare(self.app, keeper.keep_time, self.lane, self.learning)
-        pulse(self.app, self.meter.pulse)
+        pulse(self.app, self._pulse)
         if not settings.store:
             follower = Follower(self._redis, settings.namespace, kept_in, self._fail)
             self.app.timer(LOOK_EVERY_S, on_leader=False, name="follow")(follower.look)
@@ -227,6 +227,10 @@ class Worker:
         for lane in self._lanes.values():
             for partition in lane.partitions:
                 lane.close(partition)
+
+    def _pulse(self) -> None:
+        self.meter.joined = self.meter.joined or self.app.unassigned  # then it stands by
+        self.meter.pulse()
 
     async def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error

@@ -80,9 +80,7 @@ class DeliveryWorker:
         Raises:
             TopicMissing: says what to do.
         """
-        reads_from = await opened_at_last(self._open, assigned)
-        self.meter.health.works()  # or stands by
-        return reads_from
+        return await opened_at_last(self._open, assigned)
 
     async def _open(self, assigned: list[TP]) -> dict[TP, int]:
         await self._close()
@@ -111,6 +109,8 @@ class DeliveryWorker:
 
     async def _look(self) -> None:
         if self.delivery is None:
+            if self.app.unassigned:  # another one delivers: it stands by
+                self.meter.health.works()
             return
         waits_for = await looked(self.delivery, self._fail)
         if waits_for:
