@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose manifests bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos fuzz docs lock clean python
+.PHONY: help setup demo test check lint types coverage compose manifests bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos contracts fuzz docs manifests sbom lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ demo: $(VENV)/.demo-ok  ## a year of real purchases through an embedded broker a
 test: $(VENV)/.dev-ok  ## the whole test suite (PYTEST_ARGS="-k lifecycle" narrows it, PROCESSES=0 debugs)
 	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile $(PYTEST_ARGS)
 
-check: lint types coverage compose  ## style, types, coverage of models/, Dockerfile and compose linters
+check: lint types coverage compose contracts  ## style, types, coverage of models/, contracts, Dockerfile and compose linters
 
 lint: $(VENV)/.dev-ok
 	@$(BIN)/ruff check .
@@ -75,6 +75,11 @@ coverage: $(VENV)/.dev-ok
 compose:
 	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }
 	@npx --yes $(DCLINT) --max-warnings 0 docker-compose.yml
+
+contracts: $(VENV)/.dev-ok  ## AsyncAPI against its published schema; what has changed since the last release
+	@command -v npm >/dev/null || { echo >&2 "make check needs npm for AsyncAPI's published schema"; exit 1; }
+	@$(BIN)/python tools/check_asyncapi.py
+	@$(BIN)/python tools/compare_contracts.py
 
 # The rendered manifests are committed; where kubectl is, a test holds that they are those.
 manifests:  ## render deploy/kustomize (needs kubectl or kustomize)
@@ -137,6 +142,9 @@ docs: $(VENV)/.dev-ok  ## the documentation site into build/site, and its genera
 	@$(BIN)/python -m sphinx --builder html --quiet --fresh-env --fail-on-warning --keep-going \
 		--conf-dir docs --doctree-dir build/doctrees . build/site
 	@echo "build/site/index.html"
+
+sbom: $(VENV)/.dev-ok  ## what is installed to run, as CycloneDX: deploy/sbom.cdx.json
+	@$(BIN)/python tools/sbom.py
 
 # dev.lock first: the smaller locks are cut from it, so one version of a package serves everywhere.
 # Pins stay where they can; `make lock UPGRADE=1` moves them.
