@@ -27,7 +27,7 @@ from tests.support.installation import CHANGES, Installation, wait_until
 from tests.support.redis_cluster import RedisCluster
 
 pytestmark = pytest.mark.slow
-NODE_TIMEOUT_MS = 2_000
+NODE_TIMEOUT_MS = 3_000
 FIRST = Meta(1, b"n1", 1_000, "topic", 4, 8)
 SECOND = FIRST._replace(offset=2, nonce=b"n2")
 T = TypeVar("T")
