@@ -53,7 +53,7 @@ class LaneApp:
             *(self.app, kafka_urls(settings), frozenset({LOG})),
             *(self._resume_at, self._crash, self._let_go),
         )
-        _agent(self.app, "fold", LOG, self.lane)
+        _agent(self.app, "fold", {LOG: self.lane})
 
     def fetched_to(self, partition: int) -> int:
         """The end of all that Faust was given, be it on its way still."""
