@@ -42,6 +42,7 @@ from streams.store import OutboxRow
 from streams.topics import DEAD_LETTERS, LOG
 from streams.transport import LANES, Consumer
 
+FETCH_BYTES = 262_144  # of a partition at once: the less of it, the closer they keep in step
 logger = logging.getLogger(__name__)
 
 
@@ -75,6 +76,7 @@ class NormaliserWorker:
         self.meter = meter or NormaliserMeter(list(self._names.values()))
         self.failure: BaseException | None = None
         self.app = faust_app(settings, f"{settings.group}-{settings.namespace}-normaliser")
+        self.app.conf.consumer_max_fetch_size = FETCH_BYTES
         again = partial(read_again, self.app)
         self.lanes: dict[str, Lane[SourceFold]] = {
             topic: Lane(again, self._fail) for topic in self._names

@@ -165,7 +165,7 @@ class SourceFold:
         sender: to Kafka.
         records_exist: async (partition, from, to) → whether the topic has records in [from, to).
         offset: where reading begins.
-        in_step: shared with the other partitions of the topic.
+        in_step: shared with the other partitions of the topic; one of its own if left out.
 
     Attributes:
         offset: of the next record: all that came of those before it is in Kafka.
@@ -180,9 +180,9 @@ class SourceFold:
         sender: Sender,
         records_exist: GapProbe,
         offset: int,
-        in_step: InStep,
+        in_step: InStep | None = None,
     ) -> None:
-        self._in_step = in_step
+        self._in_step = in_step or InStep()
         self._place, self._source, self._offsets = place, source, offsets
         self._sender, self._records_exist = sender, records_exist
         self.offset, self._sent_to = offset, offset
