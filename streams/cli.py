@@ -249,9 +249,12 @@ def topics_create() -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Check broker, topics, Redis, partitions, lag and clock; name the remedy."""
+    from streams.cli_sources import sources_given
     from streams.doctor import examine
+    from streams.source_config import by_topic
 
-    checks = run(lambda: examine(settings_given(), policy_given()))
+    given = settings_given(), policy_given(), by_topic(sources_given())
+    checks = run(lambda: examine(*given))
     if as_json:
         print_json([check._asdict() for check in checks])
     else:

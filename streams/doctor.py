@@ -16,6 +16,7 @@ from streams.belonging import why_refused
 from streams.doctor_check import NAMES, Check
 from streams.doctor_cluster import dead_letters, examine_cluster
 from streams.doctor_redis import clock, of_redis
+from streams.doctor_sources import examine_sources
 from streams.doctor_told import examine_told, keys_file
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
 from streams.partitioner import partition_of
@@ -49,12 +50,15 @@ class _OfKafka(NamedTuple):
     inputs: Extent | None = None
 
 
-async def examine(settings: Settings, given: Policy) -> list[Check]:
+async def examine(
+    settings: Settings, given: Policy, sources: Mapping[str, str] = MappingProxyType({})
+) -> list[Check]:
     """Look at broker, topics, Redis, partitions, lag, policy and clock; never raises for what is down.
 
     Args:
         settings: where the parts are.
         given: the file's policy.
+        sources: that are read from Kafka: topic → name.
     """
     client = connect(settings.redis_url.get_secret_value())
     try:
@@ -63,10 +67,16 @@ async def examine(settings: Settings, given: Policy) -> list[Check]:
         return [
             *kafka.checks,
             *await _examine_redis(client, settings, given, kafka, store),
+            *(await _sources(client, settings, sources) if kafka.facts is not None else []),
             *keys_file(settings.api_keys_file),
         ]
     finally:
         await client.aclose()
+
+
+async def _sources(client: Redis, settings: Settings, sources: Mapping[str, str]) -> list[Check]:
+    servers = settings.bootstrap_servers
+    return await examine_sources(client, settings.namespace, servers, sources)
 
 
 async def _store_of(client: Redis, settings: Settings) -> str:

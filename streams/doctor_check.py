@@ -18,7 +18,7 @@ NAMES = (
     *("redis", "redis version", "redis maxmemory-policy", "redis memory"),
     *("redis appendonly", "redis saved", "redis replication", "clock", "hash key"),
     *("states", "lag", "workers", "source", "outbox", "outbox age"),
-    *("policy", "population", "learner", "survey"),
+    *("policy", "population", "learner", "survey", "sources"),
     *("keys file", "endpoints file", "endpoints", "deliverer"),
 )
 

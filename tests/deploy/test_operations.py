@@ -8,6 +8,7 @@ from pathlib import Path
 from streams.doctor import MAX_LAG, MAX_WAIT_MS, NAMES
 from streams.doctor_cluster import MAX_DEAD_LETTERS
 from streams.doctor_redis import MAX_MEMORY_SHARE, MAX_SKEW_S, OLDEST_MAJOR
+from streams.doctor_sources import MAX_SOURCE_LAG
 from streams.doctor_told import MAX_INPUTS, MAX_SURVEY_AGE_MS
 from tests.deploy.test_rules import ALERTS
 
@@ -31,6 +32,7 @@ def test_the_limits_on_the_page_are_those_of_doctor() -> None:
         "lag": f"more than {MAX_LAG:,} records",
         "outbox": f"more than {MAX_LAG:,} rows",
         "learner": f"more than {MAX_INPUTS:,} inputs",
+        "sources": f"more than {MAX_SOURCE_LAG:,} of its records",
         "redis memory": f"more than {MAX_MEMORY_SHARE:.0%}".replace("%", " %"),
         "redis version": f"older than {OLDEST_MAJOR}",
         "clock": f"more than {MAX_SKEW_S:g} s",

@@ -19,8 +19,10 @@ from streams.doctor_cluster import (
     topic_settings,
 )
 from streams.doctor_redis import clock, memory, of_redis, replicas, saved
+from streams.doctor_sources import of_source
 from streams.doctor_told import endpoints, keys_file
-from streams.log import Record
+from streams.log import Extent, Record, TopicFacts
+from streams.normalising import Stand
 from streams.retrying import Health
 from streams.topics import DEAD_LETTERS, ERASURES, LOG, TOPICS
 from streams.wall import wall_ms
@@ -207,6 +209,25 @@ def test_a_file_of_keys_that_holds_none_or_cannot_be_read_is_told(tmp_path: Path
     assert str(broken) in check.found
 
 
+@pytest.mark.parametrize(
+    ("stand", "extent", "ok", "found"),
+    [
+        (Stand(90, "t"), Extent(0, 100), True, "shop: 10 records wait"),
+        (Stand(), Extent(7, 100), True, "shop: 93 records wait"),
+        (Stand(), Extent(0, 10_001), False, "shop: 10,001 records wait"),
+        (Stand(5, "t"), Extent(7, 100), False, "shop: 93 records wait, 2 offsets have expired"),
+        (Stand(200, "t"), Extent(0, 100), False, "it has lost records"),
+        (Stand(5, "another"), Extent(0, 100), False, "it was deleted and made again"),
+    ],
+)
+def test_a_source_that_is_not_read_to_its_end_or_not_whole_is_told(
+    stand: Stand, extent: Extent, ok: bool, found: str
+) -> None:
+    facts = TopicFacts("t", 1)
+    check = of_source("main", "shop", "orders", facts, {0: extent}, {0: stand})
+    assert (check.ok, found in check.found) == (ok, True), check
+
+
 def test_the_names_are_those_that_scripts_and_the_runbook_know() -> None:
     assert len(NAMES) == len(set(NAMES))
     assert set(NAMES) == {
@@ -215,6 +236,6 @@ def test_the_names_are_those_that_scripts_and_the_runbook_know() -> None:
         *("owners", "partitioner", "dead letters", "redis", "redis version"),
         *("redis maxmemory-policy", "redis memory", "redis appendonly", "redis saved"),
         *("redis replication", "clock", "hash key", "states", "lag", "workers", "source"),
-        *("outbox", "outbox age", "policy", "population", "learner", "survey", "keys file"),
-        *("endpoints file", "endpoints", "deliverer"),
+        *("outbox", "outbox age", "policy", "population", "learner", "survey", "sources"),
+        *("keys file", "endpoints file", "endpoints", "deliverer"),
     }
