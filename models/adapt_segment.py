@@ -67,6 +67,20 @@ _PERSONAL = frozenset(
         "username",
     ]
 )
+_PERSONAL_ENDS = (  # of names such as work_email and customerFirstName, unless they say yes or no
+    *(
+        "email",
+        "mailaddress",
+        "phone",
+        "phonenumber",
+        "mobilenumber",
+        "whatsappnumber",
+        "faxnumber",
+    ),
+    *("firstname", "lastname", "middlename", "fullname", "givenname", "familyname", "maidenname"),
+    *("surname", "displayname", "nickname", "username", "password", "passwordhash", "dateofbirth"),
+    *("address", "addressline", "street", "streetname", "passport", "passportnumber", "taxid"),
+)
 _YEAR = re.compile(r"([12][0-9]{3})-", re.ASCII)
 _LONGEST_NAME, _LARGEST = 64, 2**53  # what an attribute may be: docs/events.md
 
@@ -235,13 +249,19 @@ def _attributes(traits: Any) -> Json:
 
 
 def _may_stay(name: str, value: Any) -> bool:
-    if not 0 < len(name) <= _LONGEST_NAME or re.sub("[^a-z]", "", name.lower()) in _PERSONAL:
+    if not 0 < len(name) <= _LONGEST_NAME or _names_a_person(name, value):
         return False
     if isinstance(value, str):
         return may_be_kept(value)
     if isinstance(value, int | Decimal):
         return -_LARGEST < value < _LARGEST
     return value is None
+
+
+def _names_a_person(name: str, value: Any) -> bool:
+    letters = re.sub("[^a-z]", "", name.lower())
+    says_more = not isinstance(value, bool) and not name.startswith("consent.")
+    return letters in _PERSONAL or (says_more and letters.endswith(_PERSONAL_ENDS))
 
 
 def _alias(origin: Origin, message: Json) -> Iterator[Make]:

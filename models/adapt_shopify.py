@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
-from itertools import takewhile
 from typing import Any
 
 from models.adapt_fields import (
     Unusable,
+    decimal_of,
     found,
     listed,
     minor_units,
@@ -40,6 +41,7 @@ TOPIC = "x-shopify-topic"
 _SHOP_CURRENCY = ("total_price_set.shop_money.currency_code", "currency")
 _PRESENTED = "total_price_set.presentment_money"
 _REPEATED = timedelta(days=45)  # time.remembered_days, unless a policy says another
+_REFUNDED = "refunds.transactions.amount"
 _UNPAID = ("voided", "pending", "authorized", "expired")
 
 
@@ -84,14 +86,24 @@ def _updated(origin: Origin, order: Json) -> Iterator[Make]:
     if called_off:
         yield partial(_cancelled, origin, order)
     yield from _known_now(origin, order)
+    before = Decimal(0)
     for refund in refunds:
-        yield partial(_refund, origin, order, refund)
+        yield partial(_refund, origin, order, refund, before)
+        before = _with(before, refund)
+
+
+def _paid(origin: Origin, order: Json) -> Iterator[Make]:
+    """An order that was told before: then it may have been of nobody known."""
+    yield from _created(origin, order)
+    yield from _known_now(origin, order)
 
 
 def _order(origin: Origin, order: Json) -> Iterator[Make]:
-    yield from _created(origin, order)
     if order.get("refunds") or order.get("cancelled_at"):
+        yield from _created(origin, order)
         yield from _updated(origin, order)
+    else:
+        yield from _paid(origin, order)
 
 
 def _bare_refund(origin: Origin, refund: Json) -> Iterator[Make]:
@@ -101,7 +113,7 @@ def _bare_refund(origin: Origin, refund: Json) -> Iterator[Make]:
             "a refund alone names no customer; subscribe to orders/updated, which brings it with "
             "its order, instead of refunds/create"
         )
-    yield partial(_refund, origin, {"id": refund.get("order_id"), **order}, refund)
+    yield partial(_refund, origin, {"id": refund.get("order_id"), **order}, refund, Decimal(0))
 
 
 def _whose(origin: Origin, order: Json) -> str:
@@ -160,7 +172,7 @@ def _item(line: Json, currency: str) -> Json:
     return {key: each for key, each in item.items() if each is not None}
 
 
-def _refund(origin: Origin, order: Json, refund: Json) -> Draft | Ignored:
+def _refund(origin: Origin, order: Json, refund: Json, before: Decimal) -> Draft | Ignored:
     if _moved(refund, "pending"):
         return Ignored("a refund that is pending; the order is sent again when it is settled")
     if not _moved(refund, "success"):
@@ -168,7 +180,7 @@ def _refund(origin: Origin, order: Json, refund: Json) -> Draft | Ignored:
     moment = needed(refund, "processed_at", "created_at")
     if _long_ago(moment, order.get("updated_at")):
         return Ignored("a refund that earlier updates of the order have told")
-    amount_minor, currency = _given_back(origin, order, refund)
+    amount_minor, currency = _given_back(origin, order, refund, before)
     fields = {
         "event_id": event_id(origin, "refund", needed(refund, "id")),
         "customer_id": _whose(origin, order),
@@ -197,31 +209,33 @@ def _moved(refund: Json, status: str) -> list[Json]:
     ]
 
 
-def _given_back(origin: Origin, order: Json, refund: Json) -> tuple[int, str]:
-    """The sum of a refund's transactions, in the shop's currency where the order says its rate."""
+def _given_back(origin: Origin, order: Json, refund: Json, before: Decimal) -> tuple[int, str]:
+    """The sum of a refund's transactions, in the shop's currency where the order says its rate.
+
+    What refunds of the order gave back before it counts, so that all together come to the whole.
+    """
     own = (text_at(order, *_SHOP_CURRENCY) or origin.source.currency).upper()
     currencies = {(text_at(each, "currency") or own).upper() for each in _moved(refund, "success")}
     if len(currencies) > 1:
         raise Unusable("refunds.transactions.currency: one refund in several currencies")
     if not (currency := currencies.pop()):
         raise Unusable("refunds.transactions.currency: missing")
-    amount_minor = _sum(refund, currency)
+    amounts = [each.get("amount") for each in _moved(refund, "success")]
+    amount_minor = sum(minor_units(each, currency, _REFUNDED) for each in amounts)
     if own in ("", currency) or found(order, f"{_PRESENTED}.currency_code") != currency:
         return amount_minor, currency
     shown = minor_units(found(order, f"{_PRESENTED}.amount"), currency, f"{_PRESENTED}.amount")
-    paid, before = _money(order, "total_price", own), _sum_before(order, refund, currency)
-    return _shared(before + amount_minor, paid, shown) - _shared(before, paid, shown), own
+    paid, earlier = _money(order, "total_price", own), minor_units(before, currency, _REFUNDED)
+    return _shared(earlier + amount_minor, paid, shown) - _shared(earlier, paid, shown), own
 
 
-def _sum(refund: Json, currency: str) -> int:
-    amounts = [each.get("amount") for each in _moved(refund, "success")]
-    return sum(minor_units(each, currency, "refunds.transactions.amount") for each in amounts)
-
-
-def _sum_before(order: Json, refund: Json, currency: str) -> int:
-    """What earlier refunds of the order gave back, so that all together come to the whole."""
-    earlier = takewhile(lambda each: each is not refund, listed(order, "refunds"))
-    return sum(_sum(each, currency) for each in earlier)
+def _with(before: Decimal, refund: Json) -> Decimal:
+    """What was given back, in major units, with a refund; one that can't be read is refused itself."""
+    try:
+        amounts = [each.get("amount") for each in _moved(refund, "success")]
+        return sum((decimal_of(each, _REFUNDED) for each in amounts), before)
+    except (Unusable, ArithmeticError):
+        return before
 
 
 def _shared(part: int, of: int, whole: int) -> int:
@@ -251,9 +265,8 @@ def _cancelled(origin: Origin, order: Json) -> Draft | Ignored:
 _ORDERS: dict[str, Callable[[Origin, Json], Iterator[Make]]] = {
     "order": _order,
     "orders/create": _created,
-    "orders/paid": _created,
+    "orders/paid": _paid,
     "orders/updated": _updated,
-    "orders/edited": _updated,
     "orders/cancelled": _updated,
     "refunds/create": _bare_refund,
 }

@@ -27,6 +27,7 @@ Json = dict[str, Any]
 TRIGGERED = "x-shopify-triggered-at"
 _PLACES = (("country", "country_code"), ("region", "province_code"), ("city", "city"))
 _CONSENTS = (("consent.email", "email_marketing_consent"), ("consent.sms", "sms_marketing_consent"))
+_UNMERGED = ("failed", "in_progress", "requested")
 _GID = "gid://shopify/Customer/"
 
 
@@ -84,27 +85,32 @@ def _consent(origin: Origin, body: Json) -> Draft:
 
 def _redacted(origin: Origin, body: Json) -> Iterator[Make]:
     moment, own = _moment(origin), needed(body, "customer.id")
-    yield lambda: _erasure(origin, known_id(origin, own), moment)
+    digest = digest_of(origin, origin.headers.get(TRIGGERED, ""))
+    yield lambda: _erasure(origin, known_id(origin, own), moment, digest)
     orders = body.get("orders_to_redact") if origin.keeps_anonymous else None
     if not isinstance(orders, list | None):
         raise Unusable(f"orders_to_redact: must be a list, found {named(orders)}")
     for order in orders or ():
-        yield partial(_erasure, origin, anonymous_id(origin, str(order)), moment)
+        yield partial(_erasure, origin, anonymous_id(origin, str(order)), moment, digest)
 
 
-def _erasure(origin: Origin, customer_id: str, moment: str) -> Draft:
+def _erasure(origin: Origin, customer_id: str, moment: str, digest: str) -> Draft:
     """Its id is none of the customer's, for it is kept: docs/erasure.md."""
     fields = {
-        "event_id": event_id(
-            origin, "redact", digest_of(origin, origin.headers.get(TRIGGERED, ""))
-        ),
+        "event_id": event_id(origin, "redact", digest),
         "customer_id": customer_id,
         "occurred_at": moment,
     }
     return Draft(Kind.ERASURE, fields)
 
 
-def _merged(origin: Origin, body: Json) -> Draft:
+def _merged(origin: Origin, body: Json) -> Draft | Ignored:
+    """Shopify tells of merges that failed, too; none can be taken back here."""
+    status = (text_at(body, "status") or "").lower()
+    if status in _UNMERGED:
+        return Ignored("a merge of customers that is not completed")
+    if status != "completed":
+        raise Unusable("status: must be completed for two customers to be made one")
     goes = needed(body, "admin_graphql_api_customer_deleted_id").removeprefix(_GID)
     stays = needed(body, "admin_graphql_api_customer_kept_id").removeprefix(_GID)
     fields = {

@@ -124,6 +124,31 @@ def test_a_trait_that_an_attribute_cannot_hold_stays_behind(name: str, value: An
     assert fields["attributes"] == {"plan": "gold"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("homePhone", "phone_2", "mobile_phone", "whatsapp_number", "surname", "given_name"),
+        *("familyName", "displayName", "street_address", "addressLine1", "shipping_address"),
+        *("email_2", "workEmail", "tax_id", "passport_number", "passwordHash", "maiden-name"),
+    ],
+)
+def test_a_trait_that_names_a_person_stays_behind_however_it_is_called(name: str) -> None:
+    traits = {
+        name: "something of hers",
+        "plan": "gold",
+        "accepts_email": True,
+        "phone_model": "X",
+        "language": "fr",
+    }
+    ((_, fields),) = told(outcomes(SEGMENT, {**sample("segment", "identify"), "traits": traits}))
+    assert fields["attributes"] == {
+        "plan": "gold",
+        "accepts_email": True,
+        "phone_model": "X",
+        "language": "fr",
+    }
+
+
 def test_text_that_is_no_unicode_is_rejected_as_it_would_be_in_the_log() -> None:
     ((kind, fields),) = told(outcomes(SEGMENT, ordered(order_id="\ud800", total=5)))
     assert (kind, fields["reason"]) == ("rejected", "not_json")

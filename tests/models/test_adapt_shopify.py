@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import time
 from typing import Any
 
 import pytest
@@ -101,6 +103,31 @@ def test_parts_in_another_currency_come_to_the_whole() -> None:
     assert [fields["amount_minor"] for _, fields in found] == [33, 34, 33]
 
 
+def test_an_order_of_many_refunds_in_another_currency_is_read_once_and_not_again_for_each() -> None:
+    refunds = [
+        {"id": n, "processed_at": WHEN, "transactions": [
+            {"kind": "refund", "status": "success", "amount": "0.02", "currency": "CAD"}]}
+        for n in range(3_000)
+    ]  # fmt: skip
+    began_s = time.process_time()
+    found = records(outcomes(SHOP, order(refunds=refunds), UPDATED))
+    assert time.process_time() - began_s < 6  # it was a minute
+    given_back = sum(json.loads(each.value)["amount_minor"] for each in found)
+    assert given_back == 4_412  # 60.00 of 149.52 CAD: of 109.94 USD
+
+
+def test_a_refund_beyond_all_numbers_is_refused_and_the_next_is_read() -> None:
+    paid = {"kind": "refund", "status": "success", "currency": "USD"}
+    refunds = [
+        {"id": n, "processed_at": WHEN, "transactions": [{**paid, "amount": amount}]}
+        for n, amount in enumerate(("HUGE", "HUGE", "5.00"))
+    ]
+    body = json.dumps(order(refunds=refunds)).replace('"HUGE"', "9e999999").encode()
+    (given_back, refused) = told(outcomes(SHOP, body, UPDATED))
+    assert given_back == refund("2", WHEN, 500)
+    assert refused[1]["detail"][:7] == "2 of th"
+
+
 def test_a_currency_of_which_the_order_knows_no_rate_stays() -> None:
     paid = {"kind": "refund", "status": "success", "amount": "5.00", "currency": "EUR"}
     body = order(refunds=[{"id": 5, "processed_at": WHEN, "transactions": [paid]}])
@@ -197,6 +224,17 @@ def test_a_purchase_at_the_till_that_is_kept_joins_whom_it_proves_to_be_of() -> 
     ]
 
 
+@pytest.mark.parametrize("topic", [{"x-shopify-topic": "orders/paid"}, {}])
+def test_an_order_that_was_kept_without_a_name_and_comes_again_with_one_is_not_two_purchases(
+    topic: dict[str, str],
+) -> None:
+    known = {**sample("shopify", "orders_create_pos"), "customer": {"id": 207119551}}
+    purchase, merge = records(outcomes(KEEP, known, topic))
+    assert (purchase.customer_id, purchase.event_id) == ("207119551", "shopify:order:450789471")
+    assert (merge.kind, merge.customer_id) == ("merge", "shopify:anonymous:450789471")
+    assert json.loads(merge.value)["into"] == "207119551"
+
+
 def test_an_order_of_the_online_shop_merges_nobody() -> None:
     kinds = [kind for kind, _ in told(outcomes(KEEP, order(), UPDATED))]
     assert kinds == ["ignored"]
@@ -256,15 +294,41 @@ def test_who_is_redacted_is_erased_with_the_purchases_that_were_kept_without_a_n
     ]
 
 
-def test_two_customers_whom_the_shop_made_one_are_one_here() -> None:
+def merged(status: str | None) -> list[tuple[str, Json]]:
     body = {
         "admin_graphql_api_customer_deleted_id": "gid://shopify/Customer/1",
         "admin_graphql_api_customer_kept_id": "gid://shopify/Customer/2",
+        "status": status,
     }
     headers = {"x-shopify-topic": "customers/merge", "x-shopify-triggered-at": WHEN}
-    ((kind, fields),) = told(outcomes(SHOP, body, headers))
+    return told(outcomes(SHOP, body, headers))
+
+
+@pytest.mark.parametrize("status", ["completed", "COMPLETED"])
+def test_two_customers_whom_the_shop_made_one_are_one_here(status: str) -> None:
+    ((kind, fields),) = merged(status)
     assert (kind, fields["customer_id"], fields["into"]) == ("merge", "1", "2")
     assert "unless_taken" not in fields
+
+
+@pytest.mark.parametrize("status", ["failed", "in_progress", "requested"])
+def test_customers_whom_the_shop_could_not_make_one_stay_two(status: str) -> None:
+    assert merged(status) == [("ignored", {"detail": "a merge of customers that is not completed"})]
+
+
+@pytest.mark.parametrize("status", [None, "", "done"])
+def test_a_merge_of_which_nobody_says_that_it_is_completed_is_not_guessed(
+    status: str | None,
+) -> None:
+    ((kind, fields),) = merged(status)
+    assert (kind, fields["detail"][:8]) == ("rejected", "status: ")
+
+
+def test_an_edit_of_an_order_tells_no_refund() -> None:
+    edit = {"order_edit": {"id": 5, "order_id": 450789469, "line_items": {"removals": []}}}
+    assert told(outcomes(SHOP, edit, {"x-shopify-topic": "orders/edited"})) == [
+        ("ignored", {"detail": "orders/edited moves no customer"})
+    ]
 
 
 @pytest.mark.parametrize(
