@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from models.adapt_fields import Unusable, text_at
@@ -179,9 +179,14 @@ def event_id(origin: Origin, *parts: str) -> str:
 
 def digest_of(origin: Origin, more: str = "") -> str:
     """Names a body that has no id of its own: the same bytes have the same."""
-    return hashlib.blake2b(
-        origin.body + more.encode("utf-8", "replace"), digest_size=16
-    ).hexdigest()
+    return _digest(origin.body, more)
+
+
+@lru_cache(maxsize=1)  # many events of one body may ask
+def _digest(body: bytes, more: str) -> str:
+    digest = hashlib.blake2b(body, digest_size=16)
+    digest.update(more.encode("utf-8", "replace"))
+    return digest.hexdigest()
 
 
 def became_known(origin: Origin, anonymous: str, known: str, occurred_at: str | None) -> Draft:

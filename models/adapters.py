@@ -8,6 +8,7 @@ from the source's own, so what is sent twice counts once. Forbidden here: the po
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from models.adapt_fields import decoded
@@ -39,6 +40,7 @@ __all__ = [
     "sources_from_toml",
 ]
 
+MAX_EVENTS = 10_000  # of one body: while it is read, the API answers nobody else
 _ADAPTERS: dict[str, Callable[[Origin, dict[str, Any]], Iterator[Make]]] = {
     "shopify": from_shopify,
     "stripe": from_stripe,
@@ -51,7 +53,7 @@ _ADAPTERS: dict[str, Callable[[Origin, dict[str, Any]], Iterator[Make]]] = {
 def normalise(
     name: str, source: Source, body: bytes, headers: Mapping[str, str]
 ) -> tuple[Outcome, ...]:
-    """What a foreign event means for customers; at least one answer.
+    """What a foreign event means for customers: at least one answer, and one `Rejected` at most.
 
     Args:
         name: of the table `[sources.NAME]`.
@@ -66,5 +68,19 @@ def normalise(
     if not isinstance(event, dict):
         return (Rejected(Reason.INVALID, "(the whole value): must be an object"),)
     makes = guarded(_ADAPTERS[source.source](Origin(name, source, headers, body), event))
-    outcomes = tuple(attempted(make) for make in makes)
-    return outcomes or (Ignored("nothing in it"),)
+    outcomes = tuple(attempted(make) for make in islice(makes, MAX_EVENTS + 1))
+    if len(outcomes) > MAX_EVENTS:
+        said = f"more than {MAX_EVENTS} events in one body; send them in several"
+        return (Rejected(Reason.INVALID, said),)
+    return _one_letter(outcomes) or (Ignored("nothing in it"),)
+
+
+def _one_letter(outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """The same with one `Rejected` at most: a dead letter holds the whole body, and is big enough."""
+    rejected = [each for each in outcomes if isinstance(each, Rejected)]
+    if len(rejected) < 2:
+        return outcomes
+    details = dict.fromkeys(each.detail for each in rejected)
+    said = f"{len(rejected)} of the {len(outcomes)} events of this body: {'; '.join(details)}"
+    rest = (each for each in outcomes if not isinstance(each, Rejected))
+    return (*rest, Rejected(rejected[0].reason, said[:500]))

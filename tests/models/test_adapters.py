@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from models.adapters import Ignored, Normalised, Source, normalise
@@ -55,3 +57,37 @@ def test_ids_too_long_for_an_event_are_named_by_a_digest() -> None:
     assert isinstance(record, Normalised)
     assert record.event_id.startswith("segment:")
     assert len(record.event_id) == len("segment:") + 32
+
+
+def test_a_body_is_one_dead_letter_however_many_of_its_events_cannot_be_used() -> None:
+    page = b'{"type": "page", "userId": "u", "messageId": "m", "timestamp": "2026-03-01T10:00:00Z"}'
+    body = b'{"batch": [{}, ' + page + b', {}, {"type": "group", "userId": "u"}]}'
+    record, letter = normalise("web", Source(source="segment"), body, {})
+    assert isinstance(record, Normalised)
+    assert letter == Rejected(
+        Reason.INVALID,
+        "3 of the 4 events of this body: type: missing; send messages as Segment does; "
+        "groupId: missing",
+    )
+
+
+def test_a_body_of_more_events_than_any_source_sends_is_refused_whole() -> None:
+    body = b'{"batch": [' + b",".join([b"{}"] * 10_001) + b"]}"
+    assert normalise("web", Source(source="segment"), body, {}) == (
+        Rejected(Reason.INVALID, "more than 10000 events in one body; send them in several"),
+    )
+
+
+def test_a_body_of_which_many_events_are_named_by_a_digest_is_digested_once() -> None:
+    headers = {
+        "x-shopify-topic": "customers/redact",
+        "x-shopify-triggered-at": "2026-03-10T10:00:00Z",
+    }
+    orders = b",".join([b"1"] * 9_000)
+    body = b'{"customer": {"id": 7}, "note": "' + b"x" * 900_000 + b'", "orders_to_redact": ['
+    began_s = time.process_time()
+    found = normalise(
+        "shop", Source(source="shopify", anonymous="keep"), body + orders + b"]}", headers
+    )
+    assert time.process_time() - began_s < 5  # it was half a minute
+    assert len(found) == 9_001
