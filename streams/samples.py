@@ -62,7 +62,9 @@ def _bodies(path: Path, text: str) -> Iterator[str]:
             return
     except ValueError:
         pass  # no document, so a body a line: a bad one is told as what becomes of it
-    yield from (line for line in text.splitlines() if line.strip(_BLANKS))
+    yield from (
+        line for line in text.split("\n") if line.strip(_BLANKS)
+    )  # others may stand in JSON
 
 
 def _cut(text: str, at: int, end: str) -> Iterator[str]:

@@ -79,6 +79,21 @@ def test_jsonl_holds_a_sample_a_line_and_a_broken_line_is_told_as_what_becomes_o
     assert ran.err == "segmenter: 1 of 2 would be dead letters\n"
 
 
+@pytest.mark.parametrize("mark", ["\u2028", "\u0085", "\x7f"])
+def test_a_line_of_jsonl_ends_where_json_says_and_at_no_other_mark(
+    terminal: Terminal, mark: str
+) -> None:
+    text = "\r\n".join(
+        json.dumps({**ORDER, "id": number, "note": f"a{mark}b"}, ensure_ascii=False)
+        for number in (7, 8)
+    )
+    ran = sampled(terminal, text, *CREATED, "--json")
+    assert [each["event"]["event_id"] for each in ran.json] == [
+        "shopify:order:7",
+        "shopify:order:8",
+    ]
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_number_is_read_as_it_was_written_and_never_as_a_float(
     terminal: Terminal, indent: int | None
