@@ -174,7 +174,11 @@ async def _examine_redis(
         return [
             Check.bad("redis", f"does not answer: {error}", "start it, or set SEGMENTER_REDIS_URL")
         ]
-    checks = [check for node in nodes for check in of_redis(node, config)]
+    checks = [
+        check._replace(found=f"{where}{check.found}")
+        for where, node in nodes.items()
+        for check in of_redis(node, config)
+    ]
     checks += [clock(seconds + micros / 1e6), _hash_key(settings)]
     if kafka.facts is not None:
         store, key_id = RedisStore(client, name), settings.pseudonyms.key_id
@@ -184,9 +188,11 @@ async def _examine_redis(
     return checks
 
 
-def _nodes(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What each node says of itself; a server is one node."""
-    return [info] if "redis_version" in info else list(info.values())
+def _nodes(info: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What each node says of itself, by where it is; a server is one node, and needs no name."""
+    if "redis_version" in info:
+        return {"": info}
+    return {f"{where}: ": node for where, node in info.items()}
 
 
 async def _config(client: Redis) -> dict[str, str]:

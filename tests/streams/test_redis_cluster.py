@@ -1,9 +1,8 @@
-"""A Redis Cluster in the place of a Redis: what its setting says, and what becomes of calls while slots move."""
+"""A Redis Cluster in the place of a Redis, and what becomes of calls while its slots move."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,15 +15,16 @@ from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from models.erasure import Pseudonyms
+from models.policy import policy_from_preset
 from streams import serving
+from streams.doctor import examine
 from streams.feed import Feed, FeedingSender
 from streams.keys import Keys
 from streams.keys import partitions as partitions_key
 from streams.local import HOST, free_port
-from streams.redis_address import ClusterAddress, cluster_address
 from streams.redis_shelf import RedisShelf
 from streams.redis_store import MAX_CONNECTIONS, RedisStore, connect, connect_blocking
-from streams.settings import Settings, SettingsError, load_settings
+from streams.settings import Settings
 from streams.shelf import Line, Put, Stand, Write
 from streams.store import Change, CustomerWrite, Loaded, Meta, OutboxRow, StoreUnavailable
 from streams.topics import CHANGES, ERASURES
@@ -251,6 +251,17 @@ async def test_every_primary_says_how_it_is(cluster: RedisCluster) -> None:
     assert {each["tcp_port"] for each in told.values()} == {each.port for each in cluster.primaries}
 
 
+async def test_the_doctor_looks_at_every_primary_and_says_which(
+    cluster: RedisCluster, bootstrap_servers: str, namespace: str
+) -> None:
+    given = {"redis_url": cluster.url, "namespace": namespace}
+    settings = Settings.model_validate({**given, "bootstrap_servers": bootstrap_servers})
+    checks = await examine(settings, policy_from_preset("general"))
+    found = [each.found for each in checks if each.name == "redis maxmemory-policy"]
+    wanted = {f"{HOST}:{each.port}: noeviction" for each in cluster.primaries}
+    assert (len(found), set(found)) == (3, wanted)
+
+
 class Guarded(Node):
     """A node that has all slots, and talks to nobody without TLS and the password."""
 
@@ -365,45 +376,3 @@ async def test_a_cluster_s_setting_on_a_single_server_says_that_it_is_none(
     async with connect(redis_url.replace("redis://", "redis+cluster://")) as client:
         with pytest.raises(StoreUnavailable, match="Cluster mode is not enabled on this node"):
             await RedisStore(client, namespace).load(P, [])
-
-
-@pytest.mark.parametrize(
-    ("url", "nodes"),
-    [
-        ("redis+cluster://a:7001,b:7002", (("a", 7001), ("b", 7002))),
-        ("redis+cluster://a", (("a", 6379),)),
-        ("rediss+cluster://me:p%2Cw@[::1]:7001,b/0", (("::1", 7001), ("b", 6379))),
-    ],
-)
-def test_some_nodes_of_a_cluster_can_be_named(url: str, nodes: tuple[tuple[str, int], ...]) -> None:
-    settings = Settings.model_validate({"redis_url": url})
-    found = cluster_address(settings.redis_url.get_secret_value())
-    assert found is not None
-    assert found.nodes == nodes
-
-
-def test_user_password_and_options_are_those_of_every_node() -> None:
-    found = cluster_address("rediss+cluster://me:p%2Cw@a:7001,b?ssl_cert_reqs=none")
-    assert found == ClusterAddress(
-        (("a", 7001), ("b", 6379)), "rediss://me:p%2Cw@a:7001?ssl_cert_reqs=none"
-    )
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("redis+cluster://a:7001/1", "a Redis Cluster has one database only"),
-        ("redis+cluster://a:7001,", "write of a Redis Cluster redis"),
-        ("redis+cluster://", "write of a Redis Cluster redis"),
-        ("redis+cluster://a:x,b:1", "write of a Redis Cluster redis"),
-        ("redis+cluster://a:0", "write of a Redis Cluster redis"),
-        ("redis+cluster://me:secret@a:,b", "write of a Redis Cluster redis"),
-        ("redis-cluster://a:7001", "write redis://host:port/0, or rediss:// for TLS; of a Redis"),
-        ("redis://a:7001,b:7002", "write redis://host:port/0, or rediss:// for TLS; of a Redis"),
-        ("redis://[a", "write redis://host:port/0, or rediss:// for TLS; of a Redis"),
-    ],
-)
-def test_what_names_no_cluster_is_refused_with_what_to_write(url: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=re.escape(said)) as refused:
-        load_settings(None, {}, redis_url=url)
-    assert "secret" not in str(refused.value)
