@@ -85,7 +85,7 @@ def test_no_secret_stands_in_the_file(name: str) -> None:
 
 def test_a_secret_is_told_from_an_address() -> None:
     assert is_secret("redis://:hunter2@redis:6379/0")
-    assert is_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    assert is_secret("whsec_YW4gZXhhbXBsZSBvZiB0aGUgZG9jdW1lbnRz")
     assert not is_secret("redis://redis:6379/0")
     assert not is_secret("INTERNAL://kafka:19092,HOST://localhost:9092")
 
