@@ -23,6 +23,7 @@ from tests.support.composed import (
     ROOT,
     Started,
     composed,
+    environment,
     is_ours,
     manifests,
     of_kind,
@@ -222,6 +223,23 @@ def test_two_relays_never_run_at_once_and_workers_give_way_one_by_one(overlay: s
     rolling = found["segmenter-worker"]["strategy"]["rollingUpdate"]
     assert rolling == {"maxSurge": 0, "maxUnavailable": 1}
     assert found["segmenter-api"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_kafka_and_redis_of_a_laptop_cluster_are_set_as_those_that_were_tried_with_compose() -> (
+    None
+):
+    found = {each["metadata"]["name"]: each for each in of_kind("dev", "StatefulSet")}
+    containers = {
+        name: each["spec"]["template"]["spec"]["containers"][0] for name, each in found.items()
+    }
+    assert containers["redis"]["args"] == services()["redis"]["command"]
+    here, there = environment("dev", containers["kafka"]), services()["kafka"]["environment"]
+    elsewhere = {key for key in there if "LISTENER" in key} | {
+        "KAFKA_CONTROLLER_QUORUM_VOTERS",
+        "KAFKA_LOG_DIRS",
+    }
+    assert here.keys() == there.keys()
+    assert {key for key in there if here[key] != there[key]} <= elsewhere
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
