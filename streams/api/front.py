@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 
 from prometheus_client.metrics_core import Metric
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from models.events import MAX_VALUE_BYTES, NotAnId, normalised_id
 from streams.api.access import is_loopback
@@ -157,6 +158,8 @@ def problem_of(error: Exception) -> Problem:
         return Problem(NOT_THERE_YET, str(error), "mend the settings of this API process")
     if isinstance(error, NothingYet):
         return Problem(NOT_THERE_YET, "no worker has begun on this namespace", "segmenter run all")
+    if isinstance(error, ClientDisconnect):  # anybody's doing, without a key where sources sign
+        return Problem(BAD_VALUE, "the body breaks off")
     logger.error("a request failed: %s", type(error).__name__, exc_info=error)
     return Problem(INTERNAL, "see the log of the API process")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,17 @@ from streams.api.keys import KeyRing
 from streams.keys import Keys
 from streams.keys import partitions as partitions_key
 from streams.ordinals import numbered
-from tests.support.api_house import Api, House, got, keys_file, nowhere, path, refused, settings
+from tests.support.api_house import (
+    Api,
+    House,
+    got,
+    keys_file,
+    nowhere,
+    path,
+    refused,
+    settings,
+    waited,
+)
 
 SCOPES = ("read", "write", "erase")
 JSON = {"content-type": "application/json"}
@@ -224,6 +236,26 @@ def test_a_fault_of_ours_says_nothing_of_our_insides(
             caplog.clear()
             assert refused(client.get(where), 500) == "see the log of the API process"
             assert "CorruptState" in caplog.text
+
+
+def test_a_sender_who_goes_away_before_the_end_of_the_body_fills_no_log(
+    locked: tuple[httpx.Client, dict[str, str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    client, keys = locked
+
+    def answered() -> int:
+        told = client.get("/metrics", headers={"X-API-Key": keys["read"]}).text
+        asked = re.findall(
+            r'requests_total\{route="/v1/ingest/\{source\}",status="[45]\d\d"\} (\d+)', told
+        )
+        return sum(map(int, asked))
+
+    before = answered()
+    head = f"POST /v1/ingest/shop HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {keys['write']}\r\n"
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as sender:
+        sender.sendall(f"{head}Content-Length: 100\r\n\r\nabc".encode())
+    waited(lambda: answered() == before + 1, "the answer")
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 def test_a_file_that_breaks_half_way_does_not_look_whole(
