@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from streams.doctor_redis import replicas
+from streams.local import HOST
 from streams.redis_store import RedisStore, connect
 from tests.real_parts import REDIS, RealParts
 from tests.streams.logbook import (
@@ -48,6 +50,12 @@ async def fold(url: str, namespace: str, log: Logbook, end: int | None = None) -
         offset = (await store.load(PARTITION, ())).meta.offset
         assert await fold_of(log, store).handle(log.batch(offset, end)) is None
         return await contents(store)
+
+
+async def replication_of(url: str) -> str:
+    """What doctor says of it."""
+    async with connect(url) as client:
+        return replicas(await client.info()).found
 
 
 @pytest.fixture
@@ -92,7 +100,12 @@ async def test_a_promoted_replica_that_lacks_the_last_writes_is_given_them_from_
         shell = {**here, "REPLICA": other["REDIS"]}
         run(step("replica"), shell, tmp_path)
         run('redis-cli -u "$REDIS" WAIT 1 10000', shell, tmp_path)
+        assert [await replication_of(each["REDIS"]) for each in (here, other)] == [
+            "primary, 1 replica in step",
+            f"a replica of {HOST}:{here['REDIS_PORT']}, which takes no writes",
+        ]
         run(step("promote"), shell, tmp_path)
+        assert (await replication_of(other["REDIS"])).startswith("primary, without a replica")
         lost_with_the_primary = await fold(here["REDIS"], namespace, log)
         assert await fold(other["REDIS"], namespace, log, half) == then != lost_with_the_primary
         assert await fold(other["REDIS"], namespace, log) == lost_with_the_primary
