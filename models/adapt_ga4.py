@@ -121,7 +121,7 @@ def _purchase(origin: Origin, payload: Json, event: Json) -> Draft:
 
 def _item(line: Json, currency: str) -> Json:
     quantity = whole_at(line, "quantity", 1)
-    off = line.get("discount", 0)
+    off = 0 if line.get("discount") is None else line["discount"]
     item = {
         "sku": needed(line, "item_id", "item_name"),
         "quantity": quantity,

@@ -6,6 +6,7 @@ what is wrong with the file. No secret, and no part of one, is shown or logged h
 
 from __future__ import annotations
 
+import codecs
 import logging
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def read_secrets(path: str, place: str) -> tuple[bytes, ...]:
         raise SettingsError(
             f"{place}: {path} can't be read: {why}; write the sender's secret into it, one a line"
         ) from None
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.removeprefix(codecs.BOM_UTF8).splitlines()]
     secrets = tuple(line for line in lines if line)
     if not secrets:
         raise SettingsError(f"{place}: {path} holds no secret; write the sender's into it")

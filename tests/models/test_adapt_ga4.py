@@ -41,6 +41,16 @@ def test_a_payload_gives_its_purchase_and_ignores_the_rest() -> None:
     ]  # fmt: skip
 
 
+def test_an_item_without_a_discount_may_say_so() -> None:
+    line = {"item_id": "SKU-1", "price": 10.01, "quantity": None, "discount": None}
+    params = {"transaction_id": "T-1", "value": 10.01, "items": [line]}
+    ((kind, fields), *_) = told(outcomes(GA4, payload(params=params)))
+    assert (kind, fields["items"]) == (
+        "purchase",
+        [{"sku": "SKU-1", "quantity": 1, "unit_price_minor": 1001, "discount_minor": 0}],
+    )
+
+
 def test_a_value_that_was_left_out_is_the_sum_of_price_times_quantity() -> None:
     assert told(outcomes(GA4, payload("refund"))) == [
         (

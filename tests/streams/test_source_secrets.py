@@ -24,6 +24,11 @@ def test_each_line_is_a_secret(path: Path) -> None:
     assert read_secrets(str(path), PLACE) == (b"first-secret", b"second-secret")
 
 
+def test_a_mark_that_an_editor_puts_in_front_is_no_part_of_the_first_secret(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbffirst-secret\r\nsecond-secret\r\n")
+    assert read_secrets(str(path), PLACE) == (b"first-secret", b"second-secret")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
