@@ -198,12 +198,13 @@ async def note_owners(url: str, namespace: str) -> None:
             await RedisStore(client, namespace).set_live(partition, Live(0), ttl_ms=60_000)
 
 
-def test_doctor_finds_nothing_to_mend_where_all_is_well(installed: Terminal) -> None:
+def test_doctor_finds_nothing_to_mend_but_that_no_worker_has_joined(installed: Terminal) -> None:
     ran = installed.run("doctor")
-    assert (ran.exit_code, ran.err) == (0, "")
-    lines = ran.out.splitlines()
-    assert all(line.startswith("ok   ") for line in lines)
-    found = [line.removeprefix("ok   ").split(":")[0] for line in lines]
+    assert (ran.exit_code, ran.err) == (1, "")
+    *lines, remedy = [line for line in ran.out.splitlines() if not line.startswith("ok   ")]
+    assert [line.split(":")[0] for line in lines] == ["bad  owners"]
+    assert remedy.split("→")[-1].strip() == "segmenter run worker"
+    found = [line[5:].split(":")[0] for line in ran.out.splitlines() if line.startswith("ok   ")]
     assert found[: len(TOPICS)] == [f"topic {topic.name}" for topic in TOPICS]
     assert set(found[len(TOPICS) :]) >= {"redis maxmemory-policy", "clock", "lag", "outbox"}
 
@@ -216,7 +217,7 @@ def test_doctor_finds_states_of_another_log_and_says_what_to_do(
         client.hset(Keys(namespace, 0).meta, mapping={"offset": 7, "partitions": 9, "nonce": b"n"})
     ran = installed.run("doctor", "--json")
     assert ran.exit_code == 1
-    (bad,) = [check for check in ran.json if not check["ok"]]
+    _, bad = [check for check in ran.json if not check["ok"]]  # the first: no worker has joined
     assert bad["name"] == "partition 0"
     assert "the states belong to 9" in bad["found"]
     assert "segmenter rebuild" in json.dumps(bad)
