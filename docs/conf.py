@@ -10,6 +10,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -27,6 +30,7 @@ include_patterns = [
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "deploy/*.md",
     "examples/rules_under_test/README.md",
 ]
 exclude_patterns = ["docs/_templates"]
@@ -53,6 +57,7 @@ html_theme_options = {
 pygments_style = "tango"
 
 
-def setup(app: object) -> None:
+def setup(app: Sphinx) -> None:
     """Let parts that are made of the code take their places as a page is read."""
-    app.connect("source-read", put_built_parts)  # type: ignore[attr-defined]
+    app.connect("source-read", put_built_parts)
+    app.add_lexer("csv", TextLexer)

@@ -15,7 +15,7 @@ def convert(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSONL or Parquet.")],
     to: Annotated[Path, typer.Argument(metavar="EVENTS.jsonl", help="Replaced if it is there.")],
     source: Annotated[
-        str, typer.Option(metavar="NAME", help="The table [sources.NAME] that says what is what.")
+        str, typer.Option(metavar="NAME", help="The table sources.NAME of the file: what is what.")
     ],
     as_json: AsJson = False,
 ) -> None:

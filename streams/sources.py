@@ -35,6 +35,7 @@ NESTED_COLUMNS = ("items", "attributes")  # not in CSV: a cell holds no list
 ATTRIBUTE_PREFIX = "attributes."
 
 MISSING = 'package {} is not installed: pip install "streaming-segmenter[demo]"'
+OWN_COLUMNS = "segmenter convert makes events of a file with columns of its own"
 ROWS_A_BATCH = 10_000
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ][\d:]{8}(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -267,7 +268,9 @@ def _check_columns(path: Path, found: list[str], known: tuple[str, ...]) -> None
     for name in found or [""]:
         if found.count(name) > 1 or not (name in known or name.startswith(ATTRIBUTE_PREFIX)):
             expected = f"each once of {', '.join(known)}, {ATTRIBUTE_PREFIX}<name>"
-            raise SourceError(f"{path}, line 1: found column {name!r}, expected {expected}")
+            raise SourceError(
+                f"{path}, line 1: found column {name!r}, expected {expected}; {OWN_COLUMNS}"
+            )
 
 
 _ROWS = {".jsonl": _jsonl, ".ndjson": _jsonl, ".csv": _csv, ".parquet": _own_parquet_rows}

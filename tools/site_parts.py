@@ -13,9 +13,11 @@ from types import MappingProxyType
 
 from tools.reference import cli_reference, policy_reference, settings_reference
 
-ARCHITECTURE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
+ROOT = Path(__file__).resolve().parent.parent
+ARCHITECTURE = ROOT / "ARCHITECTURE.md"
 _PLACE = re.compile(r"^<!-- built: ([a-z]+) -->$", re.MULTILINE)
 _MERMAID = re.compile(r"```mermaid\nstateDiagram.*?\n```", re.DOTALL)
+_LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)([^)#]+)\)")
 LIFECYCLE = "![The lifecycle](docs/pictures/lifecycle.svg)"  # no script draws on this site
 
 
@@ -51,6 +53,15 @@ def built(text: str) -> str:
     return _PLACE.sub(lambda place: PARTS[place[1]](), _MERMAID.sub(LIFECYCLE, text))
 
 
-def put_built_parts(_app: object, _page: str, source: list[str]) -> None:
+def without_folders(text: str, place: Path) -> str:
+    """Links that lead to a folder as words alone: the site has no page of it, a code host has."""
+
+    def told(link: re.Match[str]) -> str:
+        return link[1] if (place / link[2]).is_dir() else link[0]
+
+    return _LINK.sub(told, text)
+
+
+def put_built_parts(_app: object, page: str, source: list[str]) -> None:
     """For Sphinx, which hands over a page as it is read."""
-    source[0] = built(source[0])
+    source[0] = without_folders(built(source[0]), (ROOT / page).parent)
