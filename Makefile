@@ -43,7 +43,7 @@ define install_locked
 	@$(install) --no-deps --no-build-isolation -e .
 endef
 
-.PHONY: help setup demo test check lint types coverage compose manifests bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos contracts fuzz docs sbom lock clean python
+.PHONY: help setup demo test check lint types coverage compose manifests bench bench-affinity bench-alerts bench-replay bench-rules bench-science bench-throughput bench-lookups bench-freshness bench-timers bench-soak bench-memory bench-scaling chaos contracts dashboards fuzz docs rules sbom lock clean python
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -142,6 +142,13 @@ docs: $(VENV)/.dev-ok  ## the documentation site into build/site, and its genera
 	@$(BIN)/python -m sphinx --builder html --quiet --fresh-env --fail-on-warning --keep-going \
 		--conf-dir docs --doctree-dir build/doctrees . build/site
 	@echo "build/site/index.html"
+
+dashboards: $(VENV)/.dev-ok  ## Grafana's dashboards, generated
+	@$(BIN)/python tools/dashboards.py
+
+rules:  ## the alert rules, on tests of their own (needs promtool)
+	@promtool check rules deploy/prometheus/segmenter.rules.yml
+	@promtool test rules deploy/prometheus/tests/*.yml
 
 sbom: $(VENV)/.dev-ok  ## what is installed to run, as CycloneDX: deploy/sbom.cdx.json
 	@$(BIN)/python tools/sbom.py
