@@ -35,6 +35,7 @@ include_patterns = [
 ]
 exclude_patterns = ["docs/_templates"]
 nitpicky = True
+smartquotes = False  # of `--json` no dash is made
 nitpick_ignore_regex = [("py:.*", ".*")]  # types of other libraries: no inventories are loaded
 
 myst_heading_anchors = 4

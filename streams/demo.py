@@ -191,6 +191,8 @@ async def _until_interrupted(children: Children) -> None:
 def _end_in_order() -> None:
     """Let whatever ends the demo end it like Ctrl-C: the children are sessions of their own."""
     loop = asyncio.get_running_loop()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs behind it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for each in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) is not signal.SIG_IGN:  # nohup
             loop.add_signal_handler(each, signal.raise_signal, signal.SIGINT)

@@ -18,9 +18,10 @@ import pytest
 import redis
 import tomli_w
 
-from models.adapters import sources_from_toml
+from models.adapters import Normalised, normalise, sources_from_toml
 from models.events import Kind, LogRecord, Rejected, read_record
 from models.policy import policy_from_preset, policy_from_toml
+from streams.converting import Converted, convert
 from streams.endpoints import load_endpoints
 from streams.feed import FeedingSender
 from streams.pytest_plugin import SegmenterReplay
@@ -192,3 +193,25 @@ def test_whatever_is_not_run_says_why_and_that_is_rare() -> None:
     kept = [each for page in PAGES for each in blocks(page) if each.not_run]
     assert [each.place for each in kept if len(each.not_run) < 10] == []
     assert len(kept) <= 5
+
+
+@pytest.mark.parametrize("page", ["own-topic.md", "sources.md"])
+def test_the_message_that_a_page_shows_becomes_a_purchase_by_its_mapping(page: str) -> None:
+    shown = [*blocks(ROOT / "docs" / page)]
+    texts = [each.text for each in shown if each.language == "toml" and '= "mapping"' in each.text]
+    sources = sources_from_toml(texts[0], page)
+    message = next(each.text for each in shown if each.language == "json" and "SALE" in each.text)
+    (outcome,) = normalise("till", sources["till"], message.encode(), {})
+    assert isinstance(outcome, Normalised)
+    assert (outcome.kind, outcome.customer_id) == ("purchase", "9900-1228")
+
+
+def test_the_till_file_that_a_page_shows_becomes_events_by_its_table(tmp_path: Path) -> None:
+    shown = [*blocks(ROOT / "docs" / "own-csv.md")]
+    table = next(
+        each.text for each in shown if each.language == "toml" and "sources.till" in each.text
+    )
+    till = tmp_path / "till.csv"
+    till.write_text(next(each.text for each in shown if each.text.startswith("Receipt,")), "utf-8")
+    source = sources_from_toml(table, "own-csv.md")["till"]
+    assert convert(till, tmp_path / "sales.jsonl", "till", source) == Converted(3, 2, 1)
