@@ -30,12 +30,14 @@ class Normalised(NamedTuple):
         customer_id: its key.
         event_id: follows from the source's own ids, so a repetition has the same one.
         value: JSON as docs/events.md has it.
+        at_ms: when it happened, epoch milliseconds.
     """
 
     kind: Kind
     customer_id: str
     event_id: str
     value: bytes
+    at_ms: int
 
 
 class Ignored(NamedTuple):
@@ -119,7 +121,7 @@ def settled(draft: Draft) -> Normalised | Rejected:
     if isinstance(read, Rejected):
         return read
     assert isinstance(read, Read)
-    return Normalised(draft.kind, read.event.customer_id, read.event_id, value)
+    return Normalised(draft.kind, read.event.customer_id, read.event_id, value, read.at_ms)
 
 
 def currency_at(origin: Origin, node: Any, *paths: str) -> str:

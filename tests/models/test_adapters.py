@@ -18,6 +18,7 @@ def test_an_order_of_shopify_is_a_purchase() -> None:
     (record,) = normalise("shop", SHOP, body, {"x-shopify-topic": "orders/create"})
     assert isinstance(record, Normalised)
     assert record[:3] == (Kind.PURCHASE, "207119551", "shopify:order:450789469")
+    assert record.at_ms == 1_772_377_170_000  # 2026-03-01T09:59:30-05:00
 
 
 @pytest.mark.parametrize(
