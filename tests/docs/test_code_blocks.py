@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import tomllib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from functools import reduce
 from hashlib import sha256
 from hmac import digest
@@ -37,7 +37,6 @@ NAMESPACE = "documents"
 ADDRESS = "http://127.0.0.1:8080"  # where the documents find the API
 BEGINS_MS = 1_704_106_800_000  # 2024-01-01, 11:00 UTC
 SECRET = "whsec_YW4gZXhhbXBsZSBvZiB0aGUgZG9jdW1lbnRz"
-SENT_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
 BODY = b'{"type": "churn.risk_raised"}'
 
 
@@ -49,19 +48,17 @@ def named(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def signed() -> dict[str, str]:
-    """Headers of a webhook, by the specification."""
-    stamp = str(int(SENT_AT.timestamp()))
+def given() -> dict[str, Any]:
+    """What blocks may take as given: a webhook that was signed just now, by the specification."""
+    stamp = str(int(time.time()))
     key = b64decode(SECRET.removeprefix("whsec_"))
-    sum_ = digest(key, f"evt_1.{stamp}.".encode() + BODY, sha256)
-    return {
+    signature = b64encode(digest(key, f"evt_1.{stamp}.".encode() + BODY, sha256)).decode()
+    headers = {
         "webhook-id": "evt_1",
         "webhook-timestamp": stamp,
-        "webhook-signature": f"v1,{b64encode(sum_).decode()}",
+        "webhook-signature": f"v1,{signature}",
     }
-
-
-GIVEN: Mapping[str, Any] = {"body": BODY, "headers": signed()}
+    return {"body": BODY, "headers": headers}
 
 
 async def _filled(url: str) -> None:
@@ -104,7 +101,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
         if block.language != "python" or block.not_run:
             continue
         before = set(scope)
-        scope |= {name: GIVEN[name] for name in block.names}
+        scope |= {name: given()[name] for name in block.names}
         text = block.text.replace(ADDRESS, api.url)
         exec(compile("\n" * (block.line - 1) + text, str(page), "exec"), scope)
         for name in scope.keys() - before:
