@@ -7,7 +7,7 @@ import json
 import time
 import tomllib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import reduce
 from hashlib import sha256
 from hmac import digest
