@@ -95,7 +95,9 @@ class Settings(BaseSettings):
         description="requests a second that one key, or address, may send; 0: no limit",
     )
     metrics_host: str = Field(
-        default="127.0.0.1", min_length=1, description="where workers and relays tell their metrics"
+        default="127.0.0.1",
+        min_length=1,
+        description="where processes tell their metrics and answer probes",
     )
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="likewise; 0: nowhere")
 
