@@ -8,6 +8,17 @@ import msgpack
 
 from streams.store import Meta, OutboxRow, Whole
 
+PLACES = 2**40  # of a hash, at most: HSCAN's cursor is below the number of its buckets
+
+
+def cursor_of(place: int, giver: int) -> int:
+    """Where a walk goes on: below `PLACES` HSCAN's cursor, above it which process gave it, of 24 bits.
+
+    >>> cursor_of(5, 1) == PLACES + 5, cursor_of(0, 1)
+    (True, 0)
+    """
+    return place and giver * PLACES + place
+
 
 def row_of(packed: bytes) -> OutboxRow:
     """A row of the outbox."""

@@ -27,7 +27,7 @@ from streams.keys import partitions as partitions_key
 from streams.ordinals import BLOCK, Numbering, Numbers, ordinal_of, ordinals_in, state_of
 from streams.packed_connection import packed_by_hiredis
 from streams.redis_address import cluster_address
-from streams.redis_answers import meta_of, row_of, whole_of
+from streams.redis_answers import PLACES, cursor_of, meta_of, row_of, whole_of
 from streams.redis_cluster import BlockingCluster, cluster
 from streams.redis_commands import commands
 from streams.store import (
@@ -144,13 +144,13 @@ class RedisStore:
     @_or_unavailable
     async def walk(self, partition: int, cursor: int, count: int) -> Loaded:
         """See `Store.walk`."""
-        keys = self.keys(partition)
-        meta, rows, then, met = await self._walk(
+        keys, (giver, place) = self.keys(partition), divmod(cursor, PLACES)
+        meta, rows, then, met, met_by = await self._walk(
             keys=[keys.meta, keys.customers, keys.outbox],
-            args=[len(_FIELDS), *_FIELDS, cursor, count],
+            args=[len(_FIELDS), *_FIELDS, place, count, giver],
         )
         loaded = self._loaded(partition, meta, rows, [id_.decode() for id_ in met[::2]], met[1::2])
-        return loaded._replace(cursor=int(then))
+        return loaded._replace(cursor=cursor_of(int(then), met_by))
 
     @_or_unavailable
     async def apply(self, partition: int, expected: Meta, change: Change) -> bool:

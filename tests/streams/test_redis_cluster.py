@@ -11,7 +11,6 @@ from typing import Any, cast
 import orjson
 import pytest
 import redis
-from redis.crc import key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from models.erasure import Pseudonyms
@@ -29,7 +28,7 @@ from streams.shelf import Line, Put, Stand, Write
 from streams.store import Change, CustomerWrite, Loaded, Meta, OutboxRow, StoreUnavailable
 from streams.topics import CHANGES, ERASURES
 from tests.real_parts import RealParts
-from tests.support.redis_cluster import Node, RedisCluster, wait_until
+from tests.support.redis_cluster import Moving, Node, RedisCluster, wait_until
 
 P = 0
 FIRST = Meta(1, b"n1", 1_000, "topic", 4, 8)
@@ -62,34 +61,6 @@ TURNED = Change(
 AFTER_FIRST = Loaded(FIRST, {"ann": b"s", "bob": b"s"}, 1)
 AFTER_SECOND = Loaded(SECOND, {"ann": b"later", "bob": b"later"}, 2)
 BOTH = ["ann", "bob"]
-
-
-class Moving:
-    """The slot of a hash tag, on its way from one node to another."""
-
-    def __init__(self, cluster: RedisCluster, tag: str) -> None:
-        self.slot = key_slot(tag.encode())
-        self.from_, self.to = cluster.owner(tag), cluster.another(tag)
-        self._nodes = cluster.primaries
-
-    def begin(self) -> None:
-        self.to.asked("SETSLOT", self.slot, "IMPORTING", self.from_.id())
-        self.from_.asked("SETSLOT", self.slot, "MIGRATING", self.to.id())
-
-    def move(self, *keys: str) -> None:
-        for key in keys or self._all():
-            self.from_.said("MIGRATE", HOST, self.to.port, key, 0, 5_000)
-
-    def _all(self) -> list[str]:
-        return list(self.from_.asked("GETKEYSINSLOT", self.slot, 1_000))
-
-    def end(self) -> None:
-        for each in (self.to, self.from_, *self._nodes):
-            each.asked("SETSLOT", self.slot, "NODE", self.to.id())
-
-    def give_up(self) -> None:
-        for each in (self.to, self.from_):
-            each.asked("SETSLOT", self.slot, "STABLE")
 
 
 @pytest.fixture

@@ -182,6 +182,38 @@ class RedisCluster:
         return key_slot(key.encode()) * len(self.primaries) // SLOTS
 
 
+class Moving:
+    """The slot of a hash tag, on its way from one node to another."""
+
+    def __init__(self, cluster: RedisCluster, tag: str) -> None:
+        self.slot = key_slot(tag.encode())
+        self.from_, self.to = cluster.owner(tag), cluster.another(tag)
+        self._nodes = cluster.primaries
+
+    def begin(self) -> None:
+        """From now on the one node gives its keys away, and the other takes them."""
+        self.to.asked("SETSLOT", self.slot, "IMPORTING", self.from_.id())
+        self.from_.asked("SETSLOT", self.slot, "MIGRATING", self.to.id())
+
+    def move(self, *keys: str) -> None:
+        """Take these keys over; without any, all that are left."""
+        for key in keys or self._all():
+            self.from_.said("MIGRATE", HOST, self.to.port, key, 0, 5_000)
+
+    def _all(self) -> list[str]:
+        return list(self.from_.asked("GETKEYSINSLOT", self.slot, 1_000))
+
+    def end(self) -> None:
+        """Tell every node that the other one has it."""
+        for each in (self.to, self.from_, *self._nodes):
+            each.asked("SETSLOT", self.slot, "NODE", self.to.id())
+
+    def give_up(self) -> None:
+        """As if it had not begun; whoever has the slot keeps it."""
+        for each in (self.to, self.from_):
+            each.asked("SETSLOT", self.slot, "STABLE")
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Ask again and again until it holds; fails when patience ends."""
     give_up_s = time.monotonic() + PATIENCE_S
