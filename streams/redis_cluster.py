@@ -8,7 +8,7 @@ What redis-py's client does otherwise than the system needs, and what is made of
 - It connects when it is entered or made. Here it connects at the first command.
 - It tries again by itself. Here every failure is told, as it is of a single server: the lanes wait, and ask anew.
 - It closes connections that others are sending by, which then end with an `AttributeError`. Here it is a closed connection.
-- More calls at once than connections are an error. Here they wait for their turn.
+- More calls at once than connections are an error. Here they wait for their turn, as long as for an answer.
 - While a slot moves to another node, a script may be stopped in the middle: at the first key that is not there,
   be it one that has moved or one that never was. So no script begins: each declares one key more, of its
   partition, that never exists, and a node refuses (`TRYAGAIN`) whatever names keys of a moving slot that are not all there.
@@ -30,6 +30,7 @@ from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode as BlockingNode
 from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.exceptions import TryAgainError
 from redis.retry import Retry as BlockingRetry
 from redis.utils import str_if_bytes
@@ -52,24 +53,37 @@ def cluster(address: ClusterAddress, *, timeout_s: float, max_connections: int) 
     return cast(aioredis.Redis, _Cluster(address, timeout_s, max_connections))
 
 
+class _Turns:
+    """So many at once; who comes later waits, but no longer than for an answer."""
+
+    def __init__(self, at_once: int, patience_s: float) -> None:
+        self._free, self._patience_s = asyncio.Semaphore(at_once), patience_s
+
+    async def __aenter__(self) -> None:
+        try:
+            async with asyncio.timeout(self._patience_s if self._free.locked() else None):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise RedisTimeoutError("all connections are in use") from error
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._free.release()
+
+
 class _Cluster(RedisCluster):
     def __init__(self, address: ClusterAddress, timeout_s: float, max_connections: int) -> None:
-        options: dict[str, Any] = dict(parse_url(address.url))
-        with_tls = options.pop("connection_class", None) is SSLConnection
-        _without_address(options)
+        options = _options(address, timeout_s)
+        at_once = int(options.pop("max_connections", max_connections))
         super().__init__(
             startup_nodes=[ClusterNode(host, port) for host, port in address.nodes],
-            ssl=with_tls,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            max_connections=2 * max_connections + _SPARE,
+            max_connections=2 * at_once + _SPARE,
             retry=Retry(NoBackoff(), 0),
             reinitialize_steps=0,  # else every so many redirections all connections are closed, used ones, too
             **options,
         )
         self._named = dict(self.nodes_manager.startup_nodes)
-        self._turns = asyncio.Semaphore(max_connections)
-        self.pipeline_turns = asyncio.Semaphore(max_connections)
+        self._turns = _Turns(at_once, timeout_s)
+        self.pipeline_turns = _Turns(at_once, timeout_s)
         self._pack()
 
     def _pack(self) -> None:
@@ -217,34 +231,38 @@ class BlockingCluster:
     def __init__(self, address: ClusterAddress, timeout_s: float) -> None:
         self._address, self._timeout_s = address, timeout_s
         self._client: redis.RedisCluster | None = None
+        nodes: list[Any] = [BlockingNode(*each) for each in address.nodes]  # type: ignore[no-untyped-call]
+        self._named = {each.name: each for each in nodes}
 
     def __getattr__(self, name: str) -> Any:
         if self._client is None:
             self._client = self._connected()
+        # Else redis-py forgets them for those it learns of, which may have left together since.
+        manager = self._client.nodes_manager
+        manager.startup_nodes = {**self._named, **manager.startup_nodes}
         return getattr(self._client, name)
 
     def _connected(self) -> redis.RedisCluster:
-        options: dict[str, Any] = dict(parse_url(self._address.url))
-        with_tls = options.pop("connection_class", None) is SSLConnection
-        _without_address(options)
         return redis.RedisCluster(
-            startup_nodes=[
-                BlockingNode(host, port)  # type: ignore[no-untyped-call]
-                for host, port in self._address.nodes
-            ],
-            ssl=with_tls,
-            socket_timeout=self._timeout_s,
-            socket_connect_timeout=self._timeout_s,
+            startup_nodes=list(self._named.values()),
             retry=BlockingRetry(NoBackoff(), 0),
-            **options,
+            **_options(self._address, self._timeout_s),
         )
 
     def close(self) -> None:
         """Close every connection."""
         if self._client is not None:
             self._client.close()
+        for each in self._named.values():
+            if each.redis_connection is not None:
+                each.redis_connection.close()
 
 
-def _without_address(options: dict[str, Any]) -> None:
+def _options(address: ClusterAddress, timeout_s: float) -> dict[str, Any]:
+    """What the address says but for where, over what holds without it; as for a single server."""
+    given: dict[str, Any] = dict(parse_url(address.url))
+    with_tls = given.pop("connection_class", None) is SSLConnection
     for name in ("host", "port", "db"):
-        options.pop(name, None)
+        given.pop(name, None)
+    both = {"socket_timeout": timeout_s, "socket_connect_timeout": timeout_s}
+    return {"ssl": with_tls, **both, **given}

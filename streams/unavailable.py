@@ -9,6 +9,7 @@ from redis.exceptions import (
     AskError,
     BusyLoadingError,
     ClusterError,
+    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
@@ -28,6 +29,7 @@ _ALWAYS = (
     OutOfMemoryError,
     ClusterError,  # CLUSTERDOWN, MASTERDOWN, and too many redirections
     TryAgainError,
+    NoScriptError,  # it was loaded, but the partition is at another node by now; each call loads it anew
     OSError,
 )
 # Codes that redis-py has no exception for, uvloop's word for a connection that was reset, and what redis-py's

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from redis.exceptions import RedisClusterException, RedisError
 
-from streams.redis_store import RedisStore, connect
-from streams.store import Change, CustomerWrite, Meta
-from tests.support.redis_cluster import Moving, RedisCluster
+from streams.local import HOST
+from streams.redis_address import cluster_address
+from streams.redis_cluster import cluster as cluster_client
+from streams.redis_store import RedisStore, connect, connect_blocking
+from streams.store import Change, CustomerWrite, Meta, StoreUnavailable
+from tests.real_parts import RealParts
+from tests.support.redis_cluster import Moving, Node, RedisCluster, wait_until
 
 P = 0
 FIRST = Meta(1, b"n1", 1_000, "topic", 4, 8)
@@ -40,3 +49,87 @@ async def test_a_walk_meets_everyone_though_the_partition_moves_to_another_node_
             then = await store.walk(P, cursor, 500)
             met, cursor = met | set(then.states), then.cursor
     assert len(met) == len(everyone)
+
+
+def alone(node: Node) -> None:
+    """Let a node be a cluster by itself."""
+    node.asked("ADDSLOTSRANGE", 0, 16_383)
+    wait_until(lambda: node.info()["cluster_state"] == "ok")
+
+
+async def test_a_cluster_that_has_moved_as_a_whole_is_found_where_it_was_named(
+    real_parts: RealParts, tmp_path: Path
+) -> None:
+    binary = real_parts.redis_server()
+    before, after = (Node(tmp_path / each, binary, 500) for each in ("before", "after"))
+    url = f"redis+cluster://{HOST}:{before.port},{HOST}:{after.port}"
+    blocking = connect_blocking(url)
+    async with connect(url) as client:
+        with before, after:
+            alone(before)
+            assert (await client.exists("a"), blocking.exists("a")) == (0, 0)
+            before.kill()
+            alone(after)
+            after.said("SET", "a", "b")
+
+            def found() -> bool:
+                with suppress(RedisError, RedisClusterException):
+                    return blocking.exists("a") == 1
+                return False
+
+            wait_until(found)
+            with pytest.raises(RedisError):
+                await client.exists("a")
+            assert await client.exists("a") == 1
+    blocking.close()
+
+
+def test_a_cluster_s_options_may_be_those_that_have_a_default(cluster: RedisCluster) -> None:
+    url = f"{cluster.url}?socket_timeout=7&socket_connect_timeout=3&max_connections=4"
+    blocking = connect_blocking(url)
+    assert blocking.exists("a") == 0
+    asyncio.run(_exists(url))
+    blocking.close()
+
+
+async def _exists(url: str) -> None:
+    async with connect(url) as client:
+        assert await client.exists("a") == 0
+
+
+async def test_whoever_waits_for_their_turn_is_told_when_it_does_not_come(
+    cluster: RedisCluster, namespace: str
+) -> None:
+    address = cluster_address(f"{cluster.url}?socket_timeout=30")
+    assert address is not None
+    async with cluster_client(address, timeout_s=0.2, max_connections=1) as client:
+        store, key = RedisStore(client, namespace), f"{{{namespace}}}:list"
+        slow = asyncio.create_task(cast(Any, client).blpop(key, 20))
+        owner = cluster.owner(namespace)
+        await asyncio.to_thread(
+            wait_until, lambda: owner.client.info("clients")["blocked_clients"] == 1
+        )
+        with pytest.raises(StoreUnavailable, match="all connections are in use"):
+            await store.load(P, [])
+        owner.said("RPUSH", key, "x")
+        await slow
+        assert (await store.load(P, [])).meta == Meta()
+
+
+async def test_a_script_that_is_not_where_its_partition_has_just_gone_is_waited_for(
+    cluster: RedisCluster, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect(cluster.url) as client:
+        store, load = RedisStore(client, namespace), client.script_load
+
+        async def loaded_elsewhere(script: str) -> Any:
+            told = await cast(Any, load)(script)
+            await client.script_flush()
+            return told
+
+        await client.script_flush()
+        monkeypatch.setattr(client, "script_load", loaded_elsewhere)
+        with pytest.raises(StoreUnavailable, match="No matching script"):
+            await store.load(P, [])
+        monkeypatch.undo()
+        assert (await store.load(P, [])).meta == Meta()
