@@ -112,10 +112,16 @@ class _Cluster(RedisCluster):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close every connection, also those of nodes whose slots are to be learned anew."""
+        """Close every connection, also those of nodes whose slots are to be learned anew.
+
+        Unless another call has learned them meanwhile: then they are in use again.
+        """
         await super().aclose()
-        await self.nodes_manager.aclose()
-        await self.nodes_manager.aclose("startup_nodes")
+        self._lock = self._lock or asyncio.Lock()
+        async with self._lock:
+            if self._initialize:
+                await self.nodes_manager.aclose()
+                await self.nodes_manager.aclose("startup_nodes")
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
         """Send a command to the node that has its key, when it is its turn."""
@@ -178,13 +184,19 @@ def _steady(plain: type[Any]) -> type[Any]:
         _writer: asyncio.StreamWriter | None
         _reader: asyncio.StreamReader | None
 
-        async def disconnect(self, *args: Any, **kwargs: Any) -> None:
+        async def disconnect(self, nowait: bool = False, **kwargs: Any) -> None:
             writer, self._writer, self._reader = self._writer, None, None
-            await super().disconnect(*args, **kwargs)
-            if writer is not None:
-                writer.close()
-                with suppress(OSError, TimeoutError):  # closed it is, whatever the other end does
-                    await asyncio.wait_for(writer.wait_closed(), self.socket_connect_timeout)
+            await super().disconnect(nowait, **kwargs)
+            if writer is None:
+                return
+            if (
+                nowait
+            ):  # else what waits to be sent is still sent at first, which a frozen node never takes
+                writer.transport.abort()
+                return
+            writer.close()
+            with suppress(OSError, TimeoutError):  # closed it is, whatever the other end does
+                await asyncio.wait_for(writer.wait_closed(), self.socket_connect_timeout)
 
         async def _send_packed_command(self, command: Iterable[bytes]) -> None:
             if self._writer is None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from redis.asyncio.cluster import NodesManager
 from redis.exceptions import RedisClusterException, RedisError
 
 from streams.local import HOST
@@ -133,3 +135,39 @@ async def test_a_script_that_is_not_where_its_partition_has_just_gone_is_waited_
             await store.load(P, [])
         monkeypatch.undo()
         assert (await store.load(P, [])).meta == Meta()
+
+
+async def test_whoever_gives_up_on_a_node_that_reads_nothing_does_not_wait_for_it_again(
+    real_parts: RealParts, tmp_path: Path
+) -> None:
+    with Node(tmp_path, real_parts.redis_server(), 500) as node:
+        async with connect(f"redis+cluster://{HOST}:{node.port}", timeout_s=60.0) as client:
+            alone(node)
+            assert await client.exists("a") == 0
+            node.freeze()
+            sent = asyncio.create_task(cast(Any, client).set("a", bytes(50_000_000)))
+            await asyncio.wait([sent], timeout=0.3)
+            sent.cancel()
+            done, _ = await asyncio.wait([sent], timeout=10.0)
+            assert done == {sent}
+
+
+async def test_closing_leaves_what_another_has_learned_again_meanwhile(
+    cluster: RedisCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = NodesManager.aclose
+    async with connect(cluster.url) as client:
+        await client.exists("a")
+        calls = count()
+
+        async def slowly(manager: NodesManager, attr: str = "nodes_cache") -> None:
+            await close(manager, attr)
+            if next(calls) == 2:  # after redis-py's own two: as of a node that does not answer
+                await asking
+
+        monkeypatch.setattr(NodesManager, "aclose", slowly)
+        closing = asyncio.create_task(client.aclose())
+        asking = asyncio.create_task(cast(Any, client).exists("a"))
+        await asyncio.gather(closing, asking)
+        monkeypatch.undo()
+        assert cast(Any, client).get_default_node() is not None

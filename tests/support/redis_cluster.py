@@ -83,6 +83,10 @@ class Node(LocalStore):
         self._process.kill()
         self._process.wait()
 
+    def freeze(self) -> None:
+        """SIGSTOP, until it is left."""
+        self._process.send_signal(signal.SIGSTOP)
+
     def cut_off(self) -> None:
         """Of a replica: let it go on without its primary, which it does not find again."""
         self.client.config_set("masterauth", "no such password")
