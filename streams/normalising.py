@@ -14,16 +14,14 @@ Forbidden here: Faust, the clock, what a source's records mean.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import redis.asyncio as aioredis
 
 from models.adapters import RECEIVED_AT, Normalised, Outcome, Source, normalise
-from models.events import LogRecord, Rejected
+from models.events import MAX_FUTURE_MS, LogRecord, Rejected
 from streams.in_step import AHEAD_MS, InStep, Span, united
 from streams.keys import source_offsets
 from streams.log import Extent, KafkaUnavailable, TopicFacts
@@ -207,7 +205,7 @@ class SourceFold:
             if record.offset < self.offset:
                 continue
             one = Understood(record, self._understood(record))
-            own = span_of(one.outcomes)
+            own = span_of(one.outcomes, record.timestamp_ms)
             both = united(span, own)
             if found and (len(found) == AT_ONCE or (both and both.length_ms > AHEAD_MS)):
                 yield Part(found[-1].record.offset + 1, found, span)
@@ -263,15 +261,17 @@ class SourceFold:
         return rows
 
 
-def span_of(outcomes: Sequence[Outcome]) -> Span | None:
-    """From when to when events happened; None: there are none."""
-    moments = [_happened_ms(each) for each in outcomes if isinstance(each, Normalised)]
+def span_of(outcomes: Sequence[Outcome], written_ms: int = 0) -> Span | None:
+    """From when to when events happened; None: there are none.
+
+    Args:
+        outcomes: what came of records.
+        written_ms: when they were written, if that is known. What claims to be of a later time counts
+            as of then: years to come would wait until nobody else has anything in hand.
+    """
+    latest_ms = written_ms + MAX_FUTURE_MS if written_ms > 0 else _LAST_MS
+    moments = [min(each.at_ms, latest_ms) for each in outcomes if isinstance(each, Normalised)]
     return Span(min(moments), max(moments)) if moments else None
-
-
-def _happened_ms(event: Normalised) -> int:
-    moment = datetime.fromisoformat(json.loads(event.value)["occurred_at"])
-    return round(moment.timestamp() * 1_000)
 
 
 def event_row(event: Normalised) -> OutboxRow:
