@@ -40,7 +40,7 @@ __all__ = [
     "sources_from_toml",
 ]
 
-MAX_EVENTS = 10_000  # of one body: while it is read, the API answers nobody else
+MAX_EVENTS = 10_000  # of one body: reading so many takes most of a second
 _ADAPTERS: dict[str, Callable[[Origin, dict[str, Any]], Iterator[Make]]] = {
     "shopify": from_shopify,
     "stripe": from_stripe,

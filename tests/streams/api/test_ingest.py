@@ -6,7 +6,9 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,9 @@ from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
 
-from models.adapters import sources_from_toml
+from models.adapters import Outcome, normalise, sources_from_toml
 from models.events import MAX_VALUE_BYTES
+from streams.api import ingest
 from streams.api.app import documented_app
 from streams.api.keys import KeyRing
 from streams.local import free_port
@@ -294,6 +297,28 @@ def test_what_cannot_be_used_is_a_dead_letter_as_it_came_and_is_answered_202(
         "source.topic": b"/v1/ingest/shop",
         "source.namespace": b"ingesting",
     }
+
+
+def test_while_a_long_body_is_read_others_are_answered(
+    ask: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, goes_on = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> tuple[Outcome, ...]:
+        began.set()
+        assert goes_on.wait(20)
+        return normalise(*given)
+
+    monkeypatch.setattr(ingest, "normalise", slow)
+    body = json.dumps(
+        {**VISIT, "event": "none of ours", "type": "track", "x": "x" * 70_000}
+    ).encode()
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(post, ask, "site", body, segment(body))
+        assert began.wait(20)
+        got(ask.get("/healthz", timeout=5))
+        goes_on.set()
+        assert got(sent.result(), 202)["ignored"] == 1
 
 
 def test_a_body_that_is_too_long_is_413(ask: httpx.Client) -> None:
