@@ -114,7 +114,9 @@ async def is_installation(client: aioredis.Redis, name: str) -> bool:
 
 
 async def remove(client: aioredis.Redis, store: str, beside: Sequence[str]) -> int:
-    """Remove a store's keys and answers how many there were; takes a walk over all keys of Redis.
+    """Remove a store's keys and answers how many there were; takes two walks over all keys of Redis.
+
+    On a cluster a key may go, during the first, to a node that has been walked over.
 
     Args:
         client: of the Redis that it is in.
@@ -125,8 +127,9 @@ async def remove(client: aioredis.Redis, store: str, beside: Sequence[str]) -> i
     removed = 0
     with or_unavailable():
         literally = re.sub(r"([*?\[\]\\])", r"\\\1", store)
-        async for key in client.scan_iter(match=f"seg:{{{literally}:*", count=1_000):
-            removed += await client.unlink(key)
+        for _ in range(2):
+            async for key in client.scan_iter(match=f"seg:{{{literally}:*", count=1_000):
+                removed += await client.unlink(key)
         return removed + int(await client.unlink(*keys))
 
 
