@@ -232,6 +232,23 @@ class _Script(AsyncScript):
         return await super().__call__(declared, args, client)
 
 
+class _Blocking(redis.RedisCluster):
+    def get_node(self, host: Any = None, port: Any = None, node_name: Any = None) -> Any:
+        """A node, also one that is named (`ASK`) before it has a slot: redis-py does not know it then."""
+        node = super().get_node(host, port, node_name)  # type: ignore[no-untyped-call]
+        if node is None and node_name:
+            at, _, port = node_name.rpartition(":")
+            node = BlockingNode(at, int(port))  # type: ignore[no-untyped-call]
+            self.nodes_manager.create_redis_connections([node])  # type: ignore[no-untyped-call]
+            self.nodes_manager.nodes_cache[node.name] = node
+        return node
+
+    def pipeline(self, transaction: Any = None, shard_hint: Any = None) -> Any:
+        pipe = super().pipeline(transaction, shard_hint)  # type: ignore[no-untyped-call]
+        pipe.get_node = self.get_node
+        return pipe
+
+
 class BlockingCluster:
     """redis-py's blocking client of a cluster, which is made, and so connects, at its first use.
 
@@ -255,7 +272,7 @@ class BlockingCluster:
         return getattr(self._client, name)
 
     def _connected(self) -> redis.RedisCluster:
-        return redis.RedisCluster(
+        return _Blocking(
             startup_nodes=list(self._named.values()),
             retry=BlockingRetry(NoBackoff(), 0),
             **_options(self._address, self._timeout_s),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -13,13 +13,17 @@ import pytest
 from redis.asyncio.cluster import NodesManager
 from redis.exceptions import RedisClusterException, RedisError
 
+from models.erasure import Pseudonyms
 from streams import serving
+from streams.feed import FeedingSender
+from streams.keys import feed as feed_key
 from streams.local import HOST
 from streams.redis_address import cluster_address
 from streams.redis_cluster import cluster as cluster_client
 from streams.redis_store import RedisStore, connect, connect_blocking
 from streams.store import Change, CustomerWrite, Meta, StoreUnavailable
 from tests.real_parts import RealParts
+from tests.streams.test_redis_cluster import Taking, change
 from tests.support.redis_cluster import Moving, Node, RedisCluster, wait_until
 
 P = 0
@@ -194,3 +198,23 @@ async def test_a_store_that_is_dropped_while_its_slot_moves_leaves_nothing(
         monkeypatch.setattr(client, "scan", passing_by)
         assert await serving.remove(client, namespace, []) == 6
         assert (await store.load(P, [])).meta == Meta()
+
+
+def test_the_feed_is_written_while_it_moves_to_a_node_that_had_no_slot(
+    real_parts: RealParts, tmp_path: Path, namespace: str
+) -> None:
+    own = RedisCluster(tmp_path, real_parts.redis_server(), 1, spare=True, timeout_ms=2_000)
+    with own, closing(connect_blocking(own.url)) as blocking:
+        sender = FeedingSender(Taking(), blocking, namespace, Pseudonyms(b"key"))
+        assert sender.send([change("e1", "ann")]) == 1
+        spare, from_ = own.spare, own.primaries[0]
+        slot = int(from_.asked("KEYSLOT", feed_key(namespace)))
+        spare.asked("SETSLOT", slot, "IMPORTING", from_.id())
+        from_.asked("SETSLOT", slot, "MIGRATING", spare.id())
+        from_.said("MIGRATE", HOST, spare.port, feed_key(namespace), 0, 5_000)
+        assert sender.send([change("e2", "ann"), change("e3", "ann")]) == 2
+        for each in (spare, from_):
+            each.asked("SETSLOT", slot, "NODE", spare.id())
+        assert sender.send([change("e4", "ann")]) == 1
+        assert blocking.xlen(feed_key(namespace)) == 4
+        assert spare.said("EXISTS", feed_key(namespace)) == 1
