@@ -17,6 +17,8 @@ from models.events import Reason, Rejected
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT = Context(prec=64, traps=[Inexact, InvalidOperation, Overflow])
+_WIDE = Context(prec=64, traps=[InvalidOperation, Overflow])
+_NOISE = Decimal("1e-9")  # of a major unit: doubles are off by less up to a million of them
 _MOST_DIGITS = 30  # beyond what a record may hold; so much is never written out
 _LONGEST_TEXT = 256  # of an attribute: docs/events.md
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -133,13 +135,31 @@ def named(value: Any) -> str:
 def minor_units(value: Any, currency: str, path: str) -> int:
     """An amount in major units, as text or number, in minor units of its currency.
 
+    A JSON number that misses a whole minor unit by no more than arithmetic in binary fractions does is that
+    unit: browsers add 10.1 and 20.2 up to 30.299999999999997. Text is taken as it is written.
+
     >>> minor_units("19.90", "USD", "total"), minor_units(5, "JPY", "total")
     (1990, 5)
+    >>> minor_units(Decimal("30.299999999999997"), "USD", "value")
+    3030
 
     Raises:
         Unusable: no number, or with decimals that the currency does not have.
     """
-    return shifted(decimal_of(value, path), minor_digits(currency), currency, path)
+    amount, digits = decimal_of(value, path), minor_digits(currency)
+    if isinstance(value, Decimal):
+        amount = _meant(amount, digits)
+    return shifted(amount, digits, currency, path)
+
+
+def _meant(amount: Decimal, digits: int) -> Decimal:
+    """The amount without the noise of binary fractions; with more than noise, or out of range, as it is."""
+    try:
+        nearest = amount.quantize(Decimal(1).scaleb(-digits), context=_WIDE)
+        off = _WIDE.abs(_WIDE.subtract(amount, nearest))
+    except ArithmeticError:
+        return amount
+    return nearest if nearest and off <= _NOISE else amount
 
 
 def shifted(amount: Decimal, digits: int, currency: str, path: str) -> int:

@@ -43,6 +43,32 @@ def test_a_digit_too_many_is_refused(currency: str, whole: int, digit: int) -> N
             minor_units(value, currency, "total")
 
 
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20), st.sampled_from(["USD", "KWD"]))
+@settings(max_examples=100, deadline=None)
+def test_what_a_browser_has_added_up_counts_as_it_was_meant(
+    parts: list[int], currency: str
+) -> None:
+    unit = 10 ** minor_digits(currency)
+    added = sum(each / unit for each in parts)  # in binary fractions: 10.1 + 20.2 is not 30.3
+    body = decoded(json.dumps({"value": added}).encode())
+    assert minor_units(body["value"], currency, "value") == sum(parts)
+
+
+def test_text_is_taken_as_it_is_written() -> None:
+    assert minor_units(Decimal("30.299999999999997"), "USD", "value") == 3030
+    with pytest.raises(Unusable, match="more decimals"):
+        minor_units("30.299999999999997", "USD", "value")
+    for more_than_noise in (Decimal("30.2999"), Decimal("30.2999999")):
+        with pytest.raises(Unusable, match="more decimals"):
+            minor_units(more_than_noise, "USD", "value")
+
+
+@pytest.mark.parametrize("value", [Decimal("1E+999999"), Decimal("1E-999999"), Decimal("-1E+99")])
+def test_what_no_price_can_be_is_refused_however_it_is_written(value: Decimal) -> None:
+    with pytest.raises(Unusable):
+        minor_units(value, "USD", "value")
+
+
 @pytest.mark.parametrize(
     "value",
     ["1_000", "\uff11\uff12", " 5", "5,00", "1e2", "NaN", "", "+5", True, [], {}, None],
