@@ -8,6 +8,7 @@ What redis-py's client does otherwise than the system needs, and what is made of
 - It connects when it is entered or made. Here it connects at the first command.
 - It tries again by itself. Here every failure is told, as it is of a single server: the lanes wait, and ask anew.
 - It closes connections that others are sending by, which then end with an `AttributeError`. Here it is a closed connection.
+- Nodes that were named are forgotten for those that are learned, and one without a slot is not known. Here all are asked.
 - More calls at once than connections are an error. Here they wait for their turn, as long as for an answer.
 - While a slot moves to another node, a script may be stopped in the middle: at the first key that is not there,
   be it one that has moved or one that never was. So no script begins: each declares one key more, of its
