@@ -110,11 +110,19 @@ def _money(origin: Origin, mapped: MappedEvent, body: Json) -> Json:
     lines = [] if fields.items is None else _lines(fields.items, body)
     items = [_item(mapped.item_fields, line, currency) for line in lines if mapped.item_fields]
     return {
-        "amount_minor": _amount(fields, "amount", body, currency),
+        "amount_minor": _unsigned(mapped, _amount(fields, "amount", body, currency)),
         "currency": currency,
         "refunded_event_id": None if undone is None else event_id(origin, "purchase", undone),
         "items": items or None,
     }
+
+
+def _unsigned(mapped: MappedEvent, amount: int) -> int:
+    """Without the minus that many tills write before what they give back."""
+    if amount < 0 and mapped.kind == "purchase":
+        place = mapped.fields.amount or mapped.fields.amount_minor
+        raise Unusable(f"amount ({place}): below zero; what is given back is of kind refund")
+    return abs(amount)
 
 
 def _lines(path: str, body: Json) -> list[Json]:
@@ -196,6 +204,9 @@ def _moment(mapped: MappedEvent, body: Json) -> str:
     text = _needed(mapped.fields, "occurred_at", body)
     if mapped.time == RFC_3339:
         return text
+    if mapped.fields.time_of_day is not None:
+        text = f"{text} {_needed(mapped.fields, 'time_of_day', body)}"
+        place += f" and time_of_day ({mapped.fields.time_of_day})"
     try:
         moment = datetime.strptime(text, mapped.time)  # noqa: DTZ007 - the next line knows the zone
         local = moment.replace(tzinfo=ZoneInfo(mapped.zone)) if mapped.zone else moment

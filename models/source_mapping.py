@@ -26,7 +26,7 @@ RFC_3339 = "rfc3339"
 Finder = Callable[[Any], list[Any]]
 _ENVIRONMENT = JSONPathEnvironment(strict=True)
 _NAMES_ONLY = re.compile(r"\$(\.[A-Za-z_][A-Za-z0-9_]*)+", re.ASCII)
-_COMMON = {"customer_id", "anonymous_id", "event_id", "occurred_at"}
+_COMMON = {"customer_id", "anonymous_id", "event_id", "occurred_at", "time_of_day"}
 _MONEY = {"amount", "amount_minor", "currency", "order_id"}
 _OF_KIND = {
     "purchase": _MONEY | {"channel", "store", "brand", "payment_method", "items"},
@@ -121,6 +121,9 @@ class Fields(Frozen):
         default=None, description="left out: a digest of the body, so the same body counts once"
     )
     occurred_at: Place | None = None
+    time_of_day: Place | None = Field(
+        default=None, description="where the hour stands apart: read after occurred_at and a blank"
+    )
     amount: Place | None = Field(default=None, description="in major units, such as 19.90")
     amount_minor: Place | None = Field(default=None, description="in minor units of the currency")
     currency: Place | None = Field(default=None, description="left out: the source's")
@@ -201,6 +204,8 @@ class MappedEvent(Frozen):
         ]
         odd = sorted(given - _COMMON - _OF_KIND[self.kind])
         faults += [f"fields.{name}: {self.kind} has no such field; remove it" for name in odd]
+        if "time_of_day" in given and self.time in (RFC_3339, *UNIX_DIGITS):
+            faults.append("fields.time_of_day: needs a time of both, such as '%d.%m.%Y %H:%M'")
         if {"amount", "amount_minor"} <= given:
             faults.append("fields: write amount or amount_minor, not both")
         if ("items" in given) != (self.item_fields is not None):

@@ -125,6 +125,33 @@ def test_times_are_read_as_the_table_says(time: str, written: Any, moment: str) 
     assert first({"at": written}, options=f'time = "{time}"')["occurred_at"] == moment
 
 
+def test_a_day_and_an_hour_that_stand_apart_are_one_moment() -> None:
+    options = 'time = "%d/%m/%Y %H:%M"\nzone = "Europe/Zurich"'
+    fields = FIELDS + 'time_of_day = "$.hour"'
+    told_of = {"options": options, "fields": fields}
+    assert (
+        first({"at": "14/07/2024", "hour": "8:05"}, **told_of)["occurred_at"]
+        == "2024-07-14T06:05:00+00:00"
+    )
+    assert first({"at": "14/07/2024"}, **told_of)["detail"] == (
+        "time_of_day: nothing stands at $.hour"
+    )
+    assert first({"at": "14/07/2024", "hour": "8 am"}, **told_of)["detail"] == (
+        "occurred_at ($.at) and time_of_day ($.hour): is not written as '%d/%m/%Y %H:%M'"
+    )
+
+
+def test_what_is_given_back_may_be_written_with_a_minus_and_a_purchase_may_not() -> None:
+    refund = own(BASE.replace('"purchase"', '"refund"') + FIELDS + 'order_id = "$.of"\n')
+    body = {"who": "c-1", "at": "2026-03-01T10:00:00Z", "of": "r-1"}
+    for written in ("-4.95", "4.95"):
+        ((_, fields),) = told(outcomes(refund, {**body, "sum": written}, name="own"))
+        assert fields["amount_minor"] == 495
+    assert first({"sum": "-4.95"})["detail"] == (
+        "amount ($.sum): below zero; what is given back is of kind refund"
+    )
+
+
 def test_an_amount_may_be_in_minor_units() -> None:
     fields = FIELDS.replace("amount =", "amount_minor =")
     assert first({"sum": 199}, fields=fields)["amount_minor"] == 199
@@ -285,6 +312,8 @@ def test_engagements_erasures_and_merges_are_mapped_too() -> None:
          "events.0: fields: write amount or amount_minor, not both"),
         (BASE + FIELDS + "items = '$.x'",
          "events.0: fields.items and item_fields go together; write both or neither"),
+        (BASE + FIELDS + "time_of_day = '$.x'",
+         "events.0: fields.time_of_day: needs a time of both, such as '%d.%m.%Y %H:%M'"),
         (BASE + "time = 'noon'" + FIELDS, "events.0: time: write rfc3339, unix_s, unix_ms"),
         (BASE + "time = '%Y'" + FIELDS, "events.0: zone: name one where the format has no %z"),
         (BASE + "time = '%Y'\nzone = 'Mars/Dune'" + FIELDS, "events.0: zone: 'Mars/Dune' is not"),
