@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from streams.cli_exits import Exit, errors, fail
+from streams.cli_exits import Exit, err, errors, fail
 from streams.cli_given import AsJson, Given, out, policy_given, print_json
 
 
@@ -17,11 +17,15 @@ def convert(
     source: Annotated[
         str, typer.Option(metavar="NAME", help="The table sources.NAME of the file: what is what.")
     ],
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Pass over rows that can't be used, and count them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """A file with columns of its own into events, by a source of the policy's file."""
     from models.adapters import sources_from_toml
     from streams.converting import convert as converting
+    from streams.converting import ends_it
     from streams.settings import read_config
 
     policy_given()  # a fault in it ends the command
@@ -31,7 +35,15 @@ def convert(
         if source not in sources:
             known = ", ".join(sources) or "none"
             fail(f"{file}: no table [sources.{source}]; there is {known}", Exit.USAGE)
-        done = converting(path, to, source, sources[source])
+        unusable: list[Exception] = []
+        done = converting(path, to, source, sources[source], unusable.append if skip else ends_it)
+    if unusable:
+        err.print(
+            f"segmenter: {len(unusable):,} of {done.rows:,} rows can't be used and were passed over; "
+            f"the first: {unusable[0]}",
+            markup=False,
+            highlight=False,
+        )
     if as_json:
         print_json(done._asdict())
     else:

@@ -1,14 +1,14 @@
 """Somebody's own file into a file of our events, by one of the sources of `segmenter.toml`.
 
 Enters: CSV, JSONL or Parquet with whatever columns it has, and a table `[sources.NAME]`. Leaves: JSONL that
-every command takes which reads events. A row that can't be used ends it, and no file is left. Forbidden
-here: Kafka, Redis, the clock.
+every command takes which reads events. A row that can't be used ends it, and no file is left, unless the
+caller takes such rows. Forbidden here: Kafka, Redis, the clock.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,14 +26,31 @@ class Converted(NamedTuple):
         rows: read.
         events: written.
         ignored: rows that mean nothing to us, by the table's conditions.
+        unusable: rows that the caller was told of instead.
     """
 
     rows: int
     events: int
     ignored: int
+    unusable: int = 0
 
 
-def convert(path: Path, to: Path, name: str, source: Source) -> Converted:
+def ends_it(error: SourceError) -> None:
+    """What is done about a row that can't be used, if nothing else is said.
+
+    Raises:
+        SourceError: the same.
+    """
+    raise error
+
+
+def convert(
+    path: Path,
+    to: Path,
+    name: str,
+    source: Source,
+    told: Callable[[SourceError], None] = ends_it,
+) -> Converted:
     """Read one file and write the other; an existing one is replaced.
 
     Args:
@@ -41,6 +58,7 @@ def convert(path: Path, to: Path, name: str, source: Source) -> Converted:
         to: ends in .jsonl.
         name: of the table `[sources.NAME]`.
         source: the table.
+        told: of each row that can't be used; if it returns, nothing comes of that row.
 
     Raises:
         SourceError: a row can't be used, or `to` can't be written.
@@ -50,23 +68,29 @@ def convert(path: Path, to: Path, name: str, source: Source) -> Converted:
     part = to.with_name(to.name + ".part")
     try:
         with part.open("wb") as file:
-            rows = events = ignored = 0
+            rows = events = ignored = unusable = 0
             for place, row in rows_of(path):
-                told = [*_events(f"{path}, {place}", _body(row), name, source)]
-                file.writelines(told)
-                rows, events, ignored = rows + 1, events + len(told), ignored + (not told)
+                rows += 1
+                try:
+                    lines = [*_events(f"{path}, {place}", _body(row), name, source)]
+                except SourceError as error:
+                    told(error)
+                    unusable += 1
+                    continue
+                file.writelines(lines)
+                events, ignored = events + len(lines), ignored + (not lines)
         part.replace(to)
     except OSError as error:
         raise SourceError(f"{to}: can't be written: {error}") from None
     finally:
         part.unlink(missing_ok=True)
-    return Converted(rows, events, ignored)
+    return Converted(rows, events, ignored, unusable)
 
 
 def _events(place: str, body: bytes, name: str, source: Source) -> Iterator[bytes]:
     for outcome in normalise(name, source, body, {}):
         if isinstance(outcome, Rejected):
-            raise SourceError(f"{place}: {outcome.detail}; see [sources.{name}]")
+            raise SourceError(f"{place}: {outcome.detail}; see [sources.{name}], or --skip")
         if isinstance(outcome, Normalised):
             if outcome.kind not in KINDS:
                 raise SourceError(f"{place}: a {outcome.kind} can't stand in a file of events")

@@ -69,6 +69,22 @@ def test_a_row_that_can_not_be_used_is_named_and_nothing_is_left(tmp_path: Path)
     assert [each.name for each in tmp_path.iterdir()] == ["till.csv"]
 
 
+def test_rows_that_can_not_be_used_are_passed_over_and_counted_if_one_says_so(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "shop.toml"
+    config.write_text(TILL, "utf-8")
+    path, to = till(tmp_path, ROWS + BAD + BAD)
+    given: list[Any] = ["--config", config, "convert", path, to, "--source", "till"]
+    refused = Terminal({}).run(*map(str, given))
+    assert (refused.exit_code, to.exists()) == (1, False)
+    assert "see [sources.till], or --skip" in refused.err
+    ran = Terminal({}).run(*map(str, given), "--skip")
+    assert (ran.exit_code, len([*read_file(to)])) == (0, 2)
+    assert "2 of 5 rows can't be used and were passed over; the first: " in ran.err
+    assert "line 5: amount ($.Total)" in ran.err
+
+
 def test_the_output_is_never_the_input(tmp_path: Path) -> None:
     path, _ = till(tmp_path, ROWS)
     with pytest.raises(SourceError, match=r"a name that ends in \.jsonl"):
