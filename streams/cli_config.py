@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from streams.cli_exits import Exit, err, fail
 from streams.cli_given import AsJson, out, policy_given, print_json, settings_given
 from streams.cli_sources import sources_given
+
+if TYPE_CHECKING:
+    from models.policy import Business
 
 Samples = Annotated[
     Path | None,
@@ -18,7 +21,8 @@ Samples = Annotated[
     ),
 ]
 Of = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="Whose they are: [sources.NAME].")
+    str | None,
+    typer.Option("--source", metavar="NAME", help="Whose they are: the table sources.NAME."),
 ]
 Headers = Annotated[
     list[str] | None,
@@ -33,7 +37,7 @@ def config_check(
     settings_given()
     policy, sources = policy_given(), sources_given()
     if sample is not None:
-        _check_samples(sample, source, header or [], as_json=as_json)
+        _check_samples(sample, source, header or [], policy.business, as_json=as_json)
         return
     if as_json:
         told = {"preset": policy.preset, "version": policy.version, "sources": list(sources)}
@@ -43,7 +47,9 @@ def config_check(
     out.print(f"ok: preset {policy.preset}, policy version {policy.version}{named}")
 
 
-def _check_samples(path: Path, name: str | None, headers: list[str], *, as_json: bool) -> None:
+def _check_samples(
+    path: Path, name: str | None, headers: list[str], business: Business, *, as_json: bool
+) -> None:
     from streams.samples import NotASample, as_told, parsed_headers, samples_in, table_of
 
     sources = sources_given()
@@ -58,7 +64,8 @@ def _check_samples(path: Path, name: str | None, headers: list[str], *, as_json:
     if chosen not in sources:
         fail(f"no source {chosen}; there are {', '.join(sources)}", Exit.USAGE)
     try:
-        told = as_told(chosen, sources[chosen], samples_in(path), parsed_headers(headers))
+        bodies, sent = samples_in(path), parsed_headers(headers)
+        told = as_told(chosen, sources[chosen], bodies, sent, business)
     except NotASample as error:
         fail(str(error), Exit.USAGE)
     if as_json:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from streams.source_config import Sources
 
 sources_app = typer.Typer(no_args_is_help=True, help="Where foreign events come from.")
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the table [sources.NAME].")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the table sources.NAME.")]
 NO_TOPIC = "no source has a topic; set sources.NAME.topic, or send its events to /v1/ingest/NAME"
 
 

@@ -1,14 +1,15 @@
 """What samples of a source's events become: for `segmenter config check --sample`.
 
 Enters: a file of JSON (one body, or a list of bodies) or of JSONL (a body a line). Leaves: each event
-that comes of it, or why none does. Bodies are cut out of the file as they stand, so that numbers are
-those that the source wrote.
+that comes of it, or why none does or no worker could use it. Bodies are cut out of the file as they
+stand, so that numbers are those that the source wrote.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from rich.text import Text
 
 from models.adapters import Ignored, Normalised, Outcome, Source, normalise
 from models.currencies import minor_digits
+from models.events import Reason
+from models.money import UnknownCurrency, in_reporting_currency
+from models.policy import Business
 
 MAX_FILE_BYTES = 64_000_000
 _BLANKS = " \t\r\n"
@@ -109,14 +113,42 @@ def parsed_headers(given: Sequence[str]) -> dict[str, str]:
 
 
 def as_told(
-    name: str, source: Source, bodies: Iterable[bytes], headers: Mapping[str, str]
+    name: str,
+    source: Source,
+    bodies: Iterable[bytes],
+    headers: Mapping[str, str],
+    business: Business,
 ) -> list[dict[str, Any]]:
-    """What becomes of each body, in order; a body may give several."""
+    """What becomes of each body, in order; a body may give several.
+
+    Args:
+        name: of the table `[sources.NAME]`.
+        source: the table.
+        bodies: as the source sends them.
+        headers: sent along with each.
+        business: whose rates decide whether a currency can be used.
+    """
     return [
-        {"sample": number, **_told(each)}
+        {"sample": number, **(_without_rate(each, business) or _told(each))}
         for number, body in enumerate(bodies, start=1)
         for each in normalise(name, source, body, headers)
     ]
+
+
+def _without_rate(each: Outcome, business: Business) -> dict[str, Any] | None:
+    """What the worker would say of an amount that it can't bring into the policy's currency."""
+    if not isinstance(each, Normalised) or "currency" not in (event := json.loads(each.value)):
+        return None
+    moment = datetime.fromtimestamp(each.at_ms / 1000, UTC)
+    try:
+        in_reporting_currency(event["amount_minor"], event["currency"], moment, business)
+    except UnknownCurrency as error:
+        return {
+            "outcome": "rejected",
+            "reason": Reason.UNKNOWN_CURRENCY.value,
+            "why": f"currency: {error}",
+        }
+    return None
 
 
 def _told(each: Outcome) -> dict[str, Any]:

@@ -128,3 +128,19 @@ def test_what_cannot_be_asked_is_refused_in_one_line(
 def test_a_file_that_holds_no_samples_is_refused(terminal: Terminal, text: str, said: str) -> None:
     ran = sampled(terminal, text)
     assert (ran.exit_code, said in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(("valid_from", "exit_code"), [("2026-03-01", 0), ("2026-03-02", 1)])
+def test_a_currency_that_the_workers_could_not_convert_is_told_before_it_is_a_dead_letter(
+    terminal: Terminal, valid_from: str, exit_code: int
+) -> None:
+    rate = f'currency = "EUR"\nvalid_from = "{valid_from}"\nrate = "1.09"\n'
+    Path("segmenter.toml").write_text(SHOP + "[[business.exchange_rates]]\n" + rate, "utf-8")
+    ran = sampled(terminal, json.dumps({**ORDER, "currency": "EUR"}), *CREATED, "--json")
+    assert ran.exit_code == exit_code
+    if exit_code:
+        assert (ran.json[0]["reason"], ran.json[0]["why"]) == (
+            "unknown_currency",
+            "currency: no rate from EUR to USD on 2026-03-01; "
+            "add one under business.exchange_rates",
+        )

@@ -82,6 +82,13 @@ def test_a_normaliser_without_a_topic_to_read_says_what_to_set(terminal: Termina
     assert "no source has a topic; set sources.NAME.topic" in ran.err
 
 
+@pytest.mark.parametrize("command", [("sources", "rewind"), ("config", "check"), ("convert",)])
+def test_help_names_the_table_in_words_that_the_terminal_prints(
+    terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    assert "table sources.NAME" in terminal.run(*command, "--help").out
+
+
 def test_sources_are_listed_with_the_ways_they_come_in(terminal: Terminal) -> None:
     Path("hush").write_text("a-long-secret\n", "utf-8")
     written(SHOP + PAY + 'secret_file = "hush"\n')
