@@ -20,6 +20,8 @@ COMMON = {
     "curl",
     "pip",
     "python",
+    "python3",
+    "kafka-python",  # comes with ours
     "pytest",
     "docker",
     "cp",

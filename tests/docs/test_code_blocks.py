@@ -211,4 +211,4 @@ def test_the_till_file_that_a_page_shows_becomes_events_by_its_table(tmp_path: P
     till = tmp_path / "till.csv"
     till.write_text(next(each.text for each in shown if each.text.startswith("Receipt,")), "utf-8")
     source = sources_from_toml(table, "own-csv.md")["till"]
-    assert convert(till, tmp_path / "sales.jsonl", "till", source) == Converted(3, 2, 1)
+    assert convert(till, tmp_path / "sales.jsonl", "till", source) == Converted(4, 3, 1)
