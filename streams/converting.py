@@ -39,9 +39,9 @@ def ends_it(error: SourceError) -> None:
     """What is done about a row that can't be used, if nothing else is said.
 
     Raises:
-        SourceError: the same.
+        SourceError: the same, with the way out.
     """
-    raise error
+    raise SourceError(f"{error}; --skip passes such rows over")
 
 
 def convert(
@@ -90,7 +90,7 @@ def convert(
 def _events(place: str, body: bytes, name: str, source: Source) -> Iterator[bytes]:
     for outcome in normalise(name, source, body, {}):
         if isinstance(outcome, Rejected):
-            raise SourceError(f"{place}: {outcome.detail}; see [sources.{name}], or --skip")
+            raise SourceError(f"{place}: {outcome.detail}; see [sources.{name}]")
         if isinstance(outcome, Normalised):
             if outcome.kind not in KINDS:
                 raise SourceError(f"{place}: a {outcome.kind} can't stand in a file of events")

@@ -78,11 +78,12 @@ def test_rows_that_can_not_be_used_are_passed_over_and_counted_if_one_says_so(
     given: list[Any] = ["--config", config, "convert", path, to, "--source", "till"]
     refused = Terminal({}).run(*map(str, given))
     assert (refused.exit_code, to.exists()) == (1, False)
-    assert "see [sources.till], or --skip" in refused.err
+    assert "see [sources.till]; --skip passes such rows over" in refused.err
     ran = Terminal({}).run(*map(str, given), "--skip")
     assert (ran.exit_code, len([*read_file(to)])) == (0, 2)
     assert "2 of 5 rows can't be used and were passed over; the first: " in ran.err
     assert "line 5: amount ($.Total)" in ran.err
+    assert "--skip" not in ran.err
 
 
 def test_the_output_is_never_the_input(tmp_path: Path) -> None:
