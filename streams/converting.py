@@ -61,7 +61,7 @@ def convert(
         told: of each row that can't be used; if it returns, nothing comes of that row.
 
     Raises:
-        SourceError: a row can't be used, or `to` can't be written.
+        SourceError: a row can't be used, no event comes of any, or `to` can't be written.
     """
     if to.suffix != ".jsonl" or to == path:
         raise SourceError(f"{to}: write a name that ends in .jsonl, and is not the input's")
@@ -79,6 +79,11 @@ def convert(
                     continue
                 file.writelines(lines)
                 events, ignored = events + len(lines), ignored + (not lines)
+        if not events:
+            raise SourceError(
+                f"{path}: nothing comes of its {rows:,} rows ({ignored:,} by the conditions of "
+                f"[sources.{name}]); see its when, and the names of the columns"
+            )
         part.replace(to)
     except OSError as error:
         raise SourceError(f"{to}: can't be written: {error}") from None

@@ -226,17 +226,20 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _csv(path: Path) -> Iterator[tuple[str, Row]]:
-    _check_columns(path, _header(_csv_cells(path)), COLUMNS)
+    _check_columns(path, _header(path, _csv_cells(path)), COLUMNS)
     return _csv_rows(path)
 
 
-def _header(rows: Iterator[tuple[int, list[str]]]) -> list[str]:
-    return [name.strip() for name in next(rows, (1, []))[1]]
+def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    names = [name.strip() for name in next(rows, (1, []))[1]]
+    if len(names) == 1 and (other := next((sign for sign in ";\t|" if sign in names[0]), "")):
+        raise SourceError(f"{path}, line 1: found {other!r} between columns, expected commas")
+    return names
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     rows = _csv_cells(path)
-    header = _header(rows)
+    header = _header(path, rows)
     for number, cells in rows:
         if (count := len(cells)) != len(header):
             raise SourceError(f"{path}, line {number}: found {count} cells, not {len(header)}")

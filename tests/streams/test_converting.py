@@ -86,6 +86,21 @@ def test_rows_that_can_not_be_used_are_passed_over_and_counted_if_one_says_so(
     assert "--skip" not in ran.err
 
 
+def test_a_file_of_which_nothing_comes_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
+    path, to = till(tmp_path, ROWS.replace("SALE", "Sale"))
+    with pytest.raises(
+        SourceError, match=r"nothing comes of its 3 rows \(3 by the conditions of \[sources\.till\]"
+    ):
+        converted((path, to))
+    assert [each.name for each in tmp_path.iterdir()] == ["till.csv"]
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_columns_that_no_comma_divides_are_told_of(tmp_path: Path, sign: str) -> None:
+    with pytest.raises(SourceError, match=r"line 1: found '.*' between columns, expected commas"):
+        converted(till(tmp_path, ROWS.replace(",", sign)))
+
+
 def test_the_output_is_never_the_input(tmp_path: Path) -> None:
     path, _ = till(tmp_path, ROWS)
     with pytest.raises(SourceError, match=r"a name that ends in \.jsonl"):
