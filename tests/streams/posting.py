@@ -33,7 +33,7 @@ from streams.wall import wall_ms
 from streams.webhook import Answer, signature_headers
 
 START_MS = 1_790_000_000_000  # where virtual time begins
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_YW4gZXhhbXBsZSBvZiB0aGUgZG9jdW1lbnRz"
 P = ParamSpec("P")
 _NUMBERS = itertools.count(1)
 

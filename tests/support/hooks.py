@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_YW4gZXhhbXBsZSBvZiB0aGUgZG9jdW1lbnRz"
 
 
 class Received(NamedTuple):
