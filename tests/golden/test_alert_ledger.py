@@ -3,7 +3,7 @@
 The year is replayed over the real path; its alerts are decided each morning, as a delivery process would,
 with a clock that follows the data. What pandas is told of the system is only which alert was raised of
 whom, on which day, and what was decided; what came of it is counted from the baskets. One household
-in eight by default; EVERY_NTH_HOUSEHOLD=1 takes all.
+in sixteen by default; EVERY_NTH_HOUSEHOLD=1 takes all.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from streams.topics import ALERTS
 from tests.golden.followed_up import figures
 from tests.golden.raw_journey import BEGAN, households
 
-EVERY_NTH = int(os.environ.get("EVERY_NTH_HOUSEHOLD", "8"))
+EVERY_NTH = int(os.environ.get("EVERY_NTH_HOUSEHOLD", "16"))
 FIRST_DAY = BEGAN.date().toordinal()
 MORNING_MS = 6 * 3_600_000  # before rules with a budget choose
 POLICY = """
