@@ -29,6 +29,7 @@ from streams.endpoints import Endpoint
 from streams.lookup import Lookup, NothingYet
 from streams.metrics_delivery import DeliveryMeter
 from streams.partition import GapProbe
+from streams.patience import ended
 from streams.policies import policies_in
 from streams.redis_shelf import RedisShelf
 from streams.redis_store import RedisStore
@@ -152,9 +153,7 @@ class Delivery:
     async def close(self) -> None:
         """Stop the loops; what they have sent and not written is sent again by the next owner."""
         self._stop.set()
-        for task in self._loops.values():
-            task.cancel()
-        await asyncio.gather(*self._loops.values(), return_exceptions=True)
+        await ended(self._loops.values())
         self._loops.clear()
         self._meter.let_go(self.tally)
 

@@ -36,6 +36,7 @@ from streams.api.surveys import Surveys
 from streams.api.writing import Writer
 from streams.feed import Feed
 from streams.lookup import Lookup
+from streams.patience import ended
 from streams.persons import Persons
 from streams.policies import policies_in
 from streams.redis_shelf import RedisShelf
@@ -225,9 +226,7 @@ async def opened(
         yield parts
     finally:
         await parts.stop_streams()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
         await parts.writer.close()
         await client.aclose()
 
