@@ -70,7 +70,7 @@ types: $(VENV)/.dev-ok
 # The core is covered by its own tests, without the shell's help. Fewer examples than `make test`
 # draws are enough to see which lines run.
 coverage: $(VENV)/.dev-ok
-	@EXAMPLES=20 $(BIN)/python -m pytest --quiet --numprocesses=$(PROCESSES) --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
+	@EXAMPLES=10 $(BIN)/python -m pytest --quiet --numprocesses=$(PROCESSES) --cov=models --cov-branch --cov-fail-under=95 $(CORE_TESTS)
 
 compose:
 	@command -v npx >/dev/null || { echo >&2 "make check needs npx (Node.js 20 or newer) for the compose linter $(DCLINT)"; exit 1; }
