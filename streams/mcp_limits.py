@@ -13,8 +13,9 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from streams.patience import ended
+
 T = TypeVar("T")
-AGAIN_S = 0.1  # between two cancellations
 
 
 class Limits:
@@ -40,15 +41,6 @@ class Limits:
         return task.result()
 
     def _end(self, task: asyncio.Task[T]) -> None:
-        ending = asyncio.create_task(_ended(task))
+        ending = asyncio.create_task(ended([task]))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-
-
-async def _ended(task: asyncio.Task[T]) -> None:
-    """Cancel until it has ended; what it would have said is let go."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=AGAIN_S)
-    if not task.cancelled():
-        task.exception()

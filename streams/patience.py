@@ -10,7 +10,7 @@ from typing import Any
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-CANCEL_AGAIN_S = 0.5
+CANCEL_AGAIN_S = 0.1
 STOP_WITHIN_S = 30  # of a signal: the batch in hand may be finished
 
 
