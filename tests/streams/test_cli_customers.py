@@ -183,11 +183,19 @@ def test_no_color_is_honoured_and_a_pipe_gets_none(terminal: Terminal) -> None:
 
 
 @pytest.fixture
-def installed(terminal: Terminal, bootstrap_servers: str, namespace: str) -> Terminal:
+def own_broker(real_parts: RealParts, tmp_path: Path) -> Iterator[str]:
+    """One without topics, and without the dead letters of other tests."""
+    broker = real_parts.broker(tmp_path / "broker")
+    with broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture
+def installed(terminal: Terminal, own_broker: str, namespace: str) -> Terminal:
     """One that reaches a broker with topics, and a store whose owners have read to the end."""
-    terminal.environment["SEGMENTER_BOOTSTRAP_SERVERS"] = bootstrap_servers
+    terminal.environment["SEGMENTER_BOOTSTRAP_SERVERS"] = own_broker
     terminal.environment["SEGMENTER_NAMESPACE"] = f"{namespace}-new"
-    LogInspector(bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+    LogInspector(own_broker).create(TOPICS, PARTITIONS, 1)
     asyncio.run(note_owners(terminal.environment["SEGMENTER_REDIS_URL"], f"{namespace}-new"))
     return terminal
 
@@ -222,14 +230,6 @@ def test_doctor_finds_states_of_another_log_and_says_what_to_do(
     assert "the states belong to 9" in bad["found"]
     assert "segmenter rebuild" in json.dumps(bad)
     assert "→" in installed.run("doctor").out
-
-
-@pytest.fixture
-def own_broker(real_parts: RealParts, tmp_path: Path) -> Iterator[str]:
-    """One without topics."""
-    broker = real_parts.broker(tmp_path / "broker")
-    with broker:
-        yield broker.bootstrap_servers
 
 
 def test_doctor_finds_topics_that_are_missing(terminal: Terminal, own_broker: str) -> None:
