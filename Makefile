@@ -53,9 +53,10 @@ setup: $(VENV)/.dev-ok  ## .venv with everything a developer needs, from require
 demo: $(VENV)/.demo-ok  ## a year of real purchases through an embedded broker and store
 	@$(BIN)/segmenter demo $(DEMO_ARGS)
 
-# Each process has servers of its own, so the tests of a file stay together.
+# Each process has servers of its own, so the tests of a file stay together; tests/conftest.py says in
+# which order files are taken.
 test: $(VENV)/.dev-ok  ## the whole test suite (PYTEST_ARGS="-k lifecycle" narrows it, PROCESSES=0 debugs)
-	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: lint types coverage compose contracts  ## style, types, coverage of models/, contracts, Dockerfile and compose linters
 

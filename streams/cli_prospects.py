@@ -25,6 +25,7 @@ from streams.cli_survey import (
     leave_one_source,
     segment_meant,
     survey_given,
+    tell_left_out,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ async def _of_history(name: str, like: str, limit: int) -> Prospects:
     policy = policy_given()
     events = open_events(name, settings_given(), policy)
     with bar("events", events.total) as progress:
-        store = await folded(events.read(), policy, progress)
+        store, left_out = await folded(events.read(), policy, progress)
+    tell_left_out(left_out)
     held = [PublishedPolicy(0, policy)]
     survey = (await take_survey(store, held, 0)).survey
     if not survey.base.customers:

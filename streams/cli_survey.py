@@ -27,6 +27,7 @@ from streams.messages import rfc3339
 if TYPE_CHECKING:
     from models.policy import Policy
     from streams.kept_survey import Kept
+    from streams.surveyed_events import LeftOut
     from streams.surveying import Taken
 
 NOBODY = "there is nobody to survey yet: no customer has been heard of"
@@ -79,10 +80,18 @@ def _of_history(name: str) -> Asked:
     async def fold() -> Kept:
         events = open_events(name, settings_given(), policy)
         with bar("events", events.total) as progress:
-            taken = await survey_of_events(events.read(), policy, progress)
-        return _described(taken, wall_ms(), policy, None)
+            surveyed = await survey_of_events(events.read(), policy, progress)
+        tell_left_out(surveyed.left_out)
+        return _described(surveyed.taken, wall_ms(), policy, None)
 
     return Asked(run(fold), policy)
+
+
+def tell_left_out(left_out: LeftOut) -> None:
+    """Say which events of a history could not be used, and what to do about it."""
+    for reason, count in left_out.counts.items():
+        event = "event is" if count == 1 else "events are"
+        _say(f"{count:,} {event} left out: {reason}; {left_out.details[reason]}")
 
 
 def _described(taken: Taken, now_ms: int, policy: Policy, before: Kept | None) -> Kept:

@@ -6,7 +6,9 @@ No test sees another's rows: each store has a namespace of its own, so nothing i
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _REAL_PARTS = pytest.StashKey[RealParts]()
 MEMORY = "memory"
+WAITING_ENDS_AT = 0.8  # of all files; then those that compute have the cores for themselves
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +54,35 @@ def pytest_testnodedown(node: Any) -> None:
     parts = node.config.stash[_REAL_PARTS]
     for name in getattr(node, "workeroutput", {}).get("real_parts", ()):
         parts.note_used(name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files whose tests wait for servers among those that compute.
+
+    Processes take files in this order (see `make test`): at any time some wait while others compute,
+    and none is left with a long file at the end.
+    """
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    waiting = [path for path in files if all(map(_waits, files[path]))]
+    computing = [path for path in files if path not in waiting]
+    places = {path: place / len(computing) for place, path in enumerate(computing)}
+    # From the last to the first: those of all the system are the longest, and stand last.
+    for place, path in enumerate(reversed(waiting)):
+        places[path] = WAITING_ENDS_AT * place / len(waiting)
+    items[:] = [item for path in sorted(files, key=places.__getitem__) for item in files[path]]
+
+
+def _waits(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("kafka", "pages", "slow"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In CI, which may be stopped by its time limit, tell a failure when it happens."""
+    if report.failed and in_ci() and "PYTEST_XDIST_WORKER" not in os.environ:
+        sys.stdout.write(f"\n{report.nodeid}: {report.when}\n{report.longreprtext}\n")
+        sys.stdout.flush()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -53,7 +53,7 @@ def journey(chosen: list[int], tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def survey(policy: Policy, journey: Path) -> Survey:
     records = complete_journey(journey)
-    return asyncio.run(survey_of_events(records, policy, lambda _: None)).survey
+    return asyncio.run(survey_of_events(records, policy, lambda _: None)).taken.survey
 
 
 @pytest.fixture(scope="module")

@@ -50,6 +50,24 @@ def test_a_report_is_markdown_unless_something_else_is_said(terminal: Terminal) 
     assert "a\\|b\\\\n&lt;c>" in ran.out
 
 
+def test_what_could_not_be_used_is_told_with_the_way_out(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    told = [json.loads(line) for line in (tmp_path / "shop.jsonl").read_text("utf-8").splitlines()]
+    lines = (json.dumps(each | {"currency": "EUR"}) + "\n" for each in told[1:])
+    (tmp_path / "shop.jsonl").write_text("".join(lines), "utf-8")  # the policy's are dollars
+    ran = terminal.run(*REPORT, *OF)
+    assert (ran.exit_code, ran.out) == (3, "")
+    *_, left_out, nobody = ran.err.splitlines()
+    assert left_out == (
+        f"{EVENTS} events are left out: unknown_currency; no rate from EUR to USD on 2024-01-01; "
+        "add one under business.exchange_rates"
+    )
+    assert nobody.startswith("segmenter: there is nobody to survey yet")
+    prospects = terminal.run("segments", "prospects", *OF)
+    assert left_out in prospects.err
+
+
 def test_as_json_it_has_tables_with_the_units_of_their_columns(terminal: Terminal) -> None:
     told = terminal.run(*REPORT, *OF, "--format", "json", "--top", "3").json
     assert (told["currency"], told["window_days"], told["moved_days"]) == ("USD", 365, 30)

@@ -63,7 +63,7 @@ STORY.sort(key=lambda each: each.occurred_at_ms)
 
 @pytest.fixture(scope="module")
 def taken() -> Taken:
-    return asyncio.run(survey_of_events(STORY, shop_policy(), lambda _: None))
+    return asyncio.run(survey_of_events(STORY, shop_policy(), lambda _: None)).taken
 
 
 def test_everybody_is_counted_once_and_accounts_are_left_out(taken: Taken) -> None:
@@ -106,7 +106,7 @@ def test_who_came_and_went_within_thirty_days_is_told(taken: Taken) -> None:
 
 
 def test_nobody_at_all_has_no_moment() -> None:
-    taken = asyncio.run(survey_of_events([], shop_policy(), lambda _: None))
+    taken = asyncio.run(survey_of_events([], shop_policy(), lambda _: None)).taken
     assert taken.moment is None
     assert taken.survey.base.customers == 0
 

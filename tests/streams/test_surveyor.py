@@ -113,7 +113,7 @@ async def test_what_is_kept_is_the_survey_itself(shop: Shop) -> None:
     await shop.open()
     await shop.look()
     kept = await kept_survey(shop.client, shop.namespace)
-    taken = await survey_of_events(STORY, shop.policy, lambda _: None)
+    taken, _ = await survey_of_events(STORY, shop.policy, lambda _: None)
     assert kept is not None
     assert told(kept.taken.survey) == told(taken.survey)
 

@@ -81,7 +81,7 @@ def _record(kind: str, who: int, day: int, number: int, body: dict[str, object])
 @cache
 def taken() -> Taken:
     """The survey; once in a process."""
-    return asyncio.run(survey_of_events(records(), policy(), lambda _: None))
+    return asyncio.run(survey_of_events(records(), policy(), lambda _: None)).taken
 
 
 def reported(by: str = "") -> BaseReport:
