@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def purchases() -> list[SourceRecord]:
     """The first purchases of CDNOW's customers."""
-    return list(islice(DATASETS["cdnow"].read(), 6_000))
+    return list(islice(DATASETS["cdnow"].read(), 3_000))
 
 
 @pytest.fixture
@@ -116,11 +116,11 @@ def test_a_killed_worker_leaves_nothing_wrong_behind(
     here: Installation, config: Path, purchases: list[SourceRecord]
 ) -> None:
     first, relay = here.start("worker", config), here.start("relay", config)
-    here.publish(purchases[:3_000])
+    here.publish(purchases[:1_500])
     wait_until(lambda: sum(here.offsets()) > 0)
     kill(first)
     kill(relay)
-    here.publish(purchases[3_000:])
+    here.publish(purchases[1_500:])
     here.start("worker", config)
     here.start("relay", config)
     here.wait_until_folded()
