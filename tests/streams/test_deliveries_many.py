@@ -378,9 +378,7 @@ async def delivered_alone_s() -> float:
 
 @pytest.mark.slow
 @virtually
-async def test_each_of_many_alerts_arrives_or_is_kept_and_no_sick_endpoint_delays_one_that_is_well() -> (
-    None
-):
+async def test_each_of_many_alerts_arrives_or_is_kept_and_no_sick_endpoint_delays_another() -> None:
     alone_s = await delivered_alone_s()
     one, crowd = await filled("well", *SICK)
     began_s = asyncio.get_running_loop().time()
