@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from kafka import KafkaProducer
 
+from streams.brokers import Brokers
 from streams.collecting import collect_rarely
 from streams.local import LocalServerError
 from streams.log import LogInspector
@@ -101,7 +102,7 @@ async def read_once(settings: Settings, records: int) -> Read:
 
 def write(servers: str, records: int, size: int) -> None:
     """The log; blocks."""
-    LogInspector(servers).create(TOPICS, 1, 1)
+    LogInspector(Brokers(servers)).create(TOPICS, 1, 1)
     with closing(KafkaProducer(bootstrap_servers=servers)) as producer:
         for number in range(records):
             producer.send(LOG, b"x" * size, b"c%d" % number, HEADERS, partition=0)

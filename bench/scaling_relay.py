@@ -12,6 +12,7 @@ import redis
 from bench.scaling_meter import Cost, Meter, Spent, cost_of
 from models.codec import SCHEMA_VERSION
 from models.erasure import Pseudonyms
+from streams.brokers import Brokers
 from streams.feed import FeedingSender
 from streams.log import LogInspector
 from streams.metrics import RelayMeter
@@ -32,9 +33,9 @@ async def relayed(
         kafka = KAFKA.make(Path(name))
         assert isinstance(kafka, ApacheKafka)
         with kafka, redis.Redis.from_url(url) as client:
-            inspector = LogInspector(kafka.bootstrap_servers)
+            inspector = LogInspector(Brokers(kafka.bootstrap_servers))
             inspector.create(TOPICS, 1, 1)
-            with closing(KafkaSender(kafka.bootstrap_servers)) as sender:
+            with closing(KafkaSender(Brokers(kafka.bootstrap_servers))) as sender:
                 feeding = FeedingSender(sender, client, "bench", Pseudonyms())
                 chain = MutingSender(feeding, read_marks(inspector, TAILS), RelayMeter())
                 spent = await _sent(store, meter, rows, chain)

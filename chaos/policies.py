@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from models.policy import Policy, policy_from_toml
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable
 from streams.policies import publish
 from streams.wall import wall_ms
@@ -159,7 +160,7 @@ class Publishing:
             self.attempts += 1
             try:
                 publish(
-                    self._servers,
+                    Brokers(self._servers),
                     edition.policy,
                     now_ms=wall_ms(),
                     note=f"attempt {self.attempts}",

@@ -254,7 +254,7 @@ def _installed(plan: Plan, directory: Path) -> Iterator[Story]:
 
 def _load(plan: Plan, here: Installation, erases: Callable[[], bool]) -> Load:
     """As much as the minutes ask for, and no more if a slow machine takes longer."""
-    publisher = Publisher(here.settings.bootstrap_servers, here.partitions, here.policy.timezone)
+    publisher = Publisher(here.settings.brokers, here.partitions, here.policy.timezone)
     there_are = LAPS * count_complete_journey()
     total = min(there_are, int(RATE * 60 * plan.minutes))
     records = islice(with_extras(purchases(), plan.seed, erases), total)

@@ -26,7 +26,6 @@ from streams.faust_parts import (
     crash_in_time,
     execute,
     faust_app,
-    kafka_urls,
     opened_at_last,
     pulse,
     read_again,
@@ -46,7 +45,7 @@ from streams.settings import Settings
 from streams.store import LEARNER, Store, new_nonce
 from streams.timekeeper import Timekeeper, always
 from streams.topics import ALERTS, ERASURES, INPUTS, LOG, POLICIES, POPULATIONS
-from streams.transport import LANES
+from streams.transport import transport_of
 
 logger = logging.getLogger(__name__)
 _OTHER_FILE = (
@@ -81,7 +80,7 @@ class Worker:
         self._store = store or RedisStore(self._redis, kept_in)
         self.meter = meter or WorkerMeter()
         self._timed = timed(self._store, self.meter.store_s)
-        self._inspector = LogInspector(settings.bootstrap_servers)
+        self._inspector = LogInspector(settings.brokers)
         self.failure: BaseException | None = None
         self.app = faust_app(settings, f"{settings.group}-{kept_in}")
         again = partial(read_again, self.app)
@@ -91,8 +90,8 @@ class Worker:
         self._bodies = population_bodies(self._inspector)
         self._policies = policy_bodies(self._inspector)
         topics = frozenset(self._lanes)
-        self.app.transport = LANES[settings.lane].for_store(
-            self.app, kafka_urls(settings), topics, self.resume_at, self._fail, self._let_go
+        self.app.transport = transport_of(
+            settings, self.app, topics, self.resume_at, self._fail, self._let_go
         )
         keeper = Timekeeper(
             self.app,

@@ -239,7 +239,7 @@ def topics_create() -> None:
 
     settings = settings_given()
     with errors():
-        made = LogInspector(settings.bootstrap_servers).create(
+        made = LogInspector(settings.brokers).create(
             TOPICS, settings.partitions, settings.replication
         )
     for topic in TOPICS:
@@ -329,7 +329,7 @@ def _reach_the_log(settings: Settings) -> None:
     from streams.log import LogInspector
     from streams.topics import LOG
 
-    LogInspector(settings.bootstrap_servers).facts(LOG)
+    LogInspector(settings.brokers).facts(LOG)
 
 
 if __name__ == "__main__":

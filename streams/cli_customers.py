@@ -162,7 +162,7 @@ async def _with_persons(ask: Callable[[Persons], Awaitable[T]], wait_s: float) -
 
     settings = settings_given()
     async with store_given() as store:
-        persons = Persons(store, settings.bootstrap_servers, settings.pseudonyms, wait_s)
+        persons = Persons(store, settings.brokers, settings.pseudonyms, wait_s)
         return await ask(persons)
 
 

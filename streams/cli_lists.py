@@ -36,7 +36,7 @@ def list_upload(
     with errors():
         found = read_list(name, path, value, remove=remove)
         with bar(f"profile.{name}", len(found.values)) as progress:
-            written = upload(settings.bootstrap_servers, found, policy, wall_ms(), progress)
+            written = upload(settings.brokers, found, policy, wall_ms(), progress)
     if as_json:
         print_json({"list": name, "removed": remove, "events": written, "digest": found.digest})
     else:

@@ -205,11 +205,11 @@ def _written(wanted: Wanted) -> tuple[PublishedPolicy, int]:
     from streams.topics import LOG
     from streams.wall import wall_ms
 
-    servers = settings_given().bootstrap_servers
-    inspector = LogInspector(servers)
+    brokers = settings_given().brokers
+    inspector = LogInspector(brokers)
     note, silent = wanted.note, wanted.silent
     with errors():
-        published = publish(servers, wanted.policy, now_ms=wall_ms(), note=note, silent=silent)
+        published = publish(brokers, wanted.policy, now_ms=wall_ms(), note=note, silent=silent)
         partitions = inspector.facts(LOG).partitions
         ends = inspector.extents(LOG, range(partitions))
     if not wanted.wait_s:
@@ -291,7 +291,7 @@ def _publications() -> list[PublishedPolicy]:
     from streams.log import LogInspector
     from streams.policies import publications
 
-    return publications(LogInspector(settings_given().bootstrap_servers))
+    return publications(LogInspector(settings_given().brokers))
 
 
 def _standing(given: Policy) -> Standing:

@@ -91,7 +91,7 @@ def digest(as_json: AsJson = False) -> None:
 
     async def asked() -> Any:
         settings = settings_given()
-        inspector = LogInspector(settings.bootstrap_servers)
+        inspector = LogInspector(settings.brokers)
         async with store_given() as store:
             return await of_live(store, inspector, settings.namespace)
 

@@ -40,7 +40,7 @@ def run_normaliser() -> None:
     if not by_topic(sources):
         fail(NO_TOPIC, Exit.USAGE)
     with errors():
-        require_topics(LogInspector(settings.bootstrap_servers), sources)
+        require_topics(LogInspector(settings.brokers), sources)
         normaliser(settings, sources, Given.log_level)
 
 

@@ -9,13 +9,25 @@ is dropped as it is.
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from streams.brokers import Brokers
+from streams.knocking import why_not_let_in
+
 CONNECT_TIMEOUT_MS = 5_000  # Kafka's client would try for half a minute
+
+
+class NotLetIn(KafkaError):  # type: ignore[misc]  # kafka-python has no types
+    """A broker is there and does not speak with us; the message says why, and what to change."""
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return str(self.args[0])
 
 
 class ClosingSelector(selectors.DefaultSelector):
@@ -42,15 +54,16 @@ class ClosingSelector(selectors.DefaultSelector):
 
 
 @contextmanager
-def opened(make: Callable[..., Any], servers: Sequence[str], **settings: Any) -> Iterator[Any]:
+def opened(make: Callable[..., Any], brokers: Brokers, **settings: Any) -> Iterator[Any]:
     """A consumer or an admin client for as long as the block lasts.
 
     Args:
-        make: `KafkaConsumer` or `KafkaAdminClient`.
-        servers: host:port of each.
-        settings: of the client, beside the servers.
+        make: `KafkaConsumer`, `KafkaProducer` or `KafkaAdminClient`.
+        brokers: of which cluster.
+        settings: of the client, beside those.
 
     Raises:
+        NotLetIn: see there.
         KafkaError: no broker answered within `CONNECT_TIMEOUT_MS`, or what the block raises.
     """
     clients: list[Any] = []
@@ -61,8 +74,16 @@ def opened(make: Callable[..., Any], servers: Sequence[str], **settings: Any) ->
 
     wanted = {"bootstrap_timeout_ms": CONNECT_TIMEOUT_MS, "selector": ClosingSelector, **settings}
     try:
-        with closing(make(bootstrap_servers=servers, kafka_client=client, **wanted)) as one:
+        with closing(_made(make, brokers, kafka_client=client, **wanted)) as one:
             yield one
     finally:
         for each in clients:  # a second time does nothing
             each.close()
+
+
+def _made(make: Callable[..., Any], brokers: Brokers, **settings: Any) -> Any:
+    try:
+        return make(**brokers.client_settings(), **settings)
+    except KafkaError as error:
+        why = why_not_let_in(brokers)
+        raise NotLetIn(why) if why else error from error

@@ -23,7 +23,6 @@ from streams.faust_parts import (
     crash_in_time,
     execute,
     faust_app,
-    kafka_urls,
     opened_at_last,
     pulse,
     read_again,
@@ -35,7 +34,7 @@ from streams.metrics_delivery import DeliveryMeter
 from streams.redis_store import connect
 from streams.settings import Settings
 from streams.topics import ALERTS
-from streams.transport import LANES
+from streams.transport import transport_of
 from streams.wall import wall_ms
 from streams.webhook import HttpPoster
 
@@ -56,7 +55,7 @@ class DeliveryWorker:
     ) -> None:
         self._settings, self._policy = settings, policy
         self._redis = connect(settings.redis_url.get_secret_value())
-        self._inspector = LogInspector(settings.bootstrap_servers)
+        self._inspector = LogInspector(settings.brokers)
         self._endpoints = EndpointsFile(settings.endpoints_file)
         self._poster = HttpPoster()
         self._posting, self.meter = False, meter or DeliveryMeter()
@@ -64,9 +63,8 @@ class DeliveryWorker:
         self.delivery: Delivery | None = None
         self.app = faust_app(settings, f"{settings.group}-{settings.namespace}-delivery")
         self.lane: Lane[DeskFold] = Lane(partial(read_again, self.app), self._fail)
-        self.app.transport = LANES[settings.lane].for_store(
-            *(self.app, kafka_urls(settings), frozenset({ALERTS})),
-            *(self.resume_at, self._fail, self._let_go),
+        self.app.transport = transport_of(
+            settings, self.app, frozenset({ALERTS}), self.resume_at, self._fail, self._let_go
         )
         declare_delivery(self.app, self._look, self.lane)
         pulse(self.app, self.meter.health.beat)

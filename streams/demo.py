@@ -28,6 +28,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.lifecycle import State
 from models.policy import Policy
 from models.population import epoch_end
+from streams.brokers import Brokers
 from streams.datasets import Dataset
 from streams.demo_shop import Shop
 from streams.local import LocalBroker, LocalStore, free_port
@@ -143,7 +144,7 @@ async def run_demo(console: Console, shop: Shop, *, headless: bool, port: int = 
             console.print(f"dashboard: {page}", highlight=False)
             webbrowser.open(page)
         async with _looking(settings, policy) as look:
-            publisher = Publisher(settings.bootstrap_servers, PARTITIONS, policy.timezone)
+            publisher = Publisher(settings.brokers, PARTITIONS, policy.timezone)
             replay = _Replay(shop.dataset, publisher, policy, _asked_from_threads(look))
             replay.start()
             display = _Display(shop, console, headless=headless)
@@ -215,7 +216,7 @@ def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Path, Chil
                     "api_port": port,
                 }
             )
-            LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+            LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, PARTITIONS, 1)
             environment = {**os.environ, **as_environment(settings), "TMPDIR": folder}
             children = Children(environment, ["--config", str(config), "--quiet"])
             children.start("worker", "relay", "api", "delivery", "surveyor")
@@ -282,7 +283,7 @@ async def _watch(
     look: Lookup, settings: Settings, children: Children, replay: _Replay, display: _Display
 ) -> None:
     """Show how far it is, until every record is folded."""
-    inspector = LogInspector(settings.bootstrap_servers)
+    inspector = LogInspector(settings.brokers)
     ends: list[int] | None = None
     with display.live:
         while True:
@@ -316,7 +317,7 @@ async def _summary(look: Lookup, settings: Settings, replay: _Replay, began_s: f
             purchases += found.state.current.purchases
             customers += 1
     letters = await asyncio.to_thread(
-        LogInspector(settings.bootstrap_servers).extents, DEAD_LETTERS, range(PARTITIONS)
+        LogInspector(settings.brokers).extents, DEAD_LETTERS, range(PARTITIONS)
     )
     return Summary(
         purchases,

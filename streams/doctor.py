@@ -75,8 +75,7 @@ async def examine(
 
 
 async def _sources(client: Redis, settings: Settings, sources: Mapping[str, str]) -> list[Check]:
-    servers = settings.bootstrap_servers
-    return await examine_sources(client, settings.namespace, servers, sources)
+    return await examine_sources(client, settings.namespace, settings.brokers, sources)
 
 
 async def _store_of(client: Redis, settings: Settings) -> str:
@@ -88,7 +87,7 @@ async def _store_of(client: Redis, settings: Settings) -> str:
 
 
 def _examine_kafka(settings: Settings, store: str) -> _OfKafka:
-    inspector = LogInspector(settings.bootstrap_servers)
+    inspector = LogInspector(settings.brokers)
     checks: list[Check] = []
     try:
         facts = inspector.facts(LOG)

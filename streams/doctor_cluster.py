@@ -40,8 +40,7 @@ def examine_cluster(settings: Settings, store: str) -> list[Check]:
     Raises:
         KafkaError: nobody answers.
     """
-    servers = settings.bootstrap_servers.split(",")
-    with opened(KafkaAdminClient, servers, request_timeout_ms=TIMEOUT_MS) as admin:
+    with opened(KafkaAdminClient, settings.brokers, request_timeout_ms=TIMEOUT_MS) as admin:
         questions: list[tuple[str, Callable[[], Check]]] = [
             ("kafka version", partial(_version, admin)),
             ("replication", partial(_replication, admin)),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import redis.asyncio as aioredis
 
+from streams.brokers import Brokers
 from streams.doctor_check import Check
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicFacts, TopicMissing
 from streams.normalising import Place, RedisOffsets, Stand, why_refused
@@ -21,17 +22,17 @@ NAME = "sources"
 
 
 async def examine_sources(
-    client: aioredis.Redis, namespace: str, servers: str, by_topic: Mapping[str, str]
+    client: aioredis.Redis, namespace: str, brokers: Brokers, by_topic: Mapping[str, str]
 ) -> list[Check]:
     """Look at each source that has a topic; nothing, if none has.
 
     Args:
         client: of Redis.
         namespace: of the installation.
-        servers: of Kafka.
+        brokers: of Kafka.
         by_topic: topic → name of its source.
     """
-    inspector, offsets = LogInspector(servers), RedisOffsets(client, namespace)
+    inspector, offsets = LogInspector(brokers), RedisOffsets(client, namespace)
     return [
         await _examined(inspector, offsets, namespace, name, topic)
         for topic, name in by_topic.items()

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import cast
 
 import faust
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.types import TP
-from yarl import URL
 
 from streams.batch_transport import Consumer
+from streams.brokers import Brokers
 from streams.health import BEAT_EVERY_S
 from streams.log import KafkaUnavailable
 from streams.logs import logging_config
@@ -32,7 +33,8 @@ def faust_app(settings: Settings, group: str) -> faust.App:
     """An app that joins a consumer group."""
     return faust.App(
         group,
-        broker=f"kafka://{settings.bootstrap_servers.replace(',', ';')}",
+        broker=";".join(f"kafka://{server}" for server in settings.brokers.addresses),
+        broker_credentials=_credentials(settings.brokers),
         store="memory://",
         topic_disable_leader=True,
         topic_allow_declare=False,
@@ -63,9 +65,17 @@ async def read_again(app: faust.App) -> None:
     await cast(Consumer, app.consumer).read_again()
 
 
-def kafka_urls(settings: Settings) -> list[URL]:
-    """The brokers, as a transport takes them."""
-    return [URL(f"kafka://{server}") for server in settings.bootstrap_servers.split(",")]
+def _credentials(brokers: Brokers) -> Credentials | None:
+    """Who we are, as Faust spells it; None where nobody asks."""
+    context = brokers.ssl_context()
+    if brokers.security_protocol.names_us:
+        return SASLCredentials(
+            username=brokers.sasl_username,
+            password=brokers.sasl_password,
+            mechanism=str(brokers.sasl_mechanism),
+            ssl_context=context,
+        )
+    return None if context is None else SSLCredentials(context)
 
 
 async def opened_at_last(

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.events import AttributeName, AttributeValue, Kind, NotAnId, normalised_id
 from models.policy import Policy
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable, LogInspector
 from streams.messages import rfc3339
 from streams.replay import Publisher
@@ -166,12 +167,12 @@ def events_of(found: ListFile, at_ms: int) -> Iterator[SourceRecord]:
 
 
 def upload(
-    servers: str, found: ListFile, policy: Policy, at_ms: int, progress: Callable[[int], None]
+    brokers: Brokers, found: ListFile, policy: Policy, at_ms: int, progress: Callable[[int], None]
 ) -> int:
     """Write a list into the log, and wait until the broker has it; answers how many events.
 
     Args:
-        servers: host:port, comma-separated.
+        brokers: of the cluster.
         found: the list.
         policy: for the shop's days.
         at_ms: event time, now.
@@ -181,8 +182,8 @@ def upload(
         KafkaUnavailable: some may have been written; upload it again.
         TopicMissing.
     """
-    partitions = LogInspector(servers).facts(LOG).partitions
-    publisher = Publisher(servers, partitions, policy.timezone, marked=())
+    partitions = LogInspector(brokers).facts(LOG).partitions
+    publisher = Publisher(brokers, partitions, policy.timezone, marked=())
     try:
         return publisher.publish(events_of(found, at_ms), 0.0, progress).records
     except KafkaUnavailable as error:

@@ -16,7 +16,8 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from streams.connections import opened
+from streams.brokers import Brokers
+from streams.connections import NotLetIn, opened
 from streams.topics import Topic
 
 TIMEOUT_MS = 10_000
@@ -74,11 +75,11 @@ class LogInspector:
     """Asks one cluster.
 
     Args:
-        bootstrap_servers: host:port, comma-separated.
+        brokers: of the cluster.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers.split(",")
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
 
     def facts(self, topic: str) -> TopicFacts:
         """Id and partition count.
@@ -220,8 +221,8 @@ class LogInspector:
     @contextmanager
     def _admin(self) -> Iterator[Any]:
         with (
-            _as_unavailable(self._servers),
-            opened(KafkaAdminClient, self._servers, request_timeout_ms=TIMEOUT_MS) as admin,
+            _as_unavailable(self._brokers),
+            opened(KafkaAdminClient, self._brokers, request_timeout_ms=TIMEOUT_MS) as admin,
         ):
             yield admin
 
@@ -229,21 +230,23 @@ class LogInspector:
     def _consumer(self, isolation_level: str = "read_committed", **more: str) -> Iterator[Any]:
         settings = {"enable_auto_commit": False, "request_timeout_ms": TIMEOUT_MS, **more}
         with (
-            _as_unavailable(self._servers),
+            _as_unavailable(self._brokers),
             opened(
-                KafkaConsumer, self._servers, isolation_level=isolation_level, **settings
+                KafkaConsumer, self._brokers, isolation_level=isolation_level, **settings
             ) as consumer,
         ):
             yield consumer
 
 
 @contextmanager
-def _as_unavailable(servers: Sequence[str]) -> Iterator[None]:
+def _as_unavailable(brokers: Brokers) -> Iterator[None]:
     try:
         yield
+    except NotLetIn as error:
+        raise KafkaUnavailable(f"Kafka at {brokers}: {error}") from error
     except KafkaError as error:
         raise KafkaUnavailable(
-            f"Kafka at {','.join(servers)}: {error or type(error).__name__}; "
+            f"Kafka at {brokers}: {error or type(error).__name__}; "
             "check bootstrap_servers and that the broker runs"
         ) from error
 

@@ -19,11 +19,11 @@ from faust.types import TP
 from kafka.errors import KafkaError
 
 from streams.agents import declare_normaliser
+from streams.brokers import Brokers
 from streams.faust_parts import (
     crash_in_time,
     execute,
     faust_app,
-    kafka_urls,
     opened_at_last,
     read_again,
     stop_in_time,
@@ -40,7 +40,7 @@ from streams.settings import Settings
 from streams.source_config import Sources, by_topic
 from streams.store import OutboxRow
 from streams.topics import DEAD_LETTERS, LOG
-from streams.transport import LANES, Consumer
+from streams.transport import Consumer, transport_of
 
 FETCH_BYTES = 262_144  # of a partition at once: the less of it, the closer they keep in step
 logger = logging.getLogger(__name__)
@@ -68,8 +68,8 @@ class NormaliserWorker:
         self._offsets = offsets or RedisOffsets(
             connect(settings.redis_url.get_secret_value()), settings.namespace
         )
-        self._inspector = LogInspector(settings.bootstrap_servers)
-        self._sender = LateSender(settings.bootstrap_servers)
+        self._inspector = LogInspector(settings.brokers)
+        self._sender = LateSender(settings.brokers)
         self._closed = {topic: Counter[str]() for topic in self._names}
         self._folds: dict[TP, SourceFold] = {}
         self._in_step = {topic: InStep() for topic in self._names}
@@ -81,8 +81,10 @@ class NormaliserWorker:
         self.lanes: dict[str, Lane[SourceFold]] = {
             topic: Lane(again, self._fail) for topic in self._names
         }
-        self.app.transport = LANES[settings.lane].for_store(
-            *(self.app, kafka_urls(settings), frozenset(self.lanes)),
+        self.app.transport = transport_of(
+            settings,
+            self.app,
+            frozenset(self.lanes),
             *(self.resume_at, self._fail, self._let_go),
         )
         declare_normaliser(self.app, self._look, self.lanes)
@@ -192,11 +194,11 @@ class LateSender:
     """Sends over one connection, opened when there is something to send; by any thread.
 
     Args:
-        bootstrap_servers: host:port, comma-separated.
+        brokers: of the cluster.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._sender: KafkaSender | None = None
         self._opening = threading.Lock()
 
@@ -206,9 +208,9 @@ class LateSender:
             return 0
         try:
             with self._opening:
-                self._sender = self._sender or KafkaSender(self._servers)
+                self._sender = self._sender or KafkaSender(self._brokers)
         except KafkaError as error:
-            logger.warning("Kafka at %s: %s", self._servers, error)
+            logger.warning("Kafka at %s: %s", self._brokers, error)
             return 0
         return self._sender.send(rows)
 

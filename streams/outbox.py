@@ -18,6 +18,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from models.events import MAX_VALUE_BYTES
+from streams.brokers import Brokers
 from streams.metrics import RelayMeter
 from streams.origin import origin
 from streams.patience import rest
@@ -59,12 +60,12 @@ class KafkaSender:
     so a population is acknowledged before any row after it is sent.
 
     Args:
-        bootstrap_servers: host:port, comma-separated.
+        brokers: of the cluster.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, brokers: Brokers) -> None:
         self._producer: Any = KafkaProducer(
-            bootstrap_servers=bootstrap_servers.split(","),
+            **brokers.client_settings(),
             acks="all",
             linger_ms=5,
             compression_type="gzip",

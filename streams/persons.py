@@ -21,6 +21,7 @@ from models.codec import decode_held
 from models.customer import Alias, event_hash
 from models.erasure import Mark, Pseudonyms, decode_mark
 from models.events import Kind
+from streams.brokers import Brokers
 from streams.connections import opened
 from streams.log import KafkaUnavailable
 from streams.lookup import MAX_NAMES_FOLLOWED, NothingYet
@@ -77,7 +78,7 @@ class Persons:
 
     Args:
         store: to see what became of it.
-        bootstrap_servers: of the log.
+        brokers: of the log.
         pseudonyms: with the installation's key.
         wait_s: for a worker to act.
     """
@@ -85,11 +86,11 @@ class Persons:
     def __init__(
         self,
         store: Store,
-        bootstrap_servers: str,
+        brokers: Brokers,
         pseudonyms: Pseudonyms,
         wait_s: float = WAIT_S,
     ) -> None:
-        self._store, self._servers = store, bootstrap_servers
+        self._store, self._brokers = store, brokers
         self._pseudonyms, self._wait_s = pseudonyms, wait_s
 
     async def erase(self, customer_id: str) -> Receipt:
@@ -189,7 +190,7 @@ class Persons:
             **fields,
         }
         try:
-            with opened(KafkaProducer, self._servers.split(","), acks="all") as producer:
+            with opened(KafkaProducer, self._brokers, acks="all") as producer:
                 sent = producer.send(
                     LOG,
                     key=customer_id.encode(),
@@ -198,7 +199,7 @@ class Persons:
                 ).get(timeout=SEND_TIMEOUT_S)
         except KafkaError as error:
             raise KafkaUnavailable(
-                f"Kafka at {self._servers}: {error or type(error).__name__}; it may or may not "
+                f"Kafka at {self._brokers}: {error or type(error).__name__}; it may or may not "
                 "stand in the log: ask again, asking twice does no harm"
             ) from error
         return event_id, sent.partition, sent.offset

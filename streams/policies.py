@@ -25,6 +25,7 @@ from models.policy_record import (
     decode_published,
     encode_published,
 )
+from streams.brokers import Brokers
 from streams.connections import opened
 from streams.log import Extent, KafkaUnavailable, LogInspector
 from streams.store import Store
@@ -86,7 +87,7 @@ def publication(found: Sequence[PublishedPolicy], number: int) -> PublishedPolic
 
 
 def publish(
-    servers: str,
+    brokers: Brokers,
     policy: Policy,
     *,
     now_ms: int,
@@ -96,7 +97,7 @@ def publish(
     """Write a policy into the log; it comes into force partition by partition as it is read back.
 
     Args:
-        servers: host:port, comma-separated.
+        brokers: of the cluster.
         policy: what is to hold.
         now_ms: wall clock.
         note: why, in words; kept in the history.
@@ -106,7 +107,7 @@ def publish(
         KafkaUnavailable: some of it may have been written; publish again.
         TopicMissing.
     """
-    inspector = LogInspector(servers)
+    inspector = LogInspector(brokers)
     partitions = inspector.facts(LOG).partitions
     known = publications(inspector)
     number = known[-1].number + 1 if known else 1
@@ -114,7 +115,7 @@ def publish(
     body = encode_published(published)
     published = published._replace(body=body)
     try:
-        with opened(KafkaProducer, servers.split(","), acks="all") as producer:
+        with opened(KafkaProducer, brokers, acks="all") as producer:
             key = f"{number}/{published.digest}"
             producer.send(POLICIES, value=body, key=key.encode()).get(SEND_TIMEOUT_S)
             if publication(publications(inspector), number).digest != published.digest:
@@ -125,13 +126,13 @@ def publish(
             _send_records(producer, published, range(partitions))
     except KafkaError as error:
         raise KafkaUnavailable(
-            f"Kafka at {servers}: {error or type(error).__name__}; policy {number} may not have "
+            f"Kafka at {brokers}: {error or type(error).__name__}; policy {number} may not have "
             "reached every partition: publish it again"
         ) from error
     return published
 
 
-def tell_again(servers: str, partitions: Iterable[int]) -> None:
+def tell_again(brokers: Brokers, partitions: Iterable[int]) -> None:
     """Write the records of all that was published, in order, into partitions that were added since.
 
     Idempotent: what a partition has, or what can't follow there, is passed over.
@@ -140,13 +141,13 @@ def tell_again(servers: str, partitions: Iterable[int]) -> None:
         KafkaUnavailable: call again.
         TopicMissing, PolicyError.
     """
-    added, known = list(partitions), publications(LogInspector(servers))
+    added, known = list(partitions), publications(LogInspector(brokers))
     try:
-        with opened(KafkaProducer, servers.split(","), acks="all") as producer:
+        with opened(KafkaProducer, brokers, acks="all") as producer:
             for each in known:
                 _send_records(producer, each, added)
     except KafkaError as error:
-        raise KafkaUnavailable(f"Kafka at {servers}: {error or type(error).__name__}") from error
+        raise KafkaUnavailable(f"Kafka at {brokers}: {error or type(error).__name__}") from error
 
 
 def _send_records(

@@ -109,12 +109,11 @@ def run_relay(settings: Settings) -> None:
 
 async def _relay(settings: Settings, meter: RelayMeter) -> None:
     stop = _told_to_stop()
-    servers = settings.bootstrap_servers
-    inspector = LogInspector(servers)
+    inspector = LogInspector(settings.brokers)
     facts = await asyncio.to_thread(inspector.facts, LOG)
     marks = await asyncio.to_thread(read_marks, inspector, TAILS)
     client = connect(settings.redis_url.get_secret_value())
-    sender = KafkaSender(servers)
+    sender = KafkaSender(settings.brokers)
     watched = connect_blocking(settings.redis_url.get_secret_value())
     feeding = FeedingSender(sender, watched, settings.namespace, settings.pseudonyms)
     muting = MutingSender(feeding, marks, meter)

@@ -99,7 +99,7 @@ async def run_rebuild(
     Raises:
         Refused, Unfinished, TopicMissing, KafkaUnavailable, StoreUnavailable.
     """
-    inspector, stop = LogInspector(settings.bootstrap_servers), asyncio.Event()
+    inspector, stop = LogInspector(settings.brokers), asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     async with connect(settings.redis_url.get_secret_value()) as client:
@@ -108,7 +108,7 @@ async def run_rebuild(
         if building != plan.to:
             raise Refused(another_is_unfinished(building))
         if plan.added:  # what was published before they were there holds in them, too
-            await asyncio.to_thread(tell_again, settings.bootstrap_servers, plan.added)
+            await asyncio.to_thread(tell_again, settings.brokers, plan.added)
         with _options(policy, config, alone=plan.alone) as options:
             children = Children({**os.environ, **as_environment(settings)}, options)
             try:
@@ -166,7 +166,7 @@ class _Rebuild:
     async def run(self, console: Console) -> Rebuilt:
         plan, began_s = self._plan, time.monotonic()
         built = RedisStore(self._client, plan.to)
-        sender = KafkaSender(self._settings.bootstrap_servers) if plan.alone else None
+        sender = KafkaSender(self._settings.brokers) if plan.alone else None
         try:
             if sender is None:
                 before = RedisStore(self._client, plan.before)

@@ -85,7 +85,7 @@ def topic_recording(
     Raises:
         TopicMissing, KafkaUnavailable.
     """
-    inspector = LogInspector(settings.bootstrap_servers)
+    inspector = LogInspector(settings.brokers)
     facts = inspector.facts(LOG)
     extents = span.of_offsets(inspector.extents(LOG, range(facts.partitions)))
     if span.by_time:

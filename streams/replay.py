@@ -19,6 +19,7 @@ from kafka.errors import KafkaError
 
 from models.calendar import day_of, start_of_day_ms
 from models.events import REPLAY, Kind, encode_tick
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable
 from streams.sources import SourceRecord
 from streams.topics import LOG
@@ -69,7 +70,7 @@ class Publisher:
     """Writes events of the past into the log, in their order.
 
     Args:
-        bootstrap_servers: host:port, comma-separated.
+        brokers: of the cluster.
         partitions: of the log; each gets every tick.
         zone: in which a customer-day begins.
         marked: headers of all that is written, beside `kind`.
@@ -77,7 +78,7 @@ class Publisher:
 
     def __init__(
         self,
-        bootstrap_servers: str,
+        brokers: Brokers,
         partitions: int,
         zone: ZoneInfo,
         marked: Sequence[tuple[str, bytes]] = OF_A_REPLAY,
@@ -86,13 +87,13 @@ class Publisher:
         self._failure: BaseException | None = None
         try:
             self._producer: Any = KafkaProducer(
-                bootstrap_servers=bootstrap_servers.split(","),
+                **brokers.client_settings(),
                 acks="all",
                 linger_ms=20,
                 batch_size=262_144,
             )
         except KafkaError as error:
-            raise KafkaUnavailable(f"Kafka at {bootstrap_servers}: {error}") from error
+            raise KafkaUnavailable(f"Kafka at {brokers}: {error}") from error
 
     def publish(
         self,

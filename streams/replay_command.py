@@ -227,9 +227,9 @@ def to_topic(ask: Ask, speed: float, progress: Progress) -> Published:
         SourceError: a row can't be used; says how many were written before it.
         KafkaUnavailable, TopicMissing.
     """
-    servers = ask.settings.bootstrap_servers
-    partitions = LogInspector(servers).facts(LOG).partitions
-    publisher = Publisher(servers, partitions, ask.policy.timezone)
+    brokers = ask.settings.brokers
+    partitions = LogInspector(brokers).facts(LOG).partitions
+    publisher = Publisher(brokers, partitions, ask.policy.timezone)
     try:
         return publisher.publish(_telling(ask.events), speed, progress)
     finally:

@@ -17,13 +17,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.erasure import MAX_KEY_BYTES, Pseudonyms
 from models.policy import Policy, PolicyError, policy_from_preset, policy_from_toml
+from streams.brokers import Brokers, Contradiction, Mechanism, Protocol
 from streams.redis_address import cluster_address
 
 CONFIG_FILE = "segmenter.toml"
 ENV_FILE = ".env"
 NAME = "[a-z0-9][a-z0-9-]{0,31}"  # of installations and stores; part of keys in Redis
 _PREFIX = "SEGMENTER_"
-_SECRETS = {"redis_url", "hash_key"}
+_SECRETS = {"redis_url", "hash_key", "kafka_sasl_password"}
 _SERVER = r"(\[[0-9a-fA-F:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
 _SERVERS = re.compile(f"{_SERVER}(,{_SERVER})*")
 
@@ -40,6 +41,27 @@ class Settings(BaseSettings):
     )
     bootstrap_servers: str = Field(
         default="127.0.0.1:9092", description="Kafka brokers, host:port, comma-separated"
+    )
+    kafka_security_protocol: Protocol = Field(
+        default=Protocol.PLAINTEXT,
+        description="PLAINTEXT; SSL: encrypted; SASL_SSL: encrypted, and we say who we are; "
+        "SASL_PLAINTEXT: that alone, for anybody to read",
+    )
+    kafka_sasl_mechanism: Mechanism = Field(
+        default=Mechanism.PLAIN, description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    kafka_sasl_username: str = Field(
+        default="", description="who we are; of PLAIN, often an API key"
+    )
+    kafka_sasl_password: SecretStr = Field(default=SecretStr(""), description="its password")
+    kafka_ssl_cafile: str = Field(
+        default="", description="PEM: whose certificates are trusted; empty: whom the system trusts"
+    )
+    kafka_ssl_certfile: str = Field(
+        default="", description="PEM: our own certificate, where the brokers ask for one"
+    )
+    kafka_ssl_keyfile: str = Field(
+        default="", description="PEM: its key, not encrypted; empty: it stands in the same file"
     )
     redis_url: SecretStr = Field(
         default=SecretStr("redis://127.0.0.1:6379/0"),
@@ -102,6 +124,20 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65_535, description="likewise; 0: nowhere")
 
     @property
+    def brokers(self) -> Brokers:
+        """Kafka, and how to speak to it."""
+        return Brokers(
+            self.bootstrap_servers,
+            self.kafka_security_protocol,
+            self.kafka_sasl_mechanism,
+            self.kafka_sasl_username,
+            self.kafka_sasl_password.get_secret_value(),
+            self.kafka_ssl_cafile,
+            self.kafka_ssl_certfile,
+            self.kafka_ssl_keyfile,
+        )
+
+    @property
     def pseudonyms(self) -> Pseudonyms:
         """Names for customers where their id must not stand."""
         return Pseudonyms(self.hash_key.get_secret_value().encode())
@@ -138,9 +174,9 @@ def load_settings(config: Path | None, environment: dict[str, str], **given: Any
     Raises:
         SettingsError: an unknown key, or a value out of bounds.
     """
-    settings = [_PREFIX + name.upper() for name in Settings.model_fields]
-    _refuse_unknown("environment", environment, [*settings, _PREFIX + "CONFIG"])
-    _refuse_unknown(ENV_FILE, dotenv_values(ENV_FILE), settings)
+    names = [_PREFIX + name.upper() for name in Settings.model_fields]
+    _refuse_unknown("environment", environment, [*names, _PREFIX + "CONFIG"])
+    _refuse_unknown(ENV_FILE, dotenv_values(ENV_FILE), names)
     path, text = read_config(config)
     table = _table(path, text)
     unknown = sorted(set(table) - set(Settings.model_fields))
@@ -153,14 +189,21 @@ def load_settings(config: Path | None, environment: dict[str, str], **given: Any
     try:
         around = Settings()
     except ValidationError as error:
-        names = f"environment or {ENV_FILE}: {_PREFIX}"
-        raise _refused(error, lambda key: names + key.upper()) from None
+        place = f"environment or {ENV_FILE}: {_PREFIX}"
+        raise _refused(error, lambda key: place + key.upper()) from None
     above = {key: getattr(around, key) for key in around.model_fields_set}
+    file = f"{path}: connection."
     try:
-        return Settings(**{**table, **above, **asked})
+        settings = Settings(**{**table, **above, **asked})
     except ValidationError as error:
-        file = f"{path}: connection."
         raise _refused(error, lambda k: f"command line: {k}" if k in asked else file + k) from None
+    try:
+        settings.brokers.require_whole()
+    except Contradiction as error:
+        key = f"kafka_{error.part}"
+        place = f"{file}{key}" if key in table and key not in above else f"{_PREFIX}{key.upper()}"
+        raise SettingsError(f"{place}: {error}") from None
+    return settings
 
 
 def _refused(error: ValidationError, place: Callable[[str], str]) -> SettingsError:

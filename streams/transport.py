@@ -15,14 +15,17 @@ from typing import Any, ClassVar, cast
 
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, AppT, ConsumerMessage
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
+from yarl import URL
 
 from models.events import LogRecord
 from streams import batch_transport
+from streams.brokers import Brokers
 from streams.connections import opened
 from streams.log import TIMEOUT_MS, KafkaUnavailable
+from streams.settings import Settings
 
 THREAD_PATIENCE_S = 10.0  # for Faust's consumer thread to say where reading stands
 LAG_PATIENCE_S = 1.0  # likewise, where nothing depends on the answer
@@ -78,8 +81,7 @@ class Consumer(batch_transport.Consumer):
         Raises:
             KafkaUnavailable.
         """
-        servers = [url.authority for url in self.transport.url]
-        return await asyncio.to_thread(stable_ends, servers, tps)
+        return await asyncio.to_thread(stable_ends, cast(Transport, self.transport).brokers, tps)
 
     async def has_unread(self, tp: TP, folded_to: int, end: int) -> bool:
         """Whether records before `end` are not in the store, which stands at `folded_to`.
@@ -108,21 +110,31 @@ class StockConsumer(Consumer):
 
 
 class Transport(batch_transport.Transport):
-    """Whole fetches."""
+    """Whole fetches. Made by `transport_of`."""
 
     Consumer: ClassVar[Any] = Consumer
+    brokers: Brokers
 
 
-class StockTransport(batch_transport.Transport):
+class StockTransport(Transport):
     """A message a record."""
 
     Consumer: ClassVar[Any] = StockConsumer
 
 
-LANES: dict[str, type[batch_transport.Transport]] = {"fast": Transport, "stock": StockTransport}
+LANES: dict[str, type[Transport]] = {"fast": Transport, "stock": StockTransport}
 
 
-def stable_ends(servers: Sequence[str], tps: Sequence[TP]) -> dict[TP, int]:
+def transport_of(settings: Settings, app: AppT, topics: frozenset[str], *given: Any) -> Transport:
+    """The lane that is wanted, to the brokers that are meant; see `batch_transport.Transport.for_store`."""
+    brokers = settings.brokers
+    urls = [URL(f"kafka://{server}") for server in brokers.addresses]
+    transport = LANES[settings.lane].for_store(app, urls, topics, *given)
+    transport.brokers = brokers
+    return transport
+
+
+def stable_ends(brokers: Brokers, tps: Sequence[TP]) -> dict[TP, int]:
     """Where each partition ends for who reads committed records only; blocks for some 20 ms.
 
     An open transaction's records lie beyond it. (The embedded broker says too little.)
@@ -136,8 +148,8 @@ def stable_ends(servers: Sequence[str], tps: Sequence[TP]) -> dict[TP, int]:
         "request_timeout_ms": TIMEOUT_MS,
     }
     try:
-        with opened(KafkaConsumer, servers, **settings) as consumer:
+        with opened(KafkaConsumer, brokers, **settings) as consumer:
             found = consumer.end_offsets([TopicPartition(*tp) for tp in tps])
     except KafkaError as error:
-        raise KafkaUnavailable(f"Kafka at {','.join(servers)}: {error}") from error
+        raise KafkaUnavailable(f"Kafka at {brokers}: {error}") from error
     return {tp: found[TopicPartition(*tp)] for tp in tps}

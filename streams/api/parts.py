@@ -118,7 +118,7 @@ class Parts:
         self._packed: frozenset[bytes | None] | None = None
         self.ring, self.access = ring, Access(ring, Limits(settings.api_rate_per_s))
         self.meter, self.clock = ApiMeter(), clock
-        self.writer = Writer(settings.bootstrap_servers)
+        self.writer = Writer(settings.brokers)
         self.ingest = Ingest(
             *(sources, settings.namespace, self.writer, self.access, self.meter, clock)
         )
@@ -199,7 +199,7 @@ class Parts:
         """Asks the log for one person."""
         settings = self.settings
         return Persons(
-            self.answers.store, settings.bootstrap_servers, settings.pseudonyms, self._erase_wait_s
+            self.answers.store, settings.brokers, settings.pseudonyms, self._erase_wait_s
         )
 
     async def stop_streams(self) -> None:

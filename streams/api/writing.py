@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from models.events import Kind, LogRecord, Read, Reason, Rejected, read_record
 from streams.api.problems import BAD_VALUE, UNUSABLE_EVENT, Problem
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable
 from streams.store import OutboxRow
 from streams.topics import LOG
@@ -43,11 +44,11 @@ class Writer:
     """Writes events into `customer-events.v1`.
 
     Args:
-        bootstrap_servers: host:port, comma-separated.
+        brokers: of the cluster.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._servers = bootstrap_servers
+    def __init__(self, brokers: Brokers) -> None:
+        self._brokers = brokers
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
 
@@ -98,7 +99,7 @@ class Writer:
         async with self._opening:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._servers.split(","), acks="all", linger_ms=2
+                    **self._brokers.client_settings(), acks="all", linger_ms=2
                 )
                 try:
                     await producer.start()

@@ -185,8 +185,8 @@ def generate_to_topic(
     """
     count, observed, population = Count(), plan.observed(), plan.population
     _must_be_past(population, wall_ms())
-    partitions = LogInspector(settings.bootstrap_servers).facts(LOG).partitions
-    publisher = Publisher(settings.bootstrap_servers, partitions, policy.timezone)
+    partitions = LogInspector(settings.brokers).facts(LOG).partitions
+    publisher = Publisher(settings.brokers, partitions, policy.timezone)
     try:
         with (
             truth_file(files.truth, population) as truth,

@@ -21,6 +21,7 @@ import httpx
 import pytest
 import redis
 
+from streams.brokers import Brokers
 from streams.local import HOST, free_port
 from streams.log import LogInspector
 from streams.probe import probed
@@ -184,7 +185,7 @@ def shop(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def running(shop: Shop) -> list[Process]:
     """All that runs for long, started at once: two workers of the compose file, and so on."""
     assert shop.jobs == {"compose topics": 0, "compose keys": 0}
-    LogInspector(shop.kafka.bootstrap_servers).create([Topic(SOURCE_TOPIC, {})], 2, 1)
+    LogInspector(Brokers(shop.kafka.bootstrap_servers)).create([Topic(SOURCE_TOPIC, {})], 2, 1)
     copies = [each for each in composed() for _ in range(each.copies)]
     long = [each for each in [*copies, *orchestrated("production")] if each.probe]
     shop.running = [shop.start(each) for each in long]
@@ -201,7 +202,7 @@ def test_redis_refuses_writes_rather_than_forgets_and_keeps_a_log(shop: Shop) ->
 
 def test_the_jobs_end_well_and_may_run_again(shop: Shop) -> None:
     assert shop.jobs == {"compose topics": 0, "compose keys": 0}
-    found, key = LogInspector(shop.kafka.bootstrap_servers), shop.key
+    found, key = LogInspector(Brokers(shop.kafka.bootstrap_servers)), shop.key
     assert {each.name: found.facts(each.name).partitions for each in TOPICS} == {
         each.name: each.partitions or 4 for each in TOPICS
     }

@@ -13,6 +13,7 @@ from kafka import KafkaProducer
 
 from models.events import Reason
 from models.membership import rfm_of
+from streams.brokers import Brokers
 from streams.doctor import examine
 from streams.keys import Keys
 from streams.log import LogInspector
@@ -208,7 +209,7 @@ async def test_doctor_warns_of_a_producer_with_another_partitioner(
 ) -> None:
     broker: Any = real_parts.server(BROKER.name, tmp_path)
     with broker:
-        LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+        LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, PARTITIONS, 1)
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap_servers)
         wrong = (partition_of(C1, PARTITIONS) + 1) % PARTITIONS
         producer.send(LOG, key=C1.encode(), value=body(), partition=wrong).get(10)

@@ -15,6 +15,7 @@ from models.experience_codec import CorruptExperience, decode_experience
 from models.policy import policy_from_preset
 from models.population import CorruptPopulation, decode_population
 from streams.app import Worker
+from streams.brokers import Brokers
 from streams.log import LogInspector
 from streams.memory_store import MemoryStore
 from streams.refusal import Refused
@@ -31,7 +32,7 @@ def servers(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> 
     """A broker with an empty log of two partitions."""
     broker = real_parts.broker(tmp_path_factory.mktemp("log"))
     with broker:
-        LogInspector(broker.bootstrap_servers).create(TOPICS, 2, 1)
+        LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, 2, 1)
         yield broker.bootstrap_servers
 
 

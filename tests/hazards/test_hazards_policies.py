@@ -85,7 +85,7 @@ class Shelf:
 
 
 def publish_in(house: House, policy: Policy) -> PublishedPolicy:
-    return publish(house.here.settings.bootstrap_servers, policy, now_ms=0)
+    return publish(house.here.settings.brokers, policy, now_ms=0)
 
 
 def goes_by(house: House, policy: Policy) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from faust.types import TP
 from kafka import KafkaProducer
 
+from streams.brokers import Brokers
 from streams.log import LogInspector
 from streams.store import Change, Loaded, Meta
 from streams.topics import INPUTS, LOG, TOPICS
@@ -172,11 +173,11 @@ async def test_reading_again_that_hangs_does_not_blind_the_watch() -> None:
 
 
 def test_the_end_of_the_log_is_the_brokers_word(bootstrap_servers: str) -> None:
-    LogInspector(bootstrap_servers).create(TOPICS, 2, 1)
+    LogInspector(Brokers(bootstrap_servers)).create(TOPICS, 2, 1)
     producer = KafkaProducer(bootstrap_servers=bootstrap_servers)
     written = producer.send(LOG, json.dumps({}).encode(), partition=0).get(10)
     producer.close()
-    ends = stable_ends([bootstrap_servers], [TP(LOG, 0), TP(INPUTS, 0)])
+    ends = stable_ends(Brokers(bootstrap_servers), [TP(LOG, 0), TP(INPUTS, 0)])
     assert ends == {TP(LOG, 0): written.offset + 1, TP(INPUTS, 0): 0}
 
 

@@ -76,7 +76,7 @@ def on_kafka(without_topics: str, redis_url: str, namespace: str) -> Iterator[In
 
 
 def publish_in(here: Installation, policy: Policy, *, silent: bool = False) -> None:
-    publish(here.settings.bootstrap_servers, policy, now_ms=0, silent=silent)
+    publish(here.settings.brokers, policy, now_ms=0, silent=silent)
 
 
 def live_through_two_publications(here: Installation) -> None:

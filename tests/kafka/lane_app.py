@@ -11,12 +11,12 @@ import faust
 from faust.types import TP
 
 from streams.agents import _agent
-from streams.faust_parts import faust_app, kafka_urls
+from streams.faust_parts import faust_app
 from streams.lane import Lane
 from streams.partition import Batch, Seek
 from streams.settings import Settings
 from streams.topics import LOG
-from streams.transport import LANES, Consumer
+from streams.transport import Consumer, transport_of
 
 
 class Stored(Protocol):
@@ -49,9 +49,8 @@ class LaneApp:
         self.lane: Lane[Any] = Lane(self._read_again, self._crash)
         self.app: faust.App = faust_app(settings, settings.group)
         self.app.conf.consumer_max_fetch_size = fetch_bytes
-        self.app.transport = LANES[settings.lane].for_store(
-            *(self.app, kafka_urls(settings), frozenset({LOG})),
-            *(self._resume_at, self._crash, self._let_go),
+        self.app.transport = transport_of(
+            settings, self.app, frozenset({LOG}), self._resume_at, self._crash, self._let_go
         )
         _agent(self.app, "fold", {LOG: self.lane})
 

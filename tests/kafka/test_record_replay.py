@@ -74,7 +74,7 @@ def test_a_live_run_with_a_kill_and_a_rebalance_replays_to_the_same_digest(
     for number in range(RUNS):
         if number == 1:
             changed = policy_from_toml(POLICY + '[segments.many]\nwhen = "purchases >= 8"\n')
-            publish(live.here.settings.bootstrap_servers, changed, now_ms=0)
+            publish(live.here.settings.brokers, changed, now_ms=0)
         live.run(records[number * size : (number + 1) * size])
         file = str(tmp_path / f"run-{number}.parquet")
         recorded = live.told(*given, "record", file)

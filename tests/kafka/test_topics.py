@@ -7,6 +7,7 @@ from faust.types import TP
 
 from models.policy import policy_from_preset
 from streams.app import Worker
+from streams.brokers import Brokers
 from streams.log import LogInspector, TopicMissing
 from streams.memory_store import MemoryStore
 from streams.settings import Settings
@@ -18,7 +19,9 @@ pytestmark = pytest.mark.kafka
 async def test_a_worker_without_the_other_topics_says_how_to_make_them(
     without_topics: str, namespace: str
 ) -> None:
-    LogInspector(without_topics).create([each for each in TOPICS if each.name == LOG], 2, 1)
+    LogInspector(Brokers(without_topics)).create(
+        [each for each in TOPICS if each.name == LOG], 2, 1
+    )
     settings = Settings.model_validate(
         {"bootstrap_servers": without_topics, "namespace": namespace}
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from streams.brokers import Brokers
 from streams.log import Extent, LogInspector, Record, TopicFacts, TopicMissing
 
 
@@ -15,7 +16,7 @@ class FakeBroker(LogInspector):
     """
 
     def __init__(self, topics: Mapping[str, Sequence[Sequence[Record]]]) -> None:
-        super().__init__("nowhere:1")
+        super().__init__(Brokers("nowhere:1"))
         self._topics = topics
 
     def facts(self, topic: str) -> TopicFacts:

@@ -18,6 +18,7 @@ from typing import Any
 from models.events import LogRecord
 from models.policy import policy_from_preset
 from streams.bodies import policy_bodies, population_bodies
+from streams.brokers import Brokers
 from streams.chunk import LogIdentity
 from streams.log import LogInspector
 from streams.partition import Batch, PartitionFold
@@ -60,7 +61,7 @@ class PolicyShop:
         self.servers, self.redis_url, self.namespace = servers, redis_url, namespace
         self.file = folder / "segmenter.toml"
         self.given = policy_from_preset("grocery")
-        self.inspector = LogInspector(servers)
+        self.inspector = LogInspector(Brokers(servers))
         self.inspector.create(TOPICS, PARTITIONS, 1)
         self.terminal = Terminal(
             {
@@ -76,7 +77,7 @@ class PolicyShop:
 
     def open(self) -> None:
         """People buy, and it is read."""
-        publisher = Publisher(self.servers, PARTITIONS, self.given.timezone)
+        publisher = Publisher(Brokers(self.servers), PARTITIONS, self.given.timezone)
         publisher.publish(_purchases(), 0.0, lambda _: None)
         publisher.close()
         self.read_on()

@@ -11,6 +11,7 @@ from models.codec import SCHEMA_VERSION
 from models.events import LogRecord
 from models.policy import policy_from_preset
 from streams.app import Worker
+from streams.brokers import Brokers
 from streams.log import LogInspector
 from streams.memory_store import MemoryStore
 from streams.partition import Batch
@@ -30,7 +31,7 @@ async def worker(
     bootstrap_servers: str, namespace: str, store: MemoryStore, tmp_path: Path
 ) -> Worker:
     """One on a broker with topics; Faust is not started."""
-    LogInspector(bootstrap_servers).create(TOPICS, 2, 1)
+    LogInspector(Brokers(bootstrap_servers)).create(TOPICS, 2, 1)
     settings = Settings.model_validate(
         {"bootstrap_servers": bootstrap_servers, "namespace": namespace}
     )

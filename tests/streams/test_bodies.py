@@ -12,6 +12,7 @@ from kafka import KafkaProducer
 
 from models.population import CorruptPopulation, Population, digest_of, encode_population
 from streams.bodies import Bodies, BodyMissing, population_bodies
+from streams.brokers import Brokers
 from streams.log import LogInspector, Record
 from streams.topics import POPULATIONS, TOPICS
 from tests.streams.drawn import populations
@@ -35,7 +36,7 @@ def publish(servers: str, *published: Population) -> None:
 
 @pytest.fixture
 def bodies(bootstrap_servers: str) -> Bodies[Population]:
-    inspector = LogInspector(bootstrap_servers)
+    inspector = LogInspector(Brokers(bootstrap_servers))
     inspector.create(TOPICS, 2, 1)
     return population_bodies(inspector)
 

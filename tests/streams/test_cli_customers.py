@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from streams.brokers import Brokers
 from streams.keys import Keys
 from streams.log import LogInspector
 from streams.redis_store import RedisStore, connect
@@ -195,7 +196,7 @@ def installed(terminal: Terminal, own_broker: str, namespace: str) -> Terminal:
     """One that reaches a broker with topics, and a store whose owners have read to the end."""
     terminal.environment["SEGMENTER_BOOTSTRAP_SERVERS"] = own_broker
     terminal.environment["SEGMENTER_NAMESPACE"] = f"{namespace}-new"
-    LogInspector(own_broker).create(TOPICS, PARTITIONS, 1)
+    LogInspector(Brokers(own_broker)).create(TOPICS, PARTITIONS, 1)
     asyncio.run(note_owners(terminal.environment["SEGMENTER_REDIS_URL"], f"{namespace}-new"))
     return terminal
 
@@ -243,7 +244,7 @@ def test_doctor_finds_topics_that_are_missing(terminal: Terminal, own_broker: st
 def test_doctor_finds_a_topic_that_has_more_partitions_than_it_should(
     terminal: Terminal, own_broker: str
 ) -> None:
-    inspector = LogInspector(own_broker)
+    inspector = LogInspector(Brokers(own_broker))
     inspector.create([Topic(INPUTS, {})], 3, 1)
     inspector.create(TOPICS, PARTITIONS, 1)
     terminal.environment["SEGMENTER_BOOTSTRAP_SERVERS"] = own_broker

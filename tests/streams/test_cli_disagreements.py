@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.brokers import Brokers
 from streams.replay import Publisher
 from streams.sources import SourceRecord
 from tests.real_parts import RealParts
@@ -30,7 +31,7 @@ def shop(
     """People who have not bought since the winter, but for two; of four of them sales say something."""
     monkeypatch.chdir(tmp_path)
     with opened_shop(real_parts, tmp_path, valkey_url, namespace) as shop:
-        publisher = Publisher(shop.servers, PARTITIONS, shop.given.timezone)
+        publisher = Publisher(Brokers(shop.servers), PARTITIONS, shop.given.timezone)
         publisher.publish(_said(), 0.0, lambda _: None)
         publisher.close()
         shop.read_on()

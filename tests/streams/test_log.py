@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer, TopicPartition
 
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable, LogInspector, Record, read_until
 from streams.topics import Topic
 
 
 @pytest.fixture
 def inspector(bootstrap_servers: str) -> LogInspector:
-    return LogInspector(bootstrap_servers)
+    return LogInspector(Brokers(bootstrap_servers))
 
 
 def send(servers: str, topic: str, *partitions: int) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tests.streams.mcp_shop import (
     noted,
     told,
 )
-from tests.support.api_house import nowhere, waited
+from tests.support.api_house import nowhere
 
 # A call of every tool but what_if, which needs a history: test_mcp_stdio.py has it.
 CALLS: dict[str, dict[str, Any]] = {
@@ -277,8 +278,15 @@ async def test_a_call_ends_when_its_time_is_over(shop: McpShop, audit: Path) -> 
 
 
 async def test_a_replay_leaves_the_server_free_and_ends_with_its_time(
-    shop: McpShop, audit: Path, tmp_path: Path
+    shop: McpShop, audit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begin, begun = asyncio.create_subprocess_exec, list[asyncio.subprocess.Process]()
+
+    async def noted_down(*args: Any, **how: Any) -> asyncio.subprocess.Process:
+        begun.append(await begin(*args, **how))
+        return begun[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", noted_down)
     history = tmp_path / "shop.jsonl"
     os.mkfifo(history)  # nobody ever writes into it, so it is read for ever
     allowed = Allowed(histories=Histories({"shop.jsonl": str(history)}, 10), what_if_s=0.5)
@@ -291,7 +299,9 @@ async def test_a_replay_leaves_the_server_free_and_ends_with_its_time(
         ("installation", "ok"),
         ("what_if", "too_long"),
     ]
-    waited(lambda: not replays(), "the end of the replay")
+    (replay,) = begun
+    assert await replay.wait() == -signal.SIGKILL
+    assert not replays()
 
 
 def replays() -> list[str]:

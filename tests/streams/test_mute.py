@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from streams.brokers import Brokers
 from streams.log import LogInspector
 from streams.metrics import RelayMeter
 from streams.mute import Marks, MutingSender, read_marks
@@ -107,9 +108,9 @@ def test_a_record_on_its_way_to_its_own_partition_is_never_muted() -> None:
 
 
 def test_the_marks_are_read_from_the_tail_of_the_output_topics(bootstrap_servers: str) -> None:
-    inspector = LogInspector(bootstrap_servers)
+    inspector = LogInspector(Brokers(bootstrap_servers))
     inspector.create([Topic("muted-changes", {})], 2, 1)
-    sender = KafkaSender(bootstrap_servers)
+    sender = KafkaSender(Brokers(bootstrap_servers))
     rows = [row(n, f"e{n}")._replace(topic="muted-changes") for n in range(300)]
     assert sender.send(rows) == len(rows)
     sender.close()
@@ -122,9 +123,9 @@ def test_the_marks_are_read_from_the_tail_of_the_output_topics(bootstrap_servers
 def test_effects_of_one_partition_stay_in_one_partition_whatever_their_key(
     bootstrap_servers: str,
 ) -> None:
-    inspector = LogInspector(bootstrap_servers)
+    inspector = LogInspector(Brokers(bootstrap_servers))
     inspector.create([Topic("kept-together", {})], 4, 1)
-    sender = KafkaSender(bootstrap_servers)
+    sender = KafkaSender(Brokers(bootstrap_servers))
     keys: tuple[bytes | None, ...] = (b"a", b"b", b"c", None)
     rows = [row(n, f"e{n}", partition=2) for n in range(len(keys))]
     together = [

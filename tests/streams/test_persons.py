@@ -15,6 +15,7 @@ from models.codec import encode_held
 from models.customer import Alias, CustomerState
 from models.erasure import Mark, Pseudonyms, Removed, encode_mark
 from models.policy import policy_from_preset
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable
 from streams.lookup import NothingYet
 from streams.memory_store import MemoryStore
@@ -43,7 +44,7 @@ async def store_with(**held: CustomerState | Alias) -> MemoryStore:
 
 
 async def test_before_any_worker_has_begun_nothing_is_asked_for() -> None:
-    persons = Persons(MemoryStore(lambda: 0), NOWHERE, KEYED)
+    persons = Persons(MemoryStore(lambda: 0), Brokers(NOWHERE), KEYED)
     with pytest.raises(NothingYet, match="segmenter run all"):
         await persons.erase("a")
     with pytest.raises(NothingYet, match="segmenter run all"):
@@ -54,11 +55,11 @@ async def test_who_is_one_person_already_is_not_merged_again() -> None:
     store = await store_with(a=Alias("b", 1), b=Alias("c", 2), c=CustomerState(1, names={"a": 1}))
     for one, into in (("a", "b"), ("a", "c"), ("c", "b")):
         with pytest.raises(OnePerson):
-            await Persons(store, NOWHERE, KEYED).merge(one, into)
+            await Persons(store, Brokers(NOWHERE), KEYED).merge(one, into)
 
 
 async def test_without_kafka_it_says_that_asking_again_does_no_harm() -> None:
-    persons = Persons(await store_with(), NOWHERE, KEYED)
+    persons = Persons(await store_with(), Brokers(NOWHERE), KEYED)
     with pytest.raises(KafkaUnavailable, match="ask again, asking twice does no harm"):
         await persons.erase("a")
 
@@ -66,8 +67,8 @@ async def test_without_kafka_it_says_that_asking_again_does_no_harm() -> None:
 async def test_if_no_worker_acts_it_says_where_the_request_stands(bootstrap_servers: str) -> None:
     from streams.log import LogInspector
 
-    LogInspector(bootstrap_servers).create(TOPICS, 4, 1)
-    persons = Persons(await store_with(), bootstrap_servers, KEYED, wait_s=0.2)
+    LogInspector(Brokers(bootstrap_servers)).create(TOPICS, 4, 1)
+    persons = Persons(await store_with(), Brokers(bootstrap_servers), KEYED, wait_s=0.2)
     with pytest.raises(NotYet, match=r"stands in the log \(partition \d, offset \d+\)"):
         await persons.erase("a")
 

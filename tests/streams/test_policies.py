@@ -12,6 +12,7 @@ from models.events import Kind
 from models.policy import policy_from_preset, policy_from_toml
 from models.policy_record import PublishedPolicy, encode_published
 from streams import policies
+from streams.brokers import Brokers
 from streams.log import Extent, KafkaUnavailable, LogInspector, TopicMissing
 from streams.memory_store import MemoryStore
 from streams.policies import (
@@ -45,13 +46,13 @@ def bare_broker(real_parts: RealParts, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def servers(bare_broker: str) -> str:
-    LogInspector(bare_broker).create(TOPICS, PARTITIONS, 1)
+    LogInspector(Brokers(bare_broker)).create(TOPICS, PARTITIONS, 1)
     return bare_broker
 
 
 def test_a_policy_is_published_as_a_body_and_a_record_in_every_partition(servers: str) -> None:
-    inspector = LogInspector(servers)
-    published = publish(servers, NEW, now_ms=1_000, note="why", silent=True)
+    inspector = LogInspector(Brokers(servers))
+    published = publish(Brokers(servers), NEW, now_ms=1_000, note="why", silent=True)
     (body,) = inspector.read_all(POLICIES)
     assert body.value == encode_published(published)
     assert body.key == f"1/{published.digest}".encode()
@@ -64,10 +65,10 @@ def test_a_policy_is_published_as_a_body_and_a_record_in_every_partition(servers
 
 
 def test_numbers_count_on_and_one_that_was_not_published_is_refused(servers: str) -> None:
-    inspector = LogInspector(servers)
+    inspector = LogInspector(Brokers(servers))
     with pytest.raises(NoSuchPolicy, match="no policy 1 was published; there are: none yet"):
         publication(publications(inspector), 1)
-    numbers = [publish(servers, each, now_ms=0).number for each in (GIVEN, NEW, GIVEN)]
+    numbers = [publish(Brokers(servers), each, now_ms=0).number for each in (GIVEN, NEW, GIVEN)]
     assert numbers == [1, 2, 3]
     found = publications(inspector)
     assert publication(found, 2).policy == NEW
@@ -79,28 +80,28 @@ def test_of_two_who_publish_at_the_same_moment_the_second_is_told(
     servers: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both have read that there is none before either has written."""
-    first = publish(servers, GIVEN, now_ms=0)
+    first = publish(Brokers(servers), GIVEN, now_ms=0)
     told: Iterator[list[PublishedPolicy]] = iter([[]])
     asked = policies.publications
     monkeypatch.setattr(policies, "publications", lambda ask: next(told, asked(ask)))
     with pytest.raises(KafkaUnavailable, match="somebody else has published policy 1"):
-        publish(servers, NEW, now_ms=0)
-    inspector = LogInspector(servers)
+        publish(Brokers(servers), NEW, now_ms=0)
+    inspector = LogInspector(Brokers(servers))
     assert asked(inspector) == [first]
     records = inspector.tail(LOG, range(PARTITIONS), 10)
     assert [len(each) for each in records.values()] == [1] * PARTITIONS
 
 
 def test_without_its_topic_nothing_is_published(bare_broker: str) -> None:
-    inspector = LogInspector(bare_broker)
+    inspector = LogInspector(Brokers(bare_broker))
     inspector.create([each for each in TOPICS if each.name != POLICIES], PARTITIONS, 1)
     with pytest.raises(TopicMissing, match=r"policies\.v1"):
-        publish(bare_broker, NEW, now_ms=0)
+        publish(Brokers(bare_broker), NEW, now_ms=0)
 
 
 def test_a_broker_that_is_down_is_told() -> None:
     with pytest.raises(KafkaUnavailable):
-        publish(NOWHERE, NEW, now_ms=0)
+        publish(Brokers(NOWHERE), NEW, now_ms=0)
 
 
 class Partitions:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
+from streams.brokers import Brokers
 from streams.log import KafkaUnavailable, LogInspector
 from streams.partitioner import partition_of
 from streams.replay import BadSpeed, Published, Publisher, parse_speed
@@ -41,7 +42,7 @@ class Log:
     def publish(
         self, records: list[SourceRecord], speed: float = 0.0, zone: ZoneInfo = UTC
     ) -> Published:
-        publisher = Publisher(self.servers, PARTITIONS, zone)
+        publisher = Publisher(Brokers(self.servers), PARTITIONS, zone)
         with closing(publisher):
             return publisher.publish(iter(records), speed, lambda _: None)
 
@@ -58,7 +59,7 @@ class Log:
         return [told(each.key, each.value, dict(each.headers)) for each in found]
 
     def _ends(self) -> list[int]:
-        extents = LogInspector(self.servers).extents(LOG, range(PARTITIONS))
+        extents = LogInspector(Brokers(self.servers)).extents(LOG, range(PARTITIONS))
         return [extents[each].end for each in range(PARTITIONS)]
 
 
@@ -75,7 +76,7 @@ def told(key: bytes | None, value: bytes, headers: dict[str, bytes]) -> str | in
 def servers(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     broker = real_parts.broker(tmp_path_factory.mktemp("replay"))
     with broker:
-        LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+        LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, PARTITIONS, 1)
         yield broker.bootstrap_servers
 
 
@@ -161,7 +162,7 @@ def test_nothing_to_replay_writes_nothing(log: Log) -> None:
 
 def test_progress_is_told_now_and_then_and_at_the_end(servers: str) -> None:
     seen: list[int] = []
-    with closing(Publisher(servers, PARTITIONS, UTC)) as publisher:
+    with closing(Publisher(Brokers(servers), PARTITIONS, UTC)) as publisher:
         publisher.publish((purchase(ALICE, START_MS) for _ in range(1_100)), 0.0, seen.append)
     assert seen == [500, 1_000, 1_100]
 

@@ -14,6 +14,7 @@ from models.calendar import day_of
 from models.events import LogRecord
 from models.policy import policy_from_toml
 from models.sketch import Contribution, Sketch
+from streams.brokers import Brokers
 from streams.lists import ListFile, upload
 from streams.log import LogInspector
 from streams.messages import Source, barrier_row, population_rows
@@ -88,14 +89,14 @@ class Written:
         return found
 
     def _end(self) -> int:
-        return LogInspector(self.servers).extents(LOG, range(1))[0].end
+        return LogInspector(Brokers(self.servers)).extents(LOG, range(1))[0].end
 
 
 @pytest.fixture(scope="module")
 def servers(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     broker = real_parts.broker(tmp_path_factory.mktemp("marks"))
     with broker:
-        LogInspector(broker.bootstrap_servers).create(TOPICS, 1, 1)
+        LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, 1, 1)
         yield broker.bootstrap_servers
 
 
@@ -106,7 +107,7 @@ def written(servers: str) -> Written:
 
 def test_a_replay_marks_events_and_ticks(written: Written) -> None:
     events = [SourceRecord("purchase", BOB, noon(day), b"{}") for day in range(2)]
-    with closing(Publisher(written.servers, 1, ZoneInfo("UTC"))) as publisher:
+    with closing(Publisher(Brokers(written.servers), 1, ZoneInfo("UTC"))) as publisher:
         publisher.publish(events, 0.0, lambda _: None)
     assert written.headers() == [
         {"kind": b"purchase", "replay": b"true"},
@@ -117,7 +118,7 @@ def test_a_replay_marks_events_and_ticks(written: Written) -> None:
 
 def test_a_list_that_is_uploaded_is_no_replay(written: Written) -> None:
     club = ListFile("club", {BOB: True, CAROL: True}, "digest")
-    upload(written.servers, club, policy_from_toml(""), noon(0), lambda _: None)
+    upload(Brokers(written.servers), club, policy_from_toml(""), noon(0), lambda _: None)
     assert written.headers() == [{"kind": b"profile"}] * 2
 
 

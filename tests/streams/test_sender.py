@@ -9,6 +9,7 @@ import pytest
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from models.events import MAX_VALUE_BYTES
+from streams.brokers import Brokers
 from streams.log import LogInspector
 from streams.outbox import KafkaSender
 from streams.store import OutboxRow
@@ -104,14 +105,14 @@ def test_a_record_sent_on_goes_to_its_keys_partition_whatever_origin_its_produce
 
 @pytest.fixture
 def sender(bootstrap_servers: str) -> Iterator[KafkaSender]:
-    LogInspector(bootstrap_servers).create([Topic("relayed", {})], 1, 1)
-    with closing(KafkaSender(bootstrap_servers)) as one:
+    LogInspector(Brokers(bootstrap_servers)).create([Topic("relayed", {})], 1, 1)
+    with closing(KafkaSender(Brokers(bootstrap_servers))) as one:
         yield one
 
 
 def relayed(bootstrap_servers: str) -> list[tuple[bytes | None, bytes | None, list[object]]]:
     """Every message of the topic: key, value, headers."""
-    records = LogInspector(bootstrap_servers).read_all("relayed")
+    records = LogInspector(Brokers(bootstrap_servers)).read_all("relayed")
     return [(each.key, each.value, list(each.headers)) for each in records]
 
 

@@ -91,22 +91,30 @@ class ApacheKafka(_Server):
         super().__exit__(*raised)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        self._settings.write_text(
-            _SETTINGS.format(
-                host=HOST,
-                port=self._port,
-                controller_port=free_port(),
-                directory=self._directory / "data",
-            ),
-            "utf-8",
+        controller_port = free_port()
+        settings = _SETTINGS.format(
+            host=HOST,
+            port=self._port,
+            controller_port=controller_port,
+            directory=self._directory / "data",
         )
+        self._settings.write_text(settings + self._more_settings(controller_port), "utf-8")
         self._format()
         return super()._spawn()
+
+    def _more_settings(self, controller_port: int) -> str:
+        """Those of a kind of broker; they win."""
+        return ""
+
+    def _format_options(self) -> tuple[str, ...]:
+        """Of the tool that formats its storage."""
+        return ()
 
     def _format(self) -> None:
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         where = ("--cluster-id", cluster_id.replace("-", "_"), "--config", str(self._settings))
-        _run(self._run_class("kafka.tools.StorageTool", "format", *where), FORMAT_TIMEOUT_S)
+        options = (*where, *self._format_options())
+        _run(self._run_class("kafka.tools.StorageTool", "format", *options), FORMAT_TIMEOUT_S)
 
     def _command(self) -> list[str]:
         return self._run_class("kafka.Kafka", str(self._settings))

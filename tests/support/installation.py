@@ -82,6 +82,7 @@ class Installation:
         namespace: one that no other test uses.
         policy: the rules in force.
         partitions: of the log.
+        more: settings.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Installation:
         namespace: str,
         policy: Policy,
         partitions: int = PARTITIONS,
+        **more: Any,
     ) -> None:
         self.policy, self.partitions = policy, partitions
         self.settings = Settings.model_validate(
@@ -101,9 +103,10 @@ class Installation:
                 "group": namespace,
                 "session_timeout_s": 6.0,
                 "api_port": 0,  # any that is free
+                **more,
             }
         )
-        self.inspector = LogInspector(servers)
+        self.inspector = LogInspector(self.settings.brokers)
         self.inspector.create(TOPICS, partitions, 1)
         self.redis = connect_blocking(redis_url)
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -139,9 +142,7 @@ class Installation:
 
     def publish(self, records: list[SourceRecord]) -> None:
         """Write events, with their ticks, into the log."""
-        publisher = Publisher(
-            self.settings.bootstrap_servers, self.partitions, self.policy.timezone
-        )
+        publisher = Publisher(self.settings.brokers, self.partitions, self.policy.timezone)
         publisher.publish(records, 0.0, lambda _: None)
         publisher.close()
 

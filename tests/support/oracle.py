@@ -19,6 +19,7 @@ from models.events import LogRecord
 from models.policy import Policy
 from models.policy_record import PublishedPolicy, decode_published, digest_of_policy
 from models.population import Population, decode_population, digest_of
+from streams.brokers import Brokers
 from streams.chunk import LogIdentity
 from streams.connections import opened
 from streams.learning import LearnerFold
@@ -75,12 +76,12 @@ def messages(servers: str, topic: str, starts: Mapping[int, int] | None = None) 
         topic: which.
         starts: the partitions wanted, and the offset to begin at; None: all, from their beginning.
     """
-    inspector = LogInspector(servers)
+    inspector = LogInspector(Brokers(servers))
     if starts is None:
         starts = dict.fromkeys(range(inspector.facts(topic).partitions), 0)
     extents = inspector.extents(topic, list(starts))
     settings = {"enable_auto_commit": False, "isolation_level": "read_committed"}
-    with opened(KafkaConsumer, servers.split(","), **settings) as consumer:
+    with opened(KafkaConsumer, Brokers(servers), **settings) as consumer:
         wanted = [TopicPartition(topic, each) for each in starts]
         consumer.assign(wanted)
         for tp in wanted:
@@ -150,7 +151,7 @@ class _Partition:
 
     def __init__(self, log: Log, partition: int) -> None:
         self._log, self._partition = log, partition
-        self._inspector, self._store = LogInspector(log.servers), MemoryStore(lambda: 0)
+        self._inspector, self._store = LogInspector(Brokers(log.servers)), MemoryStore(lambda: 0)
         self._folded_to = self._failures = 0
         self._rows: list[OutboxRow] = []
 

@@ -26,6 +26,7 @@ from models.events import MAX_VALUE_BYTES
 from streams.api import ingest
 from streams.api.app import documented_app
 from streams.api.keys import KeyRing
+from streams.brokers import Brokers
 from streams.local import free_port
 from streams.log import LogInspector, Record
 from streams.partitioner import partition_of
@@ -121,7 +122,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def log(bootstrap_servers: str) -> LogInspector:
-    inspector = LogInspector(bootstrap_servers)
+    inspector = LogInspector(Brokers(bootstrap_servers))
     inspector.create(TOPICS, PARTITIONS, 1)
     return inspector
 

@@ -26,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 
 from streams.api.app import documented_app
 from streams.api.keys import KeyRing
+from streams.brokers import Brokers
 from streams.log import LogInspector
 from streams.topics import TOPICS
 from tests.support.api_house import PARTITIONS, Api, House, keys_file
@@ -48,7 +49,7 @@ def locked(
     house: House, bootstrap_servers: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Api, str]]:
     """A server on the house, with a key that opens everything; nobody acts on erasures."""
-    LogInspector(bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+    LogInspector(Brokers(bootstrap_servers)).create(TOPICS, PARTITIONS, 1)
     file = tmp_path_factory.mktemp("keys") / "keys.jsonl"
     keys = keys_file(file, all=["read", "write", "erase"])
     given = settings_of(house.namespace, house.redis_url, bootstrap_servers=bootstrap_servers)

@@ -12,6 +12,7 @@ import pytest
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
+from streams.brokers import Brokers
 from streams.connections import opened
 from streams.feed import FeedingSender
 from streams.local import free_port
@@ -48,7 +49,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture(scope="module")
 def log(bootstrap_servers: str) -> LogInspector:
-    inspector = LogInspector(bootstrap_servers)
+    inspector = LogInspector(Brokers(bootstrap_servers))
     inspector.create(TOPICS, PARTITIONS, 1)
     return inspector
 
@@ -71,7 +72,7 @@ def ask(api: Api) -> Iterator[httpx.Client]:
 def record_at(servers: str, partition: int, offset: int) -> Record:
     """What stands there."""
     place = TopicPartition(LOG, partition)
-    with opened(KafkaConsumer, [servers]) as consumer:
+    with opened(KafkaConsumer, Brokers(servers)) as consumer:
         consumer.assign([place])
         consumer.seek(place, offset)
         ((_, record),) = read_until(consumer, {place: offset + 1})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.brokers import Brokers
 from streams.generating.command import BadRate, paced, parse_rate
 from streams.log import LogInspector
 from streams.sources import SourceRecord, read_file
@@ -34,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def servers(real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with real_parts.broker(tmp_path_factory.mktemp("generated")) as broker:
-        LogInspector(broker.bootstrap_servers).create(TOPICS, PARTITIONS, 1)
+        LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, PARTITIONS, 1)
         yield broker.bootstrap_servers
 
 
