@@ -84,7 +84,7 @@ contracts: $(VENV)/.dev-ok  ## AsyncAPI against its published schema; what has c
 
 # The rendered manifests are committed; where kubectl is, a test holds that they are those.
 manifests:  ## render deploy/kustomize (needs kubectl or kustomize)
-	@for overlay in dev production; do \
+	@for overlay in dev production production-secured; do \
 		$(if $(shell command -v kustomize),kustomize build,kubectl kustomize) deploy/kustomize/overlays/$$overlay \
 			> deploy/kustomize/rendered/$$overlay.yaml; done
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
@@ -31,9 +32,11 @@ from tests.support.composed import (
     services,
 )
 from tests.support.crd_schemas import SCHEMAS
+from tests.support.secured_kafka import authority
 from tests.support.told_metrics import DEPLOY
 
 KUBERNETES = "1.34"
+SECURED = "production-secured"  # production, with a Kafka that asks who we are
 ROLES = {"worker", "relay", "api", "delivery", "surveyor", "normaliser"}
 COMPONENT = "app.kubernetes.io/component"
 EVERY = [(overlay, each) for overlay in OVERLAYS for each in manifests(overlay)]
@@ -89,7 +92,7 @@ def test_a_misspelt_key_is_found(kind: str, key: str) -> None:
     assert faults(manifest | {"spec": {**manifest["spec"], key: 2}}) != []
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
+@pytest.mark.parametrize("overlay", [*OVERLAYS, SECURED])
 def test_what_is_committed_is_what_is_rendered(overlay: str) -> None:
     command = next((each for each in ("kustomize", "kubectl") if shutil.which(each)), None)
     if command is None:
@@ -98,6 +101,42 @@ def test_what_is_committed_is_what_is_rendered(overlay: str) -> None:
     folder = str(KUSTOMIZE / "overlays" / overlay)
     done = subprocess.run([command, verb, folder], capture_output=True, text=True, check=True)
     assert list(yaml.safe_load_all(done.stdout)) == manifests(overlay), "run: make manifests"
+
+
+@pytest.mark.parametrize("manifest", manifests(SECURED), ids=named)
+def test_where_kafka_asks_who_we_are_a_manifest_fits_the_schema_of_its_kind(
+    manifest: dict[str, Any],
+) -> None:
+    assert faults(manifest) == []
+
+
+def test_where_kafka_asks_who_we_are_every_process_says_it_over_tls(tmp_path: Path) -> None:
+    authority(tmp_path / "ca.pem", "the cluster's")
+    started = orchestrated(SECURED)
+    assert len(started) == len(orchestrated("production"))
+    for each in started:
+        assert each.environment["SEGMENTER_KAFKA_SSL_CAFILE"] == "/etc/segmenter/kafka/ca.crt"
+        brokers = Settings.model_validate(
+            values_of(each) | {"kafka_ssl_cafile": str(tmp_path / "ca.pem")}
+        ).brokers
+        brokers.require_whole()
+        assert brokers.security_protocol == "SASL_SSL"
+        assert all(address.endswith(":9093") for address in brokers.addresses)
+
+
+def test_where_kafka_asks_who_we_are_keda_and_the_network_know_that_listener() -> None:
+    ((trigger,),) = (each["spec"]["triggers"] for each in of_kind(SECURED, "ScaledObject"))
+    (authentication,) = of_kind(SECURED, "TriggerAuthentication")
+    assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
+    assert trigger["metadata"]["bootstrapServers"].endswith(":9093")
+    (policy,) = (
+        each
+        for each in of_kind(SECURED, "NetworkPolicy")
+        if each["metadata"]["name"] == "segmenter-to-kafka-and-redis"
+    )
+    assert policy["spec"]["egress"][0]["ports"] == [{"port": 9093, "protocol": "TCP"}]
+    spaces = {each["metadata"].get("namespace") for each in manifests(SECURED)} - {None}
+    assert spaces == {"segmenter", "kafka"}
 
 
 @pytest.mark.parametrize(("overlay", "manifest"), PODS, ids=named)

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from kafka.admin import ACLOperation, ACLResourcePatternType, ResourceType
 
 from models.policy import policy_from_preset
 from streams.api.writing import Writer
@@ -40,6 +41,21 @@ EVENT = {
 }
 
 
+# All that we need to be allowed, as docs/kafka-security.md says.
+WHOLE, BEGINNING = ACLResourcePatternType.LITERAL, ACLResourcePatternType.PREFIXED
+OF_TOPICS = (
+    ACLOperation.READ,
+    ACLOperation.WRITE,
+    ACLOperation.CREATE,
+    ACLOperation.DESCRIBE,
+    ACLOperation.DESCRIBE_CONFIGS,
+)
+ALLOWED = (
+    *((ResourceType.TOPIC, topic.name, WHOLE, OF_TOPICS) for topic in TOPICS),
+    (ResourceType.GROUP, "test-", BEGINNING, (ACLOperation.READ, ACLOperation.DESCRIBE)),
+)
+
+
 @pytest.fixture(scope="module")
 def kafka(
     real_parts: RealParts, tmp_path_factory: pytest.TempPathFactory
@@ -47,6 +63,7 @@ def kafka(
     """One for all tests of this file."""
     real_parts.need(KAFKA.name)
     with SecuredKafka(tmp_path_factory.mktemp("secured")) as running:
+        running.allow(*ALLOWED)
         LogInspector(running.named(Mechanism.PLAIN)).create(TOPICS, 2, 1)
         yield running
 
@@ -106,8 +123,9 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], Brokers], str]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_whoever_is_not_let_in_is_told_why_and_what_to_change(
-    kafka: SecuredKafka, case: str
+    kafka: SecuredKafka, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("streams.connections.CONNECT_TIMEOUT_MS", 500)
     brokers, told = REFUSED[case]
     with pytest.raises(KafkaUnavailable) as refused:
         LogInspector(brokers(kafka)).facts(LOG)

@@ -31,10 +31,24 @@ _RULES = _object(
 )
 _TRIGGER = _object(
     "type metadata",
+    "authenticationRef",
     type={"const": "kafka"},
     metadata=_object(
-        "bootstrapServers consumerGroup topic lagThreshold offsetResetPolicy allowIdleConsumers"
+        "bootstrapServers consumerGroup topic lagThreshold offsetResetPolicy allowIdleConsumers",
+        "sasl tls",
+        sasl={"enum": ["plaintext", "scram_sha256", "scram_sha512"]},
+        tls={"enum": ["enable", "disable"]},
     ),
+    authenticationRef=_object("name"),
+)
+_AUTHENTICATION = _object(
+    "secretTargetRef",
+    secretTargetRef={
+        "type": "array",
+        "items": _object(
+            "parameter name key", parameter={"enum": ["username", "password", "ca", "cert", "key"]}
+        ),
+    },
 )
 _SCALING = _object(
     "scaleTargetRef minReplicaCount maxReplicaCount triggers",
@@ -82,5 +96,6 @@ def _resource(version: str, spec: dict[str, Any]) -> dict[str, Any]:
 SCHEMAS = {
     "KafkaTopic": _resource("kafka.strimzi.io/v1", _TOPIC),
     "ScaledObject": _resource("keda.sh/v1alpha1", _SCALING),
+    "TriggerAuthentication": _resource("keda.sh/v1alpha1", _AUTHENTICATION),
     "PodMonitor": _resource("monitoring.coreos.com/v1", _MONITORING),
 }

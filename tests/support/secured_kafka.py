@@ -1,13 +1,25 @@
 """An Apache Kafka that asks who one is: certificates made for a test, names and passwords, three doors.
 
 In: a folder. Out: `Brokers` for each door: a name and a password by SCRAM or PLAIN over TLS, a certificate
-of one's own, and an open one on which the broker speaks to itself.
+of one's own, and an open one on which the broker speaks to itself. Whoever says a name may do only what
+`allow` allows.
 """
 
 from __future__ import annotations
 
 import subprocess
+from contextlib import closing
 from pathlib import Path
+
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourceType,
+)
 
 from streams.brokers import Brokers, Mechanism, Protocol
 from streams.local import HOST, free_port
@@ -25,6 +37,8 @@ listener.name.named.plain.sasl.jaas.config=org.apache.kafka.common.security.plai
 listener.name.named.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.named.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.shown.ssl.client.auth=required
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS;User:CN=client
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/broker.pem
 ssl.truststore.type=PEM
@@ -60,6 +74,25 @@ class SecuredKafka(ApacheKafka):
             ssl_cafile=str(self.folder / ca),
             ssl_certfile=own,
         )
+
+    def allow(
+        self, *acls: tuple[ResourceType, str, ACLResourcePatternType, tuple[ACLOperation, ...]]
+    ) -> None:
+        """Let whoever says their name do these, to what is so named, or begins so."""
+        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)) as admin:
+            admin.create_acls(
+                [
+                    ACL(
+                        f"User:{USER}",
+                        "*",
+                        operation,
+                        ACLPermissionType.ALLOW,
+                        ResourcePattern(kind, name, pattern),
+                    )
+                    for kind, name, pattern, operations in acls
+                    for operation in operations
+                ]
+            )
 
     def _more_settings(self, controller_port: int) -> str:
         self._folder_of_certificates()
@@ -112,6 +145,13 @@ def certificate(file: Path, ca: Path, name: str) -> None:
         *("-CAcreateserial", *DAYS, "-extfile", str(for_whom), "-out", str(signed)),
     )
     file.write_bytes(key.read_bytes() + signed.read_bytes())
+
+
+def locked(key: Path) -> Path:
+    """The same key, encrypted."""
+    file = key.with_suffix(".locked")
+    _openssl("pkcs8", "-topk8", "-in", str(key), "-passout", "pass:hush", "-out", str(file))
+    return file
 
 
 def _openssl(*args: str) -> None:
