@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ class Brokers:
                 raise Contradiction(
                     part, f"is not used with security protocol {protocol}; write SSL or SASL_SSL"
                 )
-            if path and not Path(path).is_file():
-                raise Contradiction(part, f"{path}: no such file")
+            if path:
+                _require_readable(part, path)
         if self.ssl_keyfile and not self.ssl_certfile:
             raise Contradiction(
                 "ssl_certfile", "is needed with a key: the certificate that it is of"
@@ -124,28 +125,14 @@ class Brokers:
     def ssl_context(self) -> ssl.SSLContext | None:
         """For clients; None where nothing is encrypted. Hosts are held against certificates.
 
+        Files are read once in a process.
+
         Raises:
             Contradiction: a file is not what it should be.
         """
         if not self.security_protocol.encrypts:
             return None
-        try:
-            context = ssl.create_default_context(cafile=self.ssl_cafile or None)
-        except (ssl.SSLError, OSError) as error:
-            raise Contradiction(
-                "ssl_cafile", f"{self.ssl_cafile}: holds no certificates as PEM ({_why(error)})"
-            ) from error
-        if self.ssl_certfile:
-            try:
-                context.load_cert_chain(
-                    self.ssl_certfile, self.ssl_keyfile or None, password=_no_password
-                )
-            except (ssl.SSLError, OSError, ValueError) as error:
-                raise Contradiction(
-                    "ssl_certfile",
-                    f"{self.ssl_certfile}: not a certificate and its key as PEM, unencrypted ({_why(error)})",
-                ) from error
-        return context
+        return _context(self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
 
     def client_settings(self) -> dict[str, Any]:
         """As kafka-python and aiokafka spell it, addresses included."""
@@ -162,6 +149,34 @@ class Brokers:
                 "sasl_plain_password": self.sasl_password,
             }
         return settings
+
+
+def _require_readable(part: str, path: str) -> None:
+    try:
+        with Path(path).open("rb"):
+            return
+    except OSError as error:
+        raise Contradiction(part, f"{path}: can't be read: {error.strerror}") from error
+
+
+@cache
+def _context(ca_file: str, cert_file: str, key_file: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_file or None)
+    except (ssl.SSLError, OSError) as error:
+        raise Contradiction(
+            "ssl_cafile", f"{ca_file}: holds no certificates as PEM ({_why(error)})"
+        ) from error
+    if cert_file:
+        try:
+            context.load_cert_chain(cert_file, key_file or None, password=_no_password)
+        except (ssl.SSLError, OSError, ValueError) as error:
+            raise Contradiction(
+                "ssl_certfile",
+                f"{cert_file}: with {key_file or 'the same file'} no certificate and its key as PEM, "
+                f"the key not encrypted ({_why(error)})",
+            ) from error
+    return context
 
 
 def _no_password() -> str:

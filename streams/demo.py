@@ -38,7 +38,7 @@ from streams.messages import rfc3339
 from streams.processes import Children, as_environment
 from streams.redis_store import RedisStore, connect
 from streams.replay import Published, Publisher
-from streams.settings import Settings
+from streams.settings import Settings, in_the_clear
 from streams.show import customer_card, sizes_table
 from streams.sources import SourceRecord
 from streams.topics import DEAD_LETTERS, LOG, TOPICS
@@ -208,6 +208,7 @@ def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Path, Chil
         with LocalBroker(folder) as broker, LocalStore(folder) as store:
             settings = Settings.model_validate(
                 {
+                    **in_the_clear(),
                     "bootstrap_servers": broker.bootstrap_servers,
                     "redis_url": store.url,
                     "namespace": "demo",

@@ -13,6 +13,7 @@ from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from models.policy import Policy, PolicyError
 from streams.belonging import why_refused
+from streams.connections import NotLetIn
 from streams.doctor_check import NAMES, Check
 from streams.doctor_cluster import dead_letters, examine_cluster
 from streams.doctor_redis import clock, of_redis
@@ -101,11 +102,10 @@ def _examine_kafka(settings: Settings, store: str) -> _OfKafka:
     except TopicMissing as error:
         return _OfKafka([*checks, Check.bad("topics", str(error), "segmenter topics create")])
     except (KafkaUnavailable, KafkaError) as error:
-        broker = Check.bad(
-            "broker",
-            str(error),
-            f"start Kafka at {settings.bootstrap_servers}, or set SEGMENTER_BOOTSTRAP_SERVERS",
-        )
+        start = f"start Kafka at {settings.bootstrap_servers}, or set SEGMENTER_BOOTSTRAP_SERVERS"
+        refused = isinstance(error.__cause__, NotLetIn)
+        remedy = "docs/kafka-security.md, When you are not let in" if refused else start
+        broker = Check.bad("broker", str(error), remedy)
         return _OfKafka([*checks, broker])
 
 

@@ -33,17 +33,15 @@ def why_not_let_in(brokers: Brokers) -> str:
 
 
 async def _told(brokers: Brokers) -> str:
-    for each in brokers.addresses:
-        if told := await _told_at(brokers, each):
-            return told
-    return ""
+    told = await asyncio.gather(*(_told_at(brokers, each) for each in brokers.addresses))
+    return next(filter(None, told), "")
 
 
 async def _told_at(brokers: Brokers, address: str) -> str:
-    place = urlsplit(f"//{address}")
     settings = brokers.client_settings()
     del settings["bootstrap_servers"]
     try:
+        place = urlsplit(f"//{address}")
         async with asyncio.timeout(PATIENCE_S):
             line = await create_conn(place.hostname, place.port or DEFAULT_PORT, **settings)
             line.close()
@@ -66,7 +64,7 @@ async def _told_at(brokers: Brokers, address: str) -> str:
         )
     except (KafkaConnectionError, ssl.SSLError, ConnectionResetError):
         return _told_of_a_broken_line(brokers)
-    except (KafkaError, OSError):  # nobody is there, or nobody answers in time
+    except (KafkaError, OSError, ValueError):  # nobody is there, or answers in time; or no address
         return ""
     return ""
 
@@ -77,5 +75,6 @@ def _told_of_a_broken_line(brokers: Brokers) -> str:
     misses = protocol.encrypts and not brokers.ssl_certfile
     return (
         f"somebody is there, but hangs up on {protocol}: that port may want another "
-        f"kafka_security_protocol{', or misses a kafka_ssl_certfile' if misses else ''}"
+        f"kafka_security_protocol{', or miss a kafka_ssl_certfile' if misses else ''}; or else it is not "
+        "ready yet"
     )

@@ -14,13 +14,19 @@ from typing import Any, NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+)
 
 from streams.brokers import Brokers
 from streams.connections import NotLetIn, opened
 from streams.topics import Topic
 
 TIMEOUT_MS = 10_000
+ALLOW = "docs/kafka-security.md says what Kafka must allow"
 POLL_MS = 100
 _NO_ID = uuid.UUID(int=0)
 _ALL = 2**63  # more offsets than there are
@@ -89,6 +95,8 @@ class LogInspector:
         """
         with self._admin() as admin:
             found = admin.describe_topics([topic])[0]
+        if found["error_code"] == TopicAuthorizationFailedError.errno:
+            raise KafkaUnavailable(f"we may not look at topic {topic!r}; {ALLOW}")
         if found["error_code"] or not found["partitions"]:
             raise TopicMissing(f"topic {topic!r} does not exist; run: segmenter topics create")
         topic_id = found.get("topic_id")
@@ -244,6 +252,8 @@ def _as_unavailable(brokers: Brokers) -> Iterator[None]:
         yield
     except NotLetIn as error:
         raise KafkaUnavailable(f"Kafka at {brokers}: {error}") from error
+    except AuthorizationError as error:
+        raise KafkaUnavailable(f"Kafka at {brokers} does not allow it: {error}; {ALLOW}") from error
     except KafkaError as error:
         raise KafkaUnavailable(
             f"Kafka at {brokers}: {error or type(error).__name__}; "

@@ -19,6 +19,7 @@ from kafka.errors import KafkaError
 
 from models.events import MAX_VALUE_BYTES
 from streams.brokers import Brokers
+from streams.connections import made
 from streams.metrics import RelayMeter
 from streams.origin import origin
 from streams.patience import rest
@@ -29,6 +30,7 @@ RELAY_BATCH = 1_000
 IDLE_PAUSE_S = 0.05
 TROUBLE_PAUSE_S = 1.0
 SEND_TIMEOUT_S = 30.0
+MOST_FAILURES = 2  # in a row, of one producer
 logger = logging.getLogger(__name__)
 
 Outbox = tuple[Store, int]  # a place in a store: a partition of the log, or the learner
@@ -59,13 +61,26 @@ class KafkaSender:
     Kafka keeps order within a partition. Rows that name a population must not be seen before it,
     so a population is acknowledged before any row after it is sent.
 
+    A producer that a broker has once not let in never tries again, so another one takes the place of
+    one that fails twice in a row.
+
     Args:
         brokers: of the cluster.
+
+    Raises:
+        KafkaError: nobody lets us in.
     """
 
+    _failures = 0  # in a row
+
     def __init__(self, brokers: Brokers) -> None:
-        self._producer: Any = KafkaProducer(
-            **brokers.client_settings(),
+        self._brokers = brokers
+        self._producer = self._opened()
+
+    def _opened(self) -> Any:
+        return made(
+            KafkaProducer,
+            self._brokers,
             acks="all",
             linger_ms=5,
             compression_type="gzip",
@@ -74,6 +89,18 @@ class KafkaSender:
 
     def send(self, rows: Sequence[OutboxRow]) -> int:
         """See `Sender.send`."""
+        try:
+            if self._failures >= MOST_FAILURES:
+                self.close()
+                self._producer = self._opened()
+        except KafkaError as error:
+            logger.warning("relay: %s", error)
+            return 0
+        sent = self._sent(rows)
+        self._failures = 0 if sent == len(rows) else self._failures + 1
+        return sent
+
+    def _sent(self, rows: Sequence[OutboxRow]) -> int:
         futures: list[Any] = []
         try:
             for row in rows:

@@ -22,7 +22,7 @@ from models.customer import Alias, event_hash
 from models.erasure import Mark, Pseudonyms, decode_mark
 from models.events import Kind
 from streams.brokers import Brokers
-from streams.connections import opened
+from streams.connections import NotLetIn, opened
 from streams.log import KafkaUnavailable
 from streams.lookup import MAX_NAMES_FOLLOWED, NothingYet
 from streams.messages import rfc3339
@@ -197,6 +197,8 @@ class Persons:
                     value=json.dumps(body).encode(),
                     headers=[("kind", kind.value.encode())],
                 ).get(timeout=SEND_TIMEOUT_S)
+        except NotLetIn as error:
+            raise KafkaUnavailable(f"Kafka at {self._brokers}: {error}") from error
         except KafkaError as error:
             raise KafkaUnavailable(
                 f"Kafka at {self._brokers}: {error or type(error).__name__}; it may or may not "

@@ -20,6 +20,7 @@ from kafka.errors import KafkaError
 from models.calendar import day_of, start_of_day_ms
 from models.events import REPLAY, Kind, encode_tick
 from streams.brokers import Brokers
+from streams.connections import made
 from streams.log import KafkaUnavailable
 from streams.sources import SourceRecord
 from streams.topics import LOG
@@ -86,8 +87,9 @@ class Publisher:
         self._partitions, self._zone, self._marked = partitions, zone, marked
         self._failure: BaseException | None = None
         try:
-            self._producer: Any = KafkaProducer(
-                **brokers.client_settings(),
+            self._producer: Any = made(
+                KafkaProducer,
+                brokers,
                 acks="all",
                 linger_ms=20,
                 batch_size=262_144,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.erasure import MAX_KEY_BYTES, Pseudonyms
@@ -26,6 +26,7 @@ NAME = "[a-z0-9][a-z0-9-]{0,31}"  # of installations and stores; part of keys in
 _PREFIX = "SEGMENTER_"
 _SECRETS = {"redis_url", "hash_key", "kafka_sasl_password"}
 _SERVER = r"(\[[0-9a-fA-F:.]+\]|[^\s,:\[\]]+)(:\d{1,5})?"
+LAST_PORT = 65_535
 _SERVERS = re.compile(f"{_SERVER}(,{_SERVER})*")
 
 
@@ -125,17 +126,27 @@ class Settings(BaseSettings):
 
     @property
     def brokers(self) -> Brokers:
-        """Kafka, and how to speak to it."""
-        return Brokers(
+        """Kafka, and how to speak to it; those who never ask Kafka need none of its secrets.
+
+        Raises:
+            SettingsError: what is said of it does not go together, or a file can't be read.
+        """
+        brokers = Brokers(
             self.bootstrap_servers,
             self.kafka_security_protocol,
             self.kafka_sasl_mechanism,
             self.kafka_sasl_username,
-            self.kafka_sasl_password.get_secret_value(),
+            self.kafka_sasl_password.get_secret_value().rstrip("\r\n"),  # as files end
             self.kafka_ssl_cafile,
             self.kafka_ssl_certfile,
             self.kafka_ssl_keyfile,
         )
+        try:
+            brokers.require_whole()
+        except Contradiction as error:
+            key = f"kafka_{error.part}"
+            raise SettingsError(f"{_PREFIX}{key.upper()}, or connection.{key}: {error}") from error
+        return brokers
 
     @property
     def pseudonyms(self) -> Pseudonyms:
@@ -149,10 +160,19 @@ class Settings(BaseSettings):
             raise ValueError(f"must be at most {MAX_KEY_BYTES} bytes")
         return key
 
+    @field_validator("kafka_security_protocol", "kafka_sasl_mechanism", mode="before")
+    @classmethod
+    def _as_kafka_writes_it(cls, word: Any, info: ValidationInfo) -> Any:
+        if word == "":  # a variable that is set to nothing
+            return cls.model_fields[str(info.field_name)].default
+        return word.upper() if isinstance(word, str) else word
+
     @field_validator("bootstrap_servers")
     @classmethod
     def _addresses(cls, servers: str) -> str:
-        if not _SERVERS.fullmatch(servers):
+        if not _SERVERS.fullmatch(servers) or any(
+            int(port) > LAST_PORT for port in re.findall(r":(\d+)(?:,|$)", servers)
+        ):
             raise ValueError("write host:port, comma-separated, without blanks")
         return servers
 
@@ -192,18 +212,11 @@ def load_settings(config: Path | None, environment: dict[str, str], **given: Any
         place = f"environment or {ENV_FILE}: {_PREFIX}"
         raise _refused(error, lambda key: place + key.upper()) from None
     above = {key: getattr(around, key) for key in around.model_fields_set}
-    file = f"{path}: connection."
     try:
-        settings = Settings(**{**table, **above, **asked})
+        return Settings(**{**table, **above, **asked})
     except ValidationError as error:
+        file = f"{path}: connection."
         raise _refused(error, lambda k: f"command line: {k}" if k in asked else file + k) from None
-    try:
-        settings.brokers.require_whole()
-    except Contradiction as error:
-        key = f"kafka_{error.part}"
-        place = f"{file}{key}" if key in table and key not in above else f"{_PREFIX}{key.upper()}"
-        raise SettingsError(f"{place}: {error}") from None
-    return settings
 
 
 def _refused(error: ValidationError, place: Callable[[str], str]) -> SettingsError:
@@ -257,3 +270,9 @@ def _refuse_unknown(source: str, names: Iterable[str], known: list[str]) -> None
             raise SettingsError(
                 f"{source}: {name}: unknown setting; known are {', '.join(sorted(known))}"
             )
+
+
+def in_the_clear() -> dict[str, Any]:
+    """What an environment may say of Kafka, unsaid: for a broker of one's own, on this machine."""
+    fields = Settings.model_fields.items()
+    return {name: each.default for name, each in fields if name.startswith("kafka_")}

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import pytest
-from kafka.admin import ACLOperation, ACLResourcePatternType, ResourceType
+from kafka.admin import (
+    ACLOperation,
+    ACLResourcePatternType,
+    KafkaAdminClient,
+    NewTopic,
+    ResourceType,
+)
 
 from models.policy import policy_from_preset
 from streams.api.writing import Writer
@@ -20,11 +29,14 @@ from streams.brokers import Brokers, Mechanism, Protocol
 from streams.datasets import DATASETS
 from streams.local import HOST
 from streams.log import KafkaUnavailable, LogInspector
+from streams.outbox import KafkaSender
 from streams.processes import as_environment
-from streams.topics import LOG, TOPICS
+from streams.settings import Settings
+from streams.store import OutboxRow
+from streams.topics import CHANGES, LOG, TOPICS
 from streams.wall import wall_ms
 from tests.real_parts import KAFKA, RealParts
-from tests.support.installation import Installation
+from tests.support.installation import PATIENCE_S, Installation, wait_until
 from tests.support.secured_kafka import PASSWORD, USER, SecuredKafka
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -54,6 +66,13 @@ ALLOWED = (
     *((ResourceType.TOPIC, topic.name, WHOLE, OF_TOPICS) for topic in TOPICS),
     (ResourceType.GROUP, "test-", BEGINNING, (ACLOperation.READ, ACLOperation.DESCRIBE)),
 )
+
+
+ENDPOINTS = """
+[endpoints.crm]
+url = "https://crm.example.com/hook"
+secrets = ["whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0IQ=="]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +109,7 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], Brokers], str]] = {
     "no certificate": (
         lambda kafka: kafka.shown(""),
         "somebody is there, but hangs up on SSL: that port may want another "
-        "kafka_security_protocol, or misses a kafka_ssl_certfile",
+        "kafka_security_protocol, or miss a kafka_ssl_certfile",
     ),
     "signed by somebody else": (
         lambda kafka: kafka.shown(ca="stranger.pem"),
@@ -110,7 +129,7 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], Brokers], str]] = {
     ),
     "encrypted, where nothing is": (
         lambda kafka: replace(kafka.shown(), servers=kafka.bootstrap_servers),
-        "hangs up on SSL: that port may want another kafka_security_protocol",
+        "hangs up on SSL: that port may want another kafka_security_protocol; or else it is not ready yet",
     ),
     "a name, where nobody asks": (
         lambda kafka: Brokers(
@@ -121,6 +140,16 @@ REFUSED: dict[str, tuple[Callable[[SecuredKafka], Brokers], str]] = {
 }
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Python closes a socket on which TLS begins to fail at once only when it is collected."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.mark.usefixtures("collected")
 @pytest.mark.parametrize("case", REFUSED)
 def test_whoever_is_not_let_in_is_told_why_and_what_to_change(
     kafka: SecuredKafka, case: str, monkeypatch: pytest.MonkeyPatch
@@ -158,8 +187,11 @@ async def test_a_whole_installation_says_its_name_wherever_it_goes(
 ) -> None:
     config = tmp_path / "segmenter.toml"
     config.write_text('preset = "grocery"\n', "utf-8")
-    here.start("worker", config)
-    here.start("relay", config)
+    endpoints = tmp_path / "endpoints.toml"
+    endpoints.write_text(ENDPOINTS, "utf-8")
+    sending = here.settings.model_copy(update={"endpoints_file": str(endpoints)})
+    for command in ("worker", "relay", "delivery"):
+        here.start(command, config, settings=sending)
     here.publish(list(islice(DATASETS["cdnow"].read(), 200)))
     writer = Writer(here.settings.brokers)
     written = await writer.write(json.dumps(EVENT).encode(), wall_ms())
@@ -168,22 +200,57 @@ async def test_a_whole_installation_says_its_name_wherever_it_goes(
     here.wait_until_folded()
     here.wait_until_relayed()
     here.wait_until_live()
-    checks = json.loads(segmenter(here, "doctor", "--json").stdout)
+    wait_until(lambda: "one delivers" in segmenter(sending, "doctor").stdout)
+    checks = json.loads(segmenter(sending, "doctor", "--json").stdout)
     assert [check for check in checks if not check["ok"]] == []
+    for words in (
+        ("--config", str(config), "policy", "publish"),
+        ("record", str(tmp_path / "log.jsonl")),
+        ("customer", "erase", "1"),
+    ):
+        ran = segmenter(here.settings, *words)
+        assert ran.returncode == 0, ran.stderr
+
+
+def test_what_is_not_allowed_is_said_and_where_it_stands_what_must_be(kafka: SecuredKafka) -> None:
+    with closing(KafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)) as admin:
+        admin.create_topics([NewTopic("of-others", 1, 1)])
+    inspector = LogInspector(kafka.named(Mechanism.SCRAM_SHA_512))
+    allow = "docs/kafka-security.md says what Kafka must allow"
+    with pytest.raises(KafkaUnavailable, match=f"we may not look at topic 'of-others'; {allow}"):
+        inspector.facts("of-others")
+    with pytest.raises(KafkaUnavailable, match=allow):
+        inspector.extents("of-others", [0])
+
+
+def test_a_relay_that_was_not_let_in_for_a_while_goes_on_when_it_is(
+    kafka: SecuredKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.outbox.SEND_TIMEOUT_S", 3.0)
+    row = OutboxRow(CHANGES, b"c1", b"{}", [])
+    with closing(KafkaSender(kafka.named(Mechanism.SCRAM_SHA_256))) as sender:
+        assert sender.send([row]) == 1
+        kafka.change_password(
+            Mechanism.SCRAM_SHA_256, "another"
+        )  # whoever is in must say it again soon
+        wait_until(lambda: sender.send([row]) == 0, PATIENCE_S)
+        assert sender.send([row]) == 0
+        kafka.change_password(Mechanism.SCRAM_SHA_256, PASSWORD)
+        wait_until(lambda: sender.send([row]) == 1, PATIENCE_S)
 
 
 def test_a_worker_that_is_not_let_in_ends_with_one_line(here: Installation) -> None:
-    told = segmenter(here, "run", "worker", SEGMENTER_KAFKA_SASL_PASSWORD="guessed")
+    told = segmenter(here.settings, "run", "worker", SEGMENTER_KAFKA_SASL_PASSWORD="guessed")
     assert (told.returncode, told.stdout) == (4, "")
     (line,) = told.stderr.splitlines()
     assert line.startswith("segmenter: Kafka at 127.0.0.1:")
     assert "it does not let 'segmenter' in by SCRAM-SHA-512" in line
 
 
-def segmenter(here: Installation, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+def segmenter(settings: Settings, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "streams.cli", *words],
-        env={**os.environ, **as_environment(here.settings), **more},
+        env={**os.environ, **as_environment(settings), **more},
         capture_output=True,
         text=True,
         check=False,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from streams.brokers import Brokers, Contradiction, Mechanism, Protocol
-from streams.settings import SettingsError, load_settings
+from streams.settings import Settings, SettingsError, in_the_clear, load_settings
 from tests.support.secured_kafka import authority, certificate, locked
 
 PASSWORD = "correct horse"
@@ -87,27 +87,27 @@ def test_our_certificate_and_its_key_stand_in_one_file_or_in_two(
 REFUSED = {
     "a name without its password": (
         {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_username": "us"},
-        "SEGMENTER_KAFKA_SASL_PASSWORD: is needed with security protocol SASL_SSL",
+        "SEGMENTER_KAFKA_SASL_PASSWORD, or connection.kafka_sasl_password: is needed with security protocol SASL_SSL",
     ),
     "a password without its name": (
         {"kafka_security_protocol": "SASL_PLAINTEXT", "kafka_sasl_password": PASSWORD},
-        "SEGMENTER_KAFKA_SASL_USERNAME: is needed with security protocol SASL_PLAINTEXT",
+        "SEGMENTER_KAFKA_SASL_USERNAME, or connection.kafka_sasl_username: is needed with security protocol SASL_PLAINTEXT",
     ),
     "a name that nobody would be told": (
         {**NAMED, "kafka_security_protocol": "SSL"},
-        "SEGMENTER_KAFKA_SASL_USERNAME: is not sent with security protocol SSL; write SASL_SSL, or leave it out",
+        "SEGMENTER_KAFKA_SASL_USERNAME, or connection.kafka_sasl_username: is not sent with security protocol SSL; write SASL_SSL, or leave it out",
     ),
     "trust, where nothing is encrypted": (
         {"kafka_ssl_cafile": "ca.pem"},
-        "SEGMENTER_KAFKA_SSL_CAFILE: is not used with security protocol PLAINTEXT; write SSL or SASL_SSL",
+        "SEGMENTER_KAFKA_SSL_CAFILE, or connection.kafka_ssl_cafile: is not used with security protocol PLAINTEXT; write SSL or SASL_SSL",
     ),
     "a file that is not there": (
         {"kafka_security_protocol": "SSL", "kafka_ssl_cafile": "ca.pem"},
-        "SEGMENTER_KAFKA_SSL_CAFILE: ca.pem: no such file",
+        "connection.kafka_ssl_cafile: ca.pem: can't be read: No such file or directory",
     ),
     "a key of nothing": (
         {"kafka_security_protocol": "SSL", "kafka_ssl_keyfile": "{here}/us.key"},
-        "SEGMENTER_KAFKA_SSL_CERTFILE: is needed with a key: the certificate that it is of",
+        "SEGMENTER_KAFKA_SSL_CERTFILE, or connection.kafka_ssl_certfile: is needed with a key: the certificate that it is of",
     ),
     "no certificates in the file": (
         {"kafka_security_protocol": "SSL", "kafka_ssl_cafile": "{here}/us.ext"},
@@ -115,7 +115,7 @@ REFUSED = {
     ),
     "a certificate without its key": (
         {"kafka_security_protocol": "SSL", "kafka_ssl_certfile": "{here}/us.crt"},
-        "us.crt: not a certificate and its key as PEM, unencrypted (",
+        "no certificate and its key as PEM, the key not encrypted (",
     ),
     "a key of another certificate": (
         {
@@ -123,7 +123,7 @@ REFUSED = {
             "kafka_ssl_certfile": "{here}/us.crt",
             "kafka_ssl_keyfile": "{here}/ca.key",
         },
-        "us.crt: not a certificate and its key as PEM, unencrypted (",
+        "no certificate and its key as PEM, the key not encrypted (",
     ),
     "a protocol that Kafka does not know": (
         {"kafka_security_protocol": "TLS"},
@@ -141,7 +141,7 @@ def test_what_does_not_go_together_is_refused_by_its_name(case: str, certificate
     given, told = REFUSED[case]
     values = {key: value.format(here=certificates) for key, value in given.items()}
     with pytest.raises(SettingsError) as refused:
-        load_settings(None, {}, **values)
+        _ = load_settings(None, {}, **values).brokers
     assert told in str(refused.value)
     assert PASSWORD not in str(refused.value)
 
@@ -151,16 +151,46 @@ def test_a_key_that_is_encrypted_is_refused_and_nobody_is_asked_for_its_password
 ) -> None:
     key = str(locked(certificates / "us.key"))
     one = Brokers("a:1", Protocol.SSL, ssl_certfile=str(certificates / "us.crt"), ssl_keyfile=key)
-    with pytest.raises(Contradiction, match="unencrypted"):
+    with pytest.raises(Contradiction, match="the key not encrypted"):
         one.require_whole()
 
 
-def test_the_file_is_named_where_the_value_stands_in_it(folder: Path) -> None:
+def test_who_never_asks_kafka_needs_no_password(folder: Path) -> None:
     (folder / "segmenter.toml").write_text(
-        '[connection]\nkafka_security_protocol = "SSL"\nkafka_ssl_cafile = "ca.pem"\n', "utf-8"
+        '[connection]\nkafka_security_protocol = "SASL_SSL"\nkafka_sasl_username = "us"\n', "utf-8"
     )
-    with pytest.raises(SettingsError, match=r"segmenter\.toml: connection\.kafka_ssl_cafile: "):
-        load_settings(None, {})
+    settings = load_settings(None, {})
+    with pytest.raises(SettingsError, match="KAFKA_SASL_PASSWORD"):
+        _ = settings.brokers
+
+
+def test_words_are_taken_in_small_letters_and_nothing_counts_as_not_said() -> None:
+    said = {"kafka_security_protocol": "sasl_ssl", "kafka_sasl_mechanism": ""}
+    brokers = load_settings(None, {}, **NAMED | said).brokers
+    assert (brokers.security_protocol, brokers.sasl_mechanism) == (
+        Protocol.SASL_SSL,
+        Mechanism.PLAIN,
+    )
+
+
+def test_a_broker_of_ones_own_is_spoken_to_in_the_clear_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in NAMED.items():
+        monkeypatch.setenv(f"SEGMENTER_{name.upper()}", value)
+    assert load_settings(None, {}).brokers.security_protocol == "SASL_SSL"
+    own = Settings.model_validate({**in_the_clear(), "bootstrap_servers": "127.0.0.1:1"})
+    assert own.brokers == Brokers("127.0.0.1:1")
+
+
+def test_the_end_of_a_line_is_no_part_of_a_password() -> None:
+    settings = load_settings(None, {}, **NAMED | {"kafka_sasl_password": f"{PASSWORD}\n"})
+    assert settings.brokers.sasl_password == PASSWORD
+
+
+def test_a_port_that_there_is_not_is_refused() -> None:
+    with pytest.raises(SettingsError, match="bootstrap_servers: write host:port"):
+        load_settings(None, {}, bootstrap_servers="a:9092,b:99999")
 
 
 @pytest.mark.parametrize("mechanism", Mechanism)

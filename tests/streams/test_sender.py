@@ -37,6 +37,9 @@ class FakeProducer:
         error = KafkaTimeoutError("no answer") if value == self._lost else None
         return FakeFuture(self.story, value.decode(), error)
 
+    def close(self, timeout: float) -> None:
+        self.story.append("closed")
+
 
 class FakeFuture:
     """The answer to one message, as KafkaProducer gives it."""
@@ -53,8 +56,12 @@ class FakeFuture:
 class Sending(KafkaSender):
     """A sender without Kafka."""
 
-    def __init__(self, producer: FakeProducer) -> None:
-        self._producer = producer
+    def __init__(self, *producers: FakeProducer) -> None:
+        self._others = iter(producers)
+        self._producer = self._opened()
+
+    def _opened(self) -> FakeProducer:
+        return next(self._others)
 
 
 def test_a_population_is_acknowledged_before_what_stands_behind_it_is_sent() -> None:
@@ -83,6 +90,16 @@ def test_behind_a_population_that_is_not_acknowledged_nothing_is_sent() -> None:
 def test_of_rows_before_a_population_only_those_acknowledged_count() -> None:
     producer = FakeProducer(lost=b"a")
     assert Sending(producer).send([row("a"), row("population", POPULATIONS), row("b")]) == 0
+
+
+def test_a_producer_that_fails_twice_in_a_row_is_not_used_any_more() -> None:
+    fails, other = FakeProducer(lost=b"a"), FakeProducer()
+    sender = Sending(fails, other)
+    assert [sender.send([row(each)]) for each in "abaa"] == [0, 1, 0, 0]
+    assert "closed" not in fails.story
+    assert [sender.send([row(each)]) for each in "ab"] == [1, 1]
+    assert fails.story[-1] == "closed"
+    assert [each for each in other.story if each.startswith("sent")] == ["sent a", "sent b"]
 
 
 def from_partition_7(topic: str) -> OutboxRow:

@@ -24,7 +24,7 @@ from streams.ordinals import by_block, ordinals_in, state_of
 from streams.processes import as_environment
 from streams.redis_store import connect_blocking
 from streams.replay import Publisher
-from streams.settings import Settings
+from streams.settings import Settings, in_the_clear
 from streams.sources import SourceRecord
 from streams.store import LEARNER, OutboxRow
 from streams.topics import CHANGES, DEAD_LETTERS, INPUTS, LOG, POPULATIONS, TOPICS
@@ -97,6 +97,7 @@ class Installation:
         self.policy, self.partitions = policy, partitions
         self.settings = Settings.model_validate(
             {
+                **in_the_clear(),
                 "bootstrap_servers": servers,
                 "redis_url": redis_url,
                 "namespace": namespace,

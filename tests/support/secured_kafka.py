@@ -19,6 +19,8 @@ from kafka.admin import (
     KafkaAdminClient,
     ResourcePattern,
     ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
 )
 
 from streams.brokers import Brokers, Mechanism, Protocol
@@ -35,6 +37,7 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,NAMED:SA
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.named.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
 listener.name.named.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.named.scram-sha-256.connections.max.reauth.ms=2000
 listener.name.named.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.shown.ssl.client.auth=required
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
@@ -93,6 +96,12 @@ class SecuredKafka(ApacheKafka):
                     for operation in operations
                 ]
             )
+
+    def change_password(self, mechanism: Mechanism, password: str) -> None:
+        """From now on; a line that came in by SCRAM-SHA-256 ends within two seconds."""
+        how = ScramMechanism[mechanism.name]
+        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap_servers)) as admin:
+            admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, how, password)])
 
     def _more_settings(self, controller_port: int) -> str:
         self._folder_of_certificates()
