@@ -245,6 +245,8 @@ def test_a_worker_that_is_not_let_in_ends_with_one_line(here: Installation) -> N
     (line,) = told.stderr.splitlines()
     assert line.startswith("segmenter: Kafka at 127.0.0.1:")
     assert "it does not let 'segmenter' in by SCRAM-SHA-512" in line
+    examined = segmenter(here.settings, "doctor", SEGMENTER_KAFKA_SASL_PASSWORD="guessed")
+    assert "→ docs/kafka-security.md, When you are not let in" in examined.stdout
 
 
 def segmenter(settings: Settings, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
