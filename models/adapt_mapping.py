@@ -6,6 +6,7 @@ conditions hold of the body, or a sentence that names the field and its path.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -39,6 +40,7 @@ from models.source_mapping import (
 )
 
 Json = dict[str, Any]
+_WITH_A_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}([.'\u2019\u00a0\u202f ]\d{3})+)(,\d+)?", re.ASCII)
 _TEXTS = ("order_id", "channel", "store", "brand", "payment_method", "type")
 
 
@@ -52,7 +54,14 @@ def from_mapping(origin: Origin, body: Json) -> Iterator[Make]:
 
 
 def _holds(mapped: MappedEvent, body: Json) -> bool:
-    return all(_is(_nodes(path, body), value) for path, value in mapped.when.items())
+    said = all(_is(_nodes(path, body), value) for path, value in mapped.when.items())
+    return said and (not mapped.sign or _sign(mapped, body) == mapped.sign)
+
+
+def _sign(mapped: MappedEvent, body: Json) -> str:
+    place = mapped.fields.amount or mapped.fields.amount_minor
+    is_below_zero = str(_value("amount", place, body)).strip().startswith("-")
+    return "-" if is_below_zero else "+"
 
 
 def _is(nodes: list[Any], value: bool | int | str) -> bool:
@@ -108,9 +117,11 @@ def _money(origin: Origin, mapped: MappedEvent, body: Json) -> Json:
         raise Unusable(f"currency: missing; map it, or set sources.{origin.name}.currency")
     undone = _text(fields, "refunded_event_id", body)
     lines = [] if fields.items is None else _lines(fields.items, body)
-    items = [_item(mapped.item_fields, line, currency) for line in lines if mapped.item_fields]
+    items = [
+        _item(mapped, mapped.item_fields, line, currency) for line in lines if mapped.item_fields
+    ]
     return {
-        "amount_minor": _unsigned(mapped, _amount(fields, "amount", body, currency)),
+        "amount_minor": _unsigned(mapped, _amount(mapped, fields, "amount", body, currency)),
         "currency": currency,
         "refunded_event_id": None if undone is None else event_id(origin, "purchase", undone),
         "items": items or None,
@@ -121,7 +132,9 @@ def _unsigned(mapped: MappedEvent, amount: int) -> int:
     """Without the minus that many tills write before what they give back."""
     if amount < 0 and mapped.kind == "purchase":
         place = mapped.fields.amount or mapped.fields.amount_minor
-        raise Unusable(f"amount ({place}): below zero; what is given back is of kind refund")
+        raise Unusable(
+            f"amount ({place}): below zero; what is given back is of kind refund: sign = '-'"
+        )
     return abs(amount)
 
 
@@ -135,31 +148,51 @@ def _lines(path: str, body: Json) -> list[Json]:
     return lines
 
 
-def _item(fields: ItemFields, line: Json, currency: str) -> Json:
+def _item(mapped: MappedEvent, fields: ItemFields, line: Json, currency: str) -> Json:
     item = {
         "sku": _needed(fields, "sku", line),
         "quantity": whole(
             _value("quantity", fields.quantity, line), f"quantity ({fields.quantity})"
         ),
-        "unit_price_minor": _amount(fields, "unit_price", line, currency),
+        "unit_price_minor": _amount(mapped, fields, "unit_price", line, currency),
         "category": _text(fields, "category", line),
         "brand": _text(fields, "brand", line),
-        "discount_minor": _amount_if(fields, "discount", line, currency),
-        "cost_minor": _amount_if(fields, "cost", line, currency),
+        "discount_minor": _amount_if(mapped, fields, "discount", line, currency),
+        "cost_minor": _amount_if(mapped, fields, "cost", line, currency),
     }
     return {key: each for key, each in item.items() if each is not None}
 
 
-def _amount(fields: Fields | ItemFields, name: str, node: Json, currency: str) -> int:
+def _amount(
+    mapped: MappedEvent, fields: Fields | ItemFields, name: str, node: Json, currency: str
+) -> int:
     minor = getattr(fields, f"{name}_minor")
     place = minor or getattr(fields, name)
     value, label = _value(name, place, node), f"{name} ({place})"
-    return whole(value, label) if minor else minor_units(value, currency, label)
+    if minor:
+        return whole(value, label)
+    return minor_units(_with_a_point(mapped, value, label), currency, label)
 
 
-def _amount_if(fields: ItemFields, name: str, line: Json, currency: str) -> int | None:
+def _with_a_point(mapped: MappedEvent, value: Any, label: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    if mapped.decimal == ".":
+        if "," in value:
+            raise Unusable(f"{label}: has a comma; if the cents follow it, write decimal = ','")
+        return value
+    if not _WITH_A_COMMA.fullmatch(text := value.strip()):
+        raise Unusable(f"{label}: is not written as 1.234,50, as decimal = ',' has it")
+    return re.sub(r"[^\d,+-]", "", text).replace(",", ".")
+
+
+def _amount_if(
+    mapped: MappedEvent, fields: ItemFields, name: str, line: Json, currency: str
+) -> int | None:
     place = getattr(fields, f"{name}_minor") or getattr(fields, name)
-    return None if _value(name, place, line) is None else _amount(fields, name, line, currency)
+    return (
+        None if _value(name, place, line) is None else _amount(mapped, fields, name, line, currency)
+    )
 
 
 def _attributes(fields: Fields, body: Json) -> Json:

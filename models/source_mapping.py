@@ -174,6 +174,12 @@ class MappedEvent(Frozen):
         default=RFC_3339, description="rfc3339, unix_s, unix_ms, unix_us, or a format of strptime"
     )
     zone: str = Field(default="", description="IANA zone of times that name none")
+    decimal: Literal[".", ","] = Field(
+        default=".", description='before the cents of amounts that are text; "," reads 1.234,50'
+    )
+    sign: Literal["", "+", "-"] = Field(
+        default="", description='"-": only amounts below zero; "+": only others; left out: all'
+    )
     fields: Fields
     item_fields: ItemFields | None = None
 
@@ -208,6 +214,8 @@ class MappedEvent(Frozen):
             faults.append("fields.time_of_day: needs a time of both, such as '%d.%m.%Y %H:%M'")
         if {"amount", "amount_minor"} <= given:
             faults.append("fields: write amount or amount_minor, not both")
+        if self.sign and self.kind not in ("purchase", "refund"):
+            faults.append(f"sign: {self.kind} has no amount; remove it")
         if ("items" in given) != (self.item_fields is not None):
             faults.append("fields.items and item_fields go together; write both or neither")
         return faults

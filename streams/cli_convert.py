@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from streams.cli_exits import Exit, err, errors, fail
 from streams.cli_given import AsJson, Given, out, policy_given, print_json
+
+MOST_REASONS = 5
 
 
 def convert(
@@ -38,14 +41,26 @@ def convert(
         unusable: list[Exception] = []
         done = converting(path, to, source, sources[source], unusable.append if skip else ends_it)
     if unusable:
-        err.print(
-            f"segmenter: {len(unusable):,} of {done.rows:,} rows can't be used and were passed over; "
-            f"the first: {unusable[0]}",
-            markup=False,
-            highlight=False,
-        )
+        err.print(_told(path, unusable, done.rows), markup=False, highlight=False)
     if as_json:
         print_json(done._asdict())
     else:
         rest = f"; {done.ignored:,} mean nothing to us" if done.ignored else ""
         out.print(f"{to}: {done.events:,} events of {done.rows:,} rows{rest}", highlight=False)
+
+
+def _told(path: Path, unusable: list[Exception], rows: int) -> str:
+    """What was passed over and why, the most frequent reason first, each with its first place."""
+    counts, first = Counter[str](), dict[str, str]()
+    for error in unusable:
+        place, _, why = str(error).removeprefix(f"{path}, ").partition(": ")
+        counts[why] += 1
+        first.setdefault(why, place)
+    reasons = [
+        f"  {count:,} × {why}; the first: {first[why]}"
+        for why, count in counts.most_common(MOST_REASONS)
+    ]
+    rest = counts.total() - sum(count for _, count in counts.most_common(MOST_REASONS))
+    reasons += [f"  {rest:,} for other reasons"] if rest else []
+    told = f"segmenter: {len(unusable):,} of {rows:,} rows can't be used and were passed over:"
+    return "\n".join([told, *reasons])

@@ -37,6 +37,7 @@ ATTRIBUTE_PREFIX = "attributes."
 MISSING = 'package {} is not installed: pip install "streaming-segmenter[demo]"'
 OWN_COLUMNS = "segmenter convert makes events of a file with columns of its own"
 ROWS_A_BATCH = 10_000
+_QUOTED = re.compile(r'"[^"]*"')
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ][\d:]{8}(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _dumps = partial(json.dumps, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 Row = dict[str, Any]
@@ -214,7 +215,9 @@ def _jsonl(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((line for _, line in _lines(path)), strict=True)
+    lines = (line for _, line in _lines(path))
+    head = next(lines, "")
+    reader = csv.reader(chain([head], lines), delimiter=_separator(head), strict=True)
     number = 1  # of the line a row begins on: a quoted cell may span several
     try:
         for cells in reader:
@@ -226,20 +229,23 @@ def _csv_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _csv(path: Path) -> Iterator[tuple[str, Row]]:
-    _check_columns(path, _header(path, _csv_cells(path)), COLUMNS)
+    _check_columns(path, _header(_csv_cells(path)), COLUMNS)
     return _csv_rows(path)
 
 
-def _header(path: Path, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
-    names = [name.strip() for name in next(rows, (1, []))[1]]
-    if len(names) == 1 and (other := next((sign for sign in ";\t|" if sign in names[0]), "")):
-        raise SourceError(f"{path}, line 1: found {other!r} between columns, expected commas")
-    return names
+def _separator(head: str) -> str:
+    """What stands between the names of the first line, most often: a comma, or what else programs write."""
+    bare = _QUOTED.sub("", head)
+    return max(",;\t|", key=bare.count)
+
+
+def _header(rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    return [name.strip() for name in next(rows, (1, []))[1]]
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
     rows = _csv_cells(path)
-    header = _header(path, rows)
+    header = _header(rows)
     for number, cells in rows:
         if (count := len(cells)) != len(header):
             raise SourceError(f"{path}, line {number}: found {count} cells, not {len(header)}")

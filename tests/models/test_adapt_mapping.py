@@ -148,8 +148,52 @@ def test_what_is_given_back_may_be_written_with_a_minus_and_a_purchase_may_not()
         ((_, fields),) = told(outcomes(refund, {**body, "sum": written}, name="own"))
         assert fields["amount_minor"] == 495
     assert first({"sum": "-4.95"})["detail"] == (
-        "amount ($.sum): below zero; what is given back is of kind refund"
+        "amount ($.sum): below zero; what is given back is of kind refund: sign = '-'"
     )
+
+
+def test_the_sign_of_an_amount_may_tell_what_was_bought_from_what_was_given_back() -> None:
+    other = (BASE + FIELDS).replace('"purchase"', '"refund"\nsign = "-"') + 'order_id = "$.of"\n'
+    both = own(
+        BASE
+        + 'sign = "+"\n'
+        + FIELDS
+        + other.partition('currency = "USD"\nanonymous = "keep"\n')[2]
+    )
+    body = {"who": "c-1", "at": "2026-03-01T10:00:00Z", "of": "r-1"}
+    for written, kind in (
+        ("-4.95", "refund"),
+        (" -4.95"[1:], "refund"),
+        ("4.95", "purchase"),
+        (0, "purchase"),
+    ):
+        ((found, fields),) = told(outcomes(both, {**body, "sum": written}, name="own"))
+        assert (found, fields["amount_minor"] in (495, 0)) == (kind, True)
+
+
+@given(st.integers(-(10**9), 10**9), st.sampled_from(["", ".", " ", "’", "\u00a0", "'"]))
+def test_an_amount_with_a_comma_is_what_it_is_with_a_point(minor: int, between: str) -> None:
+    whole, cents = divmod(abs(minor), 100)
+    sign = "-" * (minor < 0)
+    grouped = f"{whole:,}".replace(",", between)
+    refund = BASE.replace('"purchase"', '"refund"\ndecimal = ","')
+    source = own(refund + FIELDS + 'order_id = "$.of"\n')
+    body = {
+        "who": "c",
+        "at": "2026-03-01T10:00:00Z",
+        "of": "r",
+        "sum": f"{sign}{grouped},{cents:02}",
+    }
+    ((_, fields),) = told(outcomes(source, body, name="own"))
+    assert fields["amount_minor"] == abs(minor)
+
+
+@pytest.mark.parametrize("written", ["12.90", "1.23,4", "1,2,3", "1.2345,00", "EUR 5", ",5", ""])
+def test_what_no_comma_stands_in_rightly_is_never_guessed(written: str) -> None:
+    ((found, fields),) = mapped(
+        {"who": "c-1", "at": "2026-03-01T10:00:00Z", "sum": written}, options='decimal = ","'
+    )
+    assert found == "invalid" or fields["reason"] == "invalid"
 
 
 def test_an_amount_may_be_in_minor_units() -> None:
@@ -247,7 +291,11 @@ def test_a_path_of_names_finds_what_the_library_finds(body: Any, names: list[str
         ({"who": ["c-1"]}, "customer_id ($.who): must be text, found a list"),
         ({"at": None}, "occurred_at: nothing stands at $.at"),
         ({"sum": None}, "amount ($.sum): missing"),
-        ({"sum": "12,50"}, "amount ($.sum): must be a number such as 19.90, found text"),
+        ({"sum": "1 x"}, "amount ($.sum): must be a number such as 19.90, found text"),
+        (
+            {"sum": "12,50"},
+            "amount ($.sum): has a comma; if the cents follow it, write decimal = ','",
+        ),
         ({"sum": 1.005}, "amount ($.sum): 1.005 has more decimals than USD takes"),
     ],
 )
@@ -314,6 +362,8 @@ def test_engagements_erasures_and_merges_are_mapped_too() -> None:
          "events.0: fields.items and item_fields go together; write both or neither"),
         (BASE + FIELDS + "time_of_day = '$.x'",
          "events.0: fields.time_of_day: needs a time of both, such as '%d.%m.%Y %H:%M'"),
+        (BASE.replace('"purchase"', '"erasure"\nsign = "-"') + FIELDS.replace("amount", "type"),
+         "events.0: fields.type: erasure has no such field; remove it; sign: erasure has no amount"),
         (BASE + "time = 'noon'" + FIELDS, "events.0: time: write rfc3339, unix_s, unix_ms"),
         (BASE + "time = '%Y'" + FIELDS, "events.0: zone: name one where the format has no %z"),
         (BASE + "time = '%Y'\nzone = 'Mars/Dune'" + FIELDS, "events.0: zone: 'Mars/Dune' is not"),

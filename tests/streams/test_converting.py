@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,8 @@ def test_rows_that_can_not_be_used_are_passed_over_and_counted_if_one_says_so(
     assert "see [sources.till]; --skip passes such rows over" in refused.err
     ran = Terminal({}).run(*map(str, given), "--skip")
     assert (ran.exit_code, len([*read_file(to)])) == (0, 2)
-    assert "2 of 5 rows can't be used and were passed over; the first: " in ran.err
-    assert "line 5: amount ($.Total)" in ran.err
+    assert "2 of 5 rows can't be used and were passed over:\n  2 × amount ($.Total)" in ran.err
+    assert "; the first: line 5" in ran.err
     assert "--skip" not in ran.err
 
 
@@ -95,10 +96,81 @@ def test_a_file_of_which_nothing_comes_is_refused_and_nothing_is_left(tmp_path: 
     assert [each.name for each in tmp_path.iterdir()] == ["till.csv"]
 
 
-@pytest.mark.parametrize("sign", [";", "\t"])
-def test_columns_that_no_comma_divides_are_told_of(tmp_path: Path, sign: str) -> None:
-    with pytest.raises(SourceError, match=r"line 1: found '.*' between columns, expected commas"):
-        converted(till(tmp_path, ROWS.replace(",", sign)))
+@pytest.mark.parametrize("sign", [";", "\t", "|"])
+def test_columns_may_be_divided_by_another_sign(tmp_path: Path, sign: str) -> None:
+    path, to = till(tmp_path, ROWS)
+    converted((path, to))
+    wanted = to.read_bytes()
+    head, *rows = ROWS.splitlines()
+    named = f'"{head.partition(",")[0]}",{head.partition(",")[2]}'
+    path.write_text("\n".join([named, *rows]).replace(",", sign), "utf-8")
+    converted((path, to))
+    assert to.read_bytes() == wanted
+
+
+GERMAN = """
+[sources.till]
+source = "mapping"
+currency = "EUR"
+
+[[sources.till.events]]
+kind = "purchase"
+sign = "+"
+decimal = ","
+time = "%d.%m.%Y %H:%M"
+zone = "Europe/Berlin"
+
+[sources.till.events.fields]
+event_id = "$.Bon"
+order_id = "$.Bon"
+customer_id = "$.Kartennummer"
+occurred_at = "$.Datum"
+time_of_day = "$.Uhrzeit"
+amount = "$.Betrag"
+
+[[sources.till.events]]
+kind = "refund"
+sign = "-"
+decimal = ","
+time = "%d.%m.%Y %H:%M"
+zone = "Europe/Berlin"
+
+[sources.till.events.fields]
+event_id = "$.Bon"
+order_id = "$.Bon"
+customer_id = "$.Kartennummer"
+occurred_at = "$.Datum"
+time_of_day = "$.Uhrzeit"
+amount = "$.Betrag"
+"""
+BONS = """Kartennummer;Datum;Uhrzeit;Betrag;Bon
+17;29.10.2024;14:05;1.012,90;1
+18;29.10.2024;14:06;12;2
+17;30.10.2024;9:00;-2,50;3
+;30.10.2024;9:01;3,00;4
+18;30.10.2024;9:02;3.5;5
+;30.10.2024;9:03;4,00;6
+"""
+
+
+def test_a_german_till_is_read_as_it_is_and_each_reason_to_pass_over_is_counted(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "shop.toml"
+    config.write_text(GERMAN, "utf-8")
+    path, to = till(tmp_path, BONS)
+    given = ["--config", config, "convert", path, to, "--source", "till", "--skip"]
+    ran = Terminal({}).run(*map(str, given))
+    assert ran.exit_code == 0
+    events = [json.loads(line) for line in to.read_text("utf-8").splitlines()]
+    told = [(each["kind"], each["customer_id"], each["amount_minor"]) for each in events]
+    assert told == [("purchase", "17", 101_290), ("purchase", "18", 1_200), ("refund", "17", 250)]
+    assert ran.err.splitlines() == [
+        "segmenter: 3 of 6 rows can't be used and were passed over:",
+        "  2 × customer_id: nothing stands at $.Kartennummer; see [sources.till]; the first: line 5",
+        "  1 × amount ($.Betrag): is not written as 1.234,50, as decimal = ',' has it; see "
+        "[sources.till]; the first: line 6",
+    ]
 
 
 def test_the_output_is_never_the_input(tmp_path: Path) -> None:
