@@ -28,7 +28,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from models.lifecycle import State
 from models.policy import Policy
 from models.population import epoch_end
-from streams.brokers import Brokers
 from streams.datasets import Dataset
 from streams.demo_shop import Shop
 from streams.local import LocalBroker, LocalStore, free_port
@@ -217,7 +216,7 @@ def _installation(port: int, policy: str) -> Iterator[tuple[Settings, Path, Chil
                     "api_port": port,
                 }
             )
-            LogInspector(Brokers(broker.bootstrap_servers)).create(TOPICS, PARTITIONS, 1)
+            LogInspector(settings.brokers).create(TOPICS, PARTITIONS, 1)
             environment = {**os.environ, **as_environment(settings), "TMPDIR": folder}
             children = Children(environment, ["--config", str(config), "--quiet"])
             children.start("worker", "relay", "api", "delivery", "surveyor")
